@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tensor/io/safetensors_header.h"
+#include "tensor/named_tensor.h"
+#include "tensor/tensor.h"
+
+namespace tk {
+
+class MappedFile;
+
+/// A mapped safetensors file. Tensors that it hands out keep the mapping alive. Movable, not copyable.
+class SafetensorsFile {
+ public:
+  SafetensorsFile(SafetensorsFile&&) = default;
+  SafetensorsFile& operator=(SafetensorsFile&&) = default;
+
+  /// Throws tk::Error that starts with the path when the file cannot be read or breaks a rule of the format.
+  static SafetensorsFile open(const std::filesystem::path& path);
+
+  const std::string& path() const { return path_; }
+  const std::vector<SafetensorsEntry>& entries() const { return header_.entries; }
+  const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
+  /// Null when there is none.
+  const SafetensorsEntry* find(std::string_view name) const;
+
+  /// F32, F64, BF16, I32 and I64 are views of the mapping (copies where the file places them misaligned); F16 becomes a
+  /// float32, U8 an int32 and BOOL a bool copy. Throws for any other dtype, for more than Shape::kMaxRank dimensions
+  /// and for a name that the file does not have. A write to a view stays in this process.
+  Tensor tensor(std::string_view name) const;
+  Tensor tensor(const SafetensorsEntry& entry) const;
+
+ private:
+  SafetensorsFile() = default;
+
+  std::string path_;
+  std::shared_ptr<const MappedFile> file_;
+  SafetensorsHeader header_;
+  std::map<std::string_view, const SafetensorsEntry*> index_;  // into header_, whose vector never changes
+};
+
+/// How a file holds floating tensors; integers and bools keep their type.
+enum class FloatStorage : std::uint8_t { kSame, kFloat32, kFloat16, kBFloat16 };
+
+/// "float32", "float16" or "bfloat16"; throws tk::Error that lists them.
+FloatStorage float_storage_from_name(std::string_view name);
+
+/// Writes CPU tensors atomically, byte for byte as Hugging Face's writer does: by falling alignment, then by name.
+/// Throws for a name given twice or not UTF-8, and for a finite value that float16 cannot hold.
+void save_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
+                      const std::map<std::string, std::string>& metadata = {},
+                      FloatStorage storage = FloatStorage::kSame);
+
+}  // namespace tk
