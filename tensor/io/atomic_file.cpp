@@ -69,13 +69,13 @@ void AtomicFile::commit() {
   sync_folder(parent_of(path_));
 }
 
-void write_file(const fs::path& path, std::string_view text) {
+void write_file_atomically(const fs::path& path, std::string_view text) {
   AtomicFile file(path);
   file.write(text);
   file.commit();
 }
 
-void copy_file(const fs::path& from, const fs::path& to) {
+void copy_file_atomically(const fs::path& from, const fs::path& to) {
   const MappedFile source(from);
   AtomicFile file(to);
   file.write(std::as_bytes(source.bytes()));

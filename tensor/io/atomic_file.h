@@ -28,9 +28,9 @@ class AtomicFile {
 };
 
 /// Writes all of `text` to `path`, or leaves `path` as it was and throws.
-void write_file(const std::filesystem::path& path, std::string_view text);
+void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 /// Copies a regular file, or leaves `to` as it was and throws.
-void copy_file(const std::filesystem::path& from, const std::filesystem::path& to);
+void copy_file_atomically(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// A folder that appears under its name only when it is complete: fill `path()`, then commit; without a commit the
 /// destructor removes it. Nothing may have the name yet. Every failure throws tk::Error with the path.

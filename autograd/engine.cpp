@@ -1,0 +1,80 @@
+#include "autograd/engine.h"
+
+#include <queue>
+#include <vector>
+
+#include "autograd/grad_mode.h"
+
+namespace tk {
+namespace {
+
+struct BySequence {
+  bool operator()(const std::shared_ptr<Node>& a, const std::shared_ptr<Node>& b) const {
+    return a->sequence < b->sequence;
+  }
+};
+
+// The nodes that wait for their turn. Whatever still waits when a walk ends early is put back to rest.
+class Walk {
+ public:
+  ~Walk() {
+    while (!queue_.empty()) take();
+    for (const auto& node : rest_) node->grad.clear();
+  }
+
+  void push(const std::shared_ptr<Node>& node) {
+    if (node->pending || node->leaf) return;
+    node->pending = true;
+    queue_.push(node);
+  }
+
+  std::shared_ptr<Node> next() {
+    std::shared_ptr<Node> node = queue_.top();
+    queue_.pop();
+    node->pending = false;
+    return node;
+  }
+
+  bool empty() const { return queue_.empty(); }
+
+ private:
+  void take() { rest_.push_back(next()); }
+
+  std::priority_queue<std::shared_ptr<Node>, std::vector<std::shared_ptr<Node>>, BySequence> queue_;
+  std::vector<std::shared_ptr<Node>> rest_;
+};
+
+void run(Node& node, bool retain_graph) {
+  const Tensor dy = node.grad.take();
+  TK_CHECK(node.backward, "backward of ", node.name,
+           ": its graph was already used up; pass retain_graph to walk it again");
+  Destinations to(node);
+  try {
+    node.backward(dy, to);
+  } catch (const Error& error) {
+    for (const auto& input : node.inputs) {
+      if (input && !input->leaf) input->grad.clear();
+    }
+    throw Error(concat("backward of ", node.name, ": ", error.what()));
+  }
+  if (!retain_graph) node.backward = nullptr;
+}
+
+}  // namespace
+
+void walk_back(const std::shared_ptr<Node>& root, const Tensor& dy, bool retain_graph) {
+  const NoGrad no_grad;
+  root->grad.add(dy);
+  Walk walk;
+  walk.push(root);
+  while (!walk.empty()) {
+    const std::shared_ptr<Node> node = walk.next();
+    run(*node, retain_graph);
+    for (const std::shared_ptr<Node>& input : node->inputs) {
+      if (input && input->grad.filled()) walk.push(input);
+    }
+    if (!retain_graph) node->inputs.clear();
+  }
+}
+
+}  // namespace tk

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "autograd/variable.h"
+
+namespace tk {
+
+/// A sample of the Gumbel-softmax distribution (Jang et al., arXiv 1611.01144; Maddison et al., arXiv 1611.00712):
+/// softmax((logits + noise) / temperature) along the last dimension; logits and standard Gumbel noise [rows, classes].
+/// With `hard`, the one-hot of its largest entry (the first, on a tie) with the sample's gradient: straight through.
+Variable gumbel_softmax(const Variable& logits, const Tensor& noise, double temperature, bool hard);
+
+/// The two-class case in its fast form: z = logits[1] - logits[0] [rows] and one logistic number a row. Forward
+/// 1 where z + noise > 0, else 0; backward through sigmoid((z + noise) / temperature). The temperature is the step
+/// state's.
+Variable gumbel_gate(const Variable& z, const Tensor& noise, const Tensor& state);
+
+}  // namespace tk

@@ -1,0 +1,109 @@
+#include "autograd/node.h"
+
+#include <atomic>
+#include <utility>
+
+#include "tensor/ops/elementwise.h"
+
+namespace tk {
+namespace {
+
+std::atomic<std::uint64_t> next_sequence{1};
+
+}  // namespace
+
+void GradSlot::use_buffer(const Tensor& buffer) {
+  grad_ = buffer;
+  buffer_ = owned_ = true;
+  filled_ = false;
+}
+
+void GradSlot::own() {
+  if (!owned_) grad_ = grad_.clone();
+  owned_ = true;
+}
+
+void GradSlot::add(const Tensor& gradient) {
+  if (!filled_) {
+    if (buffer_) {
+      grad_.copy_from(gradient);
+    } else {
+      grad_ = gradient;
+      owned_ = false;
+    }
+  } else if (owned_ && grad_.is_contiguous()) {
+    add_to(grad_, gradient);
+  } else {
+    grad_ = tk::add(grad_, gradient);
+    owned_ = true;
+  }
+  filled_ = true;
+}
+
+GradSlot::Target GradSlot::target(const Shape& shape, DType dtype, Device device) {
+  if (filled_) {
+    own();
+    return {grad_, true};
+  }
+  if (!buffer_) grad_ = empty(shape, dtype, device);
+  owned_ = filled_ = true;
+  return {grad_, false};
+}
+
+void GradSlot::add_range(const Shape& shape, std::int64_t dim, std::int64_t start, const Tensor& gradient) {
+  if (filled_) {
+    own();
+  } else if (!buffer_) {
+    grad_ = zeros(shape, gradient.dtype(), gradient.device());
+  }
+  owned_ = filled_ = true;
+  const Tensor range = grad_.narrow(dim, start, gradient.shape()[dim]);
+  range.is_contiguous() ? add_to(range, gradient) : range.copy_from(tk::add(range, gradient));
+}
+
+Tensor GradSlot::take() {
+  filled_ = owned_ = false;
+  return std::exchange(grad_, Tensor());
+}
+
+void GradSlot::clear(bool cleared) {
+  sparse_.clear();
+  if (!buffer_) {
+    take();
+    return;
+  }
+  if (filled_ && !cleared) grad_.fill(0);
+  filled_ = false;
+}
+
+Node::Node() : sequence(next_sequence++) {}
+
+Node::~Node() {
+  std::vector<std::shared_ptr<Node>> released = std::move(inputs);
+  while (!released.empty()) {
+    const std::shared_ptr<Node> node = std::move(released.back());
+    released.pop_back();
+    if (node.use_count() != 1) continue;
+    for (std::shared_ptr<Node>& input : node->inputs) released.push_back(std::move(input));
+    node->inputs.clear();
+  }
+}
+
+void Destinations::add(std::size_t i, const Tensor& gradient) {
+  Node& input = *node_.inputs[i];
+  TK_CHECK(gradient.shape() == input.shape, "gradient of input ", i, " has shape ", gradient.shape(), ", expected ",
+           input.shape);
+  input.grad.add(gradient);
+}
+
+GradSlot::Target Destinations::target(std::size_t i) {
+  Node& input = *node_.inputs[i];
+  return input.grad.target(input.shape, input.dtype, input.device);
+}
+
+void Destinations::add_range(std::size_t i, std::int64_t dim, std::int64_t start, const Tensor& gradient) {
+  Node& input = *node_.inputs[i];
+  input.grad.add_range(input.shape, dim, start, gradient);
+}
+
+}  // namespace tk

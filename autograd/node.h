@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "tensor/ops/index.h"
+#include "tensor/tensor.h"
+
+namespace tk {
+
+class Destinations;
+
+/// Where the gradient of one value gathers. Three ways in: a whole gradient, a buffer that a kernel writes or adds to
+/// by itself, and (for a leaf that allows it) the rows of an embedding.
+class GradSlot {
+ public:
+  /// Uses `buffer` (zeros) for the gradient instead of allocating: a range of a flat gradient buffer.
+  void use_buffer(const Tensor& buffer);
+  void allow_sparse() { sparse_allowed_ = true; }
+
+  bool filled() const { return filled_ || !sparse_.empty(); }
+  bool sparse_allowed() const { return sparse_allowed_; }
+  /// Undefined when nothing arrived (a dense buffer stays readable).
+  const Tensor& dense() const { return grad_; }
+  const std::vector<SparseRows>& sparse() const { return sparse_; }
+
+  void add(const Tensor& gradient);
+  /// A tensor like `shape` to write to (add = false) or to add to (add = true).
+  struct Target {
+    Tensor out;
+    bool add;
+  };
+  Target target(const Shape& shape, DType dtype, Device device);
+  /// Adds to entries [start, start + n) of dimension `dim` of a gradient of `shape`.
+  void add_range(const Shape& shape, std::int64_t dim, std::int64_t start, const Tensor& gradient);
+  void add_sparse(SparseRows rows) { sparse_.push_back(std::move(rows)); }
+
+  /// The gathered gradient; the slot is empty afterwards.
+  Tensor take();
+  /// Forgets the gradient; a buffer is set to zeros unless `cleared` says that it already is.
+  void clear(bool cleared = false);
+
+ private:
+  void own();
+
+  Tensor grad_;
+  std::vector<SparseRows> sparse_;
+  bool filled_ = false;
+  bool owned_ = false;   // nobody else sees the tensor, so adding in place is safe
+  bool buffer_ = false;  // grad_ is a given buffer
+  bool sparse_allowed_ = false;
+};
+
+/// One recorded op (or a leaf): what it was called on and how a gradient goes back.
+struct Node {
+  using Backward = std::function<void(const Tensor& dy, Destinations& to)>;
+
+  const char* name = "";
+  std::uint64_t sequence = 0;  ///< grows with every node: inputs always have smaller ones
+  Shape shape;
+  DType dtype = DType::kFloat32;
+  Device device = Device::kCpu;
+  std::vector<std::shared_ptr<Node>> inputs;  ///< null where an input takes no gradient
+  Backward backward;                          ///< empty for a leaf, and once it was used
+  bool leaf = false;
+  bool pending = false;  ///< waits in a walk
+  GradSlot grad;
+
+  Node();
+  ~Node();  ///< releases a long chain of inputs without recursion
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+};
+
+/// The inputs of a node as its backward sees them.
+class Destinations {
+ public:
+  explicit Destinations(Node& node) : node_(node) {}
+
+  std::size_t size() const { return node_.inputs.size(); }
+  /// Whether input i takes a gradient; if not, the calls below must not be made for it.
+  bool wanted(std::size_t i) const { return node_.inputs[i] != nullptr; }
+  /// Throws when the gradient's shape is not the input's.
+  void add(std::size_t i, const Tensor& gradient);
+  GradSlot::Target target(std::size_t i);
+  void add_range(std::size_t i, std::int64_t dim, std::int64_t start, const Tensor& gradient);
+  bool sparse_allowed(std::size_t i) const { return node_.inputs[i]->grad.sparse_allowed(); }
+  void add_sparse(std::size_t i, SparseRows rows) { node_.inputs[i]->grad.add_sparse(std::move(rows)); }
+
+ private:
+  Node& node_;
+};
+
+}  // namespace tk

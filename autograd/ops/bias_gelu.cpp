@@ -1,0 +1,20 @@
+#include "autograd/ops/bias_gelu.h"
+
+#include "tensor/ops/bias_gelu.h"
+#include "tensor/ops/reduce.h"
+
+namespace tk {
+
+Variable bias_gelu(const Variable& x, const Variable& bias) {
+  return record("bias_gelu", bias_gelu(x.value(), bias.value()), {x, bias},
+                [x = Saved(x), bias = Saved(bias)](const Tensor& dy, Destinations& to) {
+                  const Tensor dx = bias_gelu_backward(dy, x, bias);
+                  if (to.wanted(1)) {
+                    const GradSlot::Target db = to.target(1);
+                    sum_columns(db.out, dx, db.add);
+                  }
+                  if (to.wanted(0)) to.add(0, dx);
+                });
+}
+
+}  // namespace tk

@@ -1,0 +1,40 @@
+#include "autograd/ops/elementwise.h"
+
+namespace tk {
+namespace {
+
+constexpr const char* kUnaryNames[] = {
+#define TK_NAME(name, functor) #name,
+    TK_UNARY_OPS(TK_NAME)
+#undef TK_NAME
+};
+
+constexpr const char* kBinaryNames[] = {
+#define TK_NAME(name, functor) #name,
+    TK_BINARY_OPS(TK_NAME)
+#undef TK_NAME
+};
+
+}  // namespace
+
+Variable unary(UnaryOp op, const Variable& x) {
+  const Tensor y = unary(op, x.value());
+  return record(kUnaryNames[static_cast<int>(op)], y, {x},
+                [op, x = Saved(x), y = Saved(y)](const Tensor& dy) -> Tensors { return {unary_backward(op, dy, x, y)}; });
+}
+
+Variable binary(BinaryOp op, const Variable& a, const Variable& b) {
+  const Tensor y = binary(op, a.value(), b.value());
+  return record(kBinaryNames[static_cast<int>(op)], y, {a, b},
+                [op, a = Saved(a), b = Saved(b)](const Tensor& dy, Destinations& to) {
+                  if (to.wanted(0)) to.add(0, binary_backward(op, false, dy, a, b));
+                  if (to.wanted(1)) to.add(1, binary_backward(op, true, dy, a, b));
+                });
+}
+
+Variable affine(const Variable& x, double scale, double shift) {
+  return record("affine", affine(x.value(), scale, shift), {x},
+                [scale](const Tensor& dy) -> Tensors { return {affine(dy, scale)}; });
+}
+
+}  // namespace tk

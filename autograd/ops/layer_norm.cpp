@@ -1,0 +1,16 @@
+#include "autograd/ops/layer_norm.h"
+
+#include "tensor/ops/layer_norm.h"
+
+namespace tk {
+
+Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& beta, double epsilon) {
+  const LayerNormOutput out = layer_norm(x.value(), gamma.value(), beta.value(), epsilon);
+  return record("layer_norm", out.y, {x, gamma, beta},
+                [x = Saved(x), gamma = Saved(gamma), mean = out.mean, rstd = out.rstd](const Tensor& dy) -> Tensors {
+                  const LayerNormGradients d = layer_norm_backward(dy, x, mean, rstd, gamma);
+                  return {d.dx, d.dgamma, d.dbeta};
+                });
+}
+
+}  // namespace tk

@@ -1,0 +1,68 @@
+#include "autograd/variable.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "autograd/engine.h"
+#include "autograd/grad_mode.h"
+
+namespace tk {
+namespace {
+
+std::shared_ptr<Node> make_node(const char* name, const Tensor& value) {
+  auto node = std::make_shared<Node>();
+  node->name = name;
+  node->shape = value.shape();
+  node->dtype = value.dtype();
+  node->device = value.device();
+  return node;
+}
+
+}  // namespace
+
+Variable::Variable(Tensor value, bool requires_grad) : value_(std::move(value)) {
+  if (!requires_grad) return;
+  TK_CHECK(is_floating(value_.dtype()), "Variable: only floats take gradients, got ", value_.dtype());
+  node_ = make_node("leaf", value_);
+  node_->leaf = true;
+}
+
+Variable::Variable(Tensor value, std::shared_ptr<Node> node) : value_(std::move(value)), node_(std::move(node)) {}
+
+const Tensor& Variable::grad() const {
+  TK_CHECK(node_ && node_->leaf, "grad: only a leaf that requires a gradient keeps one");
+  return node_->grad.dense();
+}
+
+void Variable::zero_grad() const {
+  if (node_) node_->grad.clear();
+}
+
+void Variable::backward(bool retain_graph) const {
+  TK_CHECK(numel() == 1, "backward: without a gradient the value must have one element, got ", shape());
+  backward(full(shape(), 1, dtype(), device()), retain_graph);
+}
+
+void Variable::backward(const Tensor& dy, bool retain_graph) const {
+  TK_CHECK(node_, "backward: the value takes no gradient (no input required one, or it was made under NoGrad)");
+  TK_CHECK(dy.shape() == shape() && dy.dtype() == dtype(), "backward: expected a gradient of ", dtype(), ' ', shape(),
+           ", got ", dy.dtype(), ' ', dy.shape());
+  walk_back(node_, dy, retain_graph);
+}
+
+const Tensor& Saved::get() const {
+  TK_CHECK(tensor_.version() == version_, "a saved tensor of shape ", tensor_.shape(),
+           " was changed since the forward pass (version ", tensor_.version(), ", saved at ", version_, ")");
+  return tensor_;
+}
+
+Variable record_node(const char* name, Tensor value, std::span<const Variable> inputs, Node::Backward backward) {
+  const auto takes_gradient = [](const Variable& input) { return input.requires_grad(); };
+  if (!grad_enabled() || std::ranges::none_of(inputs, takes_gradient)) return Variable(std::move(value));
+  std::shared_ptr<Node> node = make_node(name, value);
+  for (const Variable& input : inputs) node->inputs.push_back(input.node());
+  node->backward = std::move(backward);
+  return Variable(std::move(value), std::move(node));
+}
+
+}  // namespace tk

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "autograd/node.h"
+#include "tensor/tensor.h"
+
+namespace tk {
+
+/// A tensor and its place in the recorded graph: a cheap value handle. Ops on variables record how to go back as long as
+/// an input requires a gradient and grad_enabled().
+class Variable {
+ public:
+  Variable() = default;
+  /// A leaf. With requires_grad, backward() gathers its gradient; the dtype must then be a float.
+  explicit Variable(Tensor value, bool requires_grad = false);
+  Variable(Tensor value, std::shared_ptr<Node> node);
+
+  bool defined() const { return value_.defined(); }
+  const Tensor& value() const { return value_; }
+  const Shape& shape() const { return value_.shape(); }
+  std::int64_t size(std::int64_t i) const { return value_.size(i); }
+  std::int64_t numel() const { return value_.numel(); }
+  DType dtype() const { return value_.dtype(); }
+  Device device() const { return value_.device(); }
+  double item() const { return value_.item(); }
+
+  bool requires_grad() const { return node_ != nullptr; }
+  bool is_leaf() const { return node_ == nullptr || node_->leaf; }
+  /// The gradient gathered so far; undefined when none arrived. Throws unless this is a leaf that requires one.
+  const Tensor& grad() const;
+  void zero_grad() const;
+  /// The same value without a past.
+  Variable detach() const { return Variable(value_); }
+
+  /// Walks the graph back from here and adds to the gradient of every leaf. Without an argument the value must have one
+  /// element, and dy is 1. The graph is used up, unless `retain_graph`; a second walk over it throws.
+  void backward(bool retain_graph = false) const;
+  void backward(const Tensor& dy, bool retain_graph = false) const;
+
+  const std::shared_ptr<Node>& node() const { return node_; }
+
+ private:
+  Tensor value_;
+  std::shared_ptr<Node> node_;  // null: takes no gradient
+};
+
+using Variables = std::vector<Variable>;
+
+/// A tensor that a backward keeps. Reading it throws when its storage was written since it was saved.
+class Saved {
+ public:
+  Saved() = default;
+  explicit Saved(Tensor tensor) : tensor_(std::move(tensor)), version_(tensor_.version()) {}
+  explicit Saved(const Variable& variable) : Saved(variable.value()) {}
+
+  operator const Tensor&() const { return get(); }
+  const Tensor& get() const;
+
+ private:
+  Tensor tensor_;
+  std::uint64_t version_ = 0;
+};
+
+/// A variable that remembers how to go back to `inputs`. `backward` is called at most once with dy, and either returns
+/// one gradient an input (undefined: zero), or takes the Destinations and fills them. What it captures, it keeps alive
+/// until then: wrap saved tensors in Saved. Undefined inputs are allowed.
+Variable record_node(const char* name, Tensor value, std::span<const Variable> inputs, Node::Backward backward);
+
+template <class F>
+Variable record(const char* name, Tensor value, std::initializer_list<Variable> inputs, F backward) {
+  const std::span<const Variable> all(inputs.begin(), inputs.size());
+  if constexpr (std::invocable<F, const Tensor&, Destinations&>) {
+    return record_node(name, std::move(value), all, std::move(backward));
+  } else {
+    return record_node(name, std::move(value), all,
+                       [backward = std::move(backward)](const Tensor& dy, Destinations& to) {
+                         const Tensors gradients = backward(dy);
+                         TK_CHECK(gradients.size() == to.size(), "returned ", gradients.size(), " gradients for ",
+                                  to.size(), " inputs");
+                         for (std::size_t i = 0; i < gradients.size(); ++i) {
+                           if (to.wanted(i) && gradients[i].defined()) to.add(i, gradients[i]);
+                         }
+                       });
+  }
+}
+
+}  // namespace tk

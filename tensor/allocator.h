@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/device.h"
+
+namespace tk {
+
+/// Counters of a device's caching allocator, in bytes and calls since the start.
+struct AllocatorStats {
+  std::int64_t allocated = 0;           ///< bytes handed out now
+  std::int64_t peak_allocated = 0;      ///< most bytes handed out at once since the last reset_peak
+  std::int64_t reserved = 0;            ///< bytes held from the system, handed out or cached
+  std::int64_t system_allocations = 0;  ///< requests that the cache could not serve
+};
+
+AllocatorStats allocator_stats(Device device);
+/// Sets peak_allocated to what is handed out now.
+void reset_peak(Device device);
+/// Gives cached blocks back to the system.
+void release_cached(Device device);
+
+/// A block of at least `bytes`, aligned to 64 bytes; null for 0. Blocks come from a cache of rounded sizes, so a step
+/// whose shapes were seen before asks the system for nothing. Throws tk::Error with the sizes when memory runs out.
+void* allocate(Device device, std::int64_t bytes);
+/// Returns a block that `allocate` gave for the same `bytes`.
+void deallocate(Device device, void* data, std::int64_t bytes) noexcept;
+
+}  // namespace tk

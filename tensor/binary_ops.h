@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/device.h"
+
+// Elementwise functions of two arguments, with the derivative in each. A new one is a struct and a line in
+// TK_BINARY_OPS.
+namespace tk {
+
+struct Add {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T a, T b) {
+    return a + b;
+  }
+  template <class T>
+  TK_HOST_DEVICE static T first(T, T) {
+    return T(1);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T second(T, T) {
+    return T(1);
+  }
+};
+
+struct Sub {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T a, T b) {
+    return a - b;
+  }
+  template <class T>
+  TK_HOST_DEVICE static T first(T, T) {
+    return T(1);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T second(T, T) {
+    return T(-1);
+  }
+};
+
+struct Mul {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T a, T b) {
+    return a * b;
+  }
+  template <class T>
+  TK_HOST_DEVICE static T first(T, T b) {
+    return b;
+  }
+  template <class T>
+  TK_HOST_DEVICE static T second(T a, T) {
+    return a;
+  }
+};
+
+struct Div {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T a, T b) {
+    return a / b;
+  }
+  template <class T>
+  TK_HOST_DEVICE static T first(T, T b) {
+    return T(1) / b;
+  }
+  template <class T>
+  TK_HOST_DEVICE static T second(T a, T b) {
+    return -a / (b * b);
+  }
+};
+
+struct Maximum {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T a, T b) {
+    return a >= b ? a : b;
+  }
+  template <class T>
+  TK_HOST_DEVICE static T first(T a, T b) {
+    return a >= b ? T(1) : T(0);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T second(T a, T b) {
+    return a >= b ? T(0) : T(1);
+  }
+};
+
+// F(function name, functor)
+#define TK_BINARY_OPS(F) \
+  F(add, Add)            \
+  F(sub, Sub)            \
+  F(mul, Mul)            \
+  F(div, Div)            \
+  F(maximum, Maximum)
+
+enum class BinaryOp : std::uint8_t {
+#define TK_ENUMERATOR(name, functor) k##functor,
+  TK_BINARY_OPS(TK_ENUMERATOR)
+#undef TK_ENUMERATOR
+};
+
+/// Calls f.template operator()<Functor>() with the functor of `op`.
+template <class F>
+void dispatch_binary(BinaryOp op, F&& f) {
+  switch (op) {
+#define TK_CASE(name, functor) \
+  case BinaryOp::k##functor:   \
+    return f.template operator()<functor>();
+    TK_BINARY_OPS(TK_CASE)
+#undef TK_CASE
+  }
+}
+
+}  // namespace tk

@@ -1,0 +1,39 @@
+#include "tensor/cpu/parallel.h"
+#include "tensor/cpu/simd.h"
+#include "tensor/kernels.h"
+
+namespace tk::cpu {
+namespace {
+
+template <class T>
+TK_SIMD void bias_gelu_row(T* y, const T* x, const T* bias, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = math::gelu(x[i] + bias[i]);
+}
+
+template <class T>
+TK_SIMD void bias_gelu_backward_row(T* dx, const T* dy, const T* x, const T* bias, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) dx[i] = dy[i] * math::gelu_derivative(x[i] + bias[i]);
+}
+
+}  // namespace
+
+void bias_gelu(Tensor& y, const Tensor& x, const Tensor& bias) {
+  dispatch_floating(y.dtype(), "bias_gelu", [&]<class T>() {
+    const std::int64_t cols = bias.numel();
+    parallel_rows(cols == 0 ? 0 : y.numel() / cols, cols, [&](std::int64_t row) {
+      bias_gelu_row(y.data<T>() + row * cols, x.data<T>() + row * cols, bias.data<T>(), cols);
+    });
+  });
+}
+
+void bias_gelu_backward(Tensor& dx, const Tensor& dy, const Tensor& x, const Tensor& bias) {
+  dispatch_floating(dx.dtype(), "bias_gelu", [&]<class T>() {
+    const std::int64_t cols = bias.numel();
+    parallel_rows(cols == 0 ? 0 : dx.numel() / cols, cols, [&](std::int64_t row) {
+      bias_gelu_backward_row(dx.data<T>() + row * cols, dy.data<T>() + row * cols, x.data<T>() + row * cols,
+                             bias.data<T>(), cols);
+    });
+  });
+}
+
+}  // namespace tk::cpu

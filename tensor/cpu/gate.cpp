@@ -1,0 +1,62 @@
+#include <cmath>
+
+#include "tensor/cpu/parallel.h"
+#include "tensor/cpu/random_rows.h"
+#include "tensor/kernels.h"
+
+namespace tk::cpu {
+
+// Logistic noise: log(u) - log(1 - u), u in the open interval.
+void logistic_noise(Tensor& y, const DropoutKey& key) {
+  const RandomRows random(key);
+  dispatch_floating(y.dtype(), "logistic_noise", [&]<class T>() {
+    parallel_rows(y.numel(), 64, [&](std::int64_t row) {
+      std::uint32_t words[4];
+      random.words(words, row, 1);
+      const float u = open_uniform(words[0]);
+      y.data<T>()[row] = static_cast<T>(std::log(u) - std::log1p(-u));
+    });
+  });
+}
+
+// Standard Gumbel noise: -log(-log(u)).
+void gumbel_noise(Tensor& y, const DropoutKey& key) {
+  const RandomRows random(key);
+  const std::int64_t cols = y.shape()[1];
+  dispatch_floating(y.dtype(), "gumbel_noise", [&]<class T>() {
+    parallel_chunks(y.shape()[0], 64, [&](std::int64_t begin, std::int64_t end) {
+      Scratch<std::uint32_t> words(cols + 3);
+      for (std::int64_t row = begin; row < end; ++row) {
+        random.words(words.data(), row, (cols + 3) / 4);
+        for (std::int64_t i = 0; i < cols; ++i) {
+          y.data<T>()[row * cols + i] = static_cast<T>(-std::log(-std::log(open_uniform(words[i]))));
+        }
+      }
+    });
+  });
+}
+
+// soft = sigmoid((z + noise) / temperature), hard = soft > 1/2, which is z + noise > 0.
+void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& noise, const Tensor& state) {
+  dispatch_floating(z.dtype(), "hard_gate", [&]<class T>() {
+    const T temperature = static_cast<T>(step_state(state).temperature);
+    parallel_rows(z.numel(), 64, [&](std::int64_t i) {
+      const T noisy = z.data<T>()[i] + noise.data<T>()[i];
+      soft.data<T>()[i] = math::sigmoid(noisy / temperature);
+      hard.data<T>()[i] = noisy > T(0) ? T(1) : T(0);
+    });
+  });
+}
+
+// Straight through: dz = dy soft (1 - soft) / temperature
+void hard_gate_backward(Tensor& dz, const Tensor& dy, const Tensor& soft, const Tensor& state) {
+  dispatch_floating(dz.dtype(), "hard_gate", [&]<class T>() {
+    const T temperature = static_cast<T>(step_state(state).temperature);
+    parallel_rows(dz.numel(), 64, [&](std::int64_t i) {
+      const T s = soft.data<T>()[i];
+      dz.data<T>()[i] = dy.data<T>()[i] * s * (T(1) - s) / temperature;
+    });
+  });
+}
+
+}  // namespace tk::cpu

@@ -1,0 +1,94 @@
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "tensor/cpu/column_sums.h"
+#include "tensor/cpu/parallel.h"
+#include "tensor/kernels.h"
+
+namespace tk::cpu {
+namespace {
+
+std::int64_t row_size(const Tensor& x) { return x.shape()[0] == 0 ? 0 : x.numel() / x.shape()[0]; }
+
+template <class I>
+void check_indices(const char* op, const Tensor& index, std::int64_t size) {
+  const I* begin = index.data<I>();
+  for (std::int64_t i = 0; i < index.numel(); ++i) {
+    TK_CHECK(begin[i] >= 0 && begin[i] < size, op, ": index ", begin[i], " is out of range for dimension 0 of size ",
+             size);
+  }
+}
+
+}  // namespace
+
+void index_select(Tensor& y, const Tensor& x, const Tensor& index) {
+  dispatch_index(index.dtype(), "index_select", [&]<class I>() {
+    check_indices<I>("index_select", index, x.shape()[0]);
+    const std::int64_t bytes = row_size(x) * size_of(x.dtype());
+    const I* rows = index.data<I>();
+    parallel_rows(index.numel(), row_size(x), [&](std::int64_t i) {
+      std::memcpy(static_cast<std::byte*>(y.raw_data()) + i * bytes,
+                  static_cast<const std::byte*>(x.raw_data()) + rows[i] * bytes, static_cast<std::size_t>(bytes));
+    });
+  });
+}
+
+void index_add(Tensor& y, const Tensor& x, const Tensor& index) {
+  dispatch_index(index.dtype(), "index_add", [&]<class I>() {
+    check_indices<I>("index_add", index, y.shape()[0]);
+    const std::int64_t cols = row_size(y);
+    const I* rows = index.data<I>();
+    dispatch_floating(y.dtype(), "index_add", [&]<class T>() {
+      // Threads share the columns, so every element is added to in order of i.
+      parallel_chunks(cols, 64, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = 0; i < index.numel(); ++i) {
+          add_to_row(y.data<T>() + rows[i] * cols + begin, x.data<T>() + i * cols + begin, end - begin);
+        }
+      });
+    });
+  });
+}
+
+void coalesce(Tensor& ids, Tensor& sums, std::int64_t& count, const Tensor& index, const Tensor& rows) {
+  const auto* index_data = index.data<std::int32_t>();
+  const std::int64_t n = index.numel();
+  Scratch<std::int32_t> order(n);
+  std::iota(order.data(), order.data() + n, 0);
+  std::stable_sort(order.data(), order.data() + n, [&](auto a, auto b) { return index_data[a] < index_data[b]; });
+  Scratch<std::int32_t> first(n + 1);  // the place in `order` where each distinct index begins
+  count = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::int32_t id = index_data[order[i]];
+    if (count > 0 && ids.data<std::int32_t>()[count - 1] == id) continue;
+    ids.data<std::int32_t>()[count] = id;
+    first[count++] = static_cast<std::int32_t>(i);
+  }
+  first[count] = static_cast<std::int32_t>(n);
+  const std::int64_t cols = row_size(rows);
+  dispatch_floating(rows.dtype(), "coalesce", [&]<class T>() {
+    parallel_rows(count, cols, [&](std::int64_t k) {
+      T* sum = sums.data<T>() + k * cols;
+      std::fill(sum, sum + cols, T(0));
+      for (std::int32_t i = first[k]; i < first[k + 1]; ++i) add_to_row(sum, rows.data<T>() + order[i] * cols, cols);
+    });
+  });
+}
+
+void compact(Tensor& rows, Tensor& kept_offsets, std::int64_t& kept, const Tensor& mask, const Tensor& offsets) {
+  const auto* bounds = offsets.data<std::int32_t>();
+  auto* survivors = rows.data<std::int32_t>();
+  auto* kept_bounds = kept_offsets.data<std::int32_t>();
+  std::int32_t next = 0;
+  for (std::int64_t s = 0; s + 1 < offsets.numel(); ++s) {
+    kept_bounds[s] = next;
+    for (std::int32_t row = bounds[s]; row < bounds[s + 1]; ++row) {
+      survivors[next] = row;
+      next += mask.data<bool>()[row];
+    }
+  }
+  kept_bounds[offsets.numel() - 1] = next;
+  kept = next;
+}
+
+}  // namespace tk::cpu

@@ -1,0 +1,154 @@
+#include <cmath>
+
+#include "tensor/cpu/parallel.h"
+#include "tensor/cpu/simd.h"
+#include "tensor/kernels.h"
+#include "tensor/step_state.h"
+
+namespace tk::cpu {
+namespace {
+
+constexpr std::int64_t kNormChunk = 16384;
+
+template <class T>
+TK_SIMD double squared_norm_chunk(const T* x, std::int64_t n) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  return sum;
+}
+
+// What a parameter group's update needs at this step.
+struct AdamWStep {
+  float clip;
+  float decay;  // 1 - learning rate * weight decay
+  float rate;   // learning rate / (1 - beta1^t)
+  float v_correction;  // 1 / sqrt(1 - beta2^t)
+  float beta1;
+  float beta2;
+  float epsilon;
+
+  AdamWStep(const StepState& state, std::int64_t group, const AdamWConstants& constants)
+      : clip(static_cast<float>(state.clip_factor())),
+        beta1(static_cast<float>(constants.beta1)),
+        beta2(static_cast<float>(constants.beta2)),
+        epsilon(static_cast<float>(constants.epsilon)) {
+    const double t = static_cast<double>(state.step);
+    const double learning_rate = state.learning_rate[group];
+    decay = static_cast<float>(1.0 - learning_rate * state.weight_decay[group]);
+    rate = static_cast<float>(learning_rate / (1.0 - std::pow(constants.beta1, t)));
+    v_correction = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(constants.beta2, t)));
+  }
+};
+
+// m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, with g = clip * gradient;
+// value = decay * value - rate * m / (sqrt(v) * v_correction + epsilon).
+TK_SIMD void adamw_chunk(float* value, const float* grad, float* m, float* v, const AdamWStep& s, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float g = s.clip * grad[i];
+    m[i] = s.beta1 * m[i] + (1.0f - s.beta1) * g;
+    v[i] = s.beta2 * v[i] + (1.0f - s.beta2) * g * g;
+    value[i] = s.decay * value[i] - s.rate * m[i] / (std::sqrt(v[i]) * s.v_correction + s.epsilon);
+  }
+}
+
+// The same for a row without a gradient in this step.
+TK_SIMD void adamw_chunk_without_gradient(float* value, float* m, float* v, const AdamWStep& s, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    m[i] = s.beta1 * m[i];
+    v[i] = s.beta2 * v[i];
+    value[i] = s.decay * value[i] - s.rate * m[i] / (std::sqrt(v[i]) * s.v_correction + s.epsilon);
+  }
+}
+
+TK_SIMD void sgd_chunk(float* value, const float* grad, float* momentum, float clip, float rate, float decay, float mu,
+                       std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float g = clip * grad[i] + decay * value[i];
+    momentum[i] = mu * momentum[i] + g;
+    value[i] -= rate * momentum[i];
+  }
+}
+
+// Calls f(begin, end, group) for chunks of the flat buffers; segments: [n, 3] int64 rows (begin, end, group).
+template <class F>
+void over_segments(const Tensor& segments, F&& f) {
+  const auto* rows = segments.data<std::int64_t>();
+  for (std::int64_t i = 0; i < segments.shape()[0]; ++i) {
+    const std::int64_t* segment = rows + 3 * i;
+    parallel_chunks(segment[1] - segment[0], kNormChunk, [&](std::int64_t begin, std::int64_t end) {
+      f(segment[0] + begin, segment[0] + end, segment[2]);
+    });
+  }
+}
+
+}  // namespace
+
+void squared_norm(Tensor& partial, const Tensor& x) {
+  dispatch_floating(x.dtype(), "squared_norm", [&]<class T>() {
+    parallel_chunks(x.numel(), kNormChunk, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t at = begin; at < end; at += kNormChunk) {
+        partial.data<double>()[at / kNormChunk] =
+            squared_norm_chunk(x.data<T>() + at, std::min(kNormChunk, end - at));
+      }
+    });
+  });
+}
+
+void adamw(Tensor& value, Tensor& grad, Tensor& m, Tensor& v, const Tensor& segments, const Tensor& state,
+           const AdamWConstants& constants) {
+  over_segments(segments, [&](std::int64_t begin, std::int64_t end, std::int64_t group) {
+    const AdamWStep step(step_state(state), group, constants);
+    adamw_chunk(value.data<float>() + begin, grad.data<float>() + begin, m.data<float>() + begin,
+                v.data<float>() + begin, step, end - begin);
+    std::fill(grad.data<float>() + begin, grad.data<float>() + end, 0.0f);
+  });
+}
+
+void adamw_rows(Tensor& value, Tensor& m, Tensor& v, Tensor& touched, const Tensor& ids, const Tensor& rows,
+                std::int64_t group, const Tensor& state, const AdamWConstants& constants) {
+  const AdamWStep step(step_state(state), group, constants);
+  const std::int64_t cols = value.shape()[1];
+  const bool every_row = step_state(state).weight_decay[group] != 0;
+  const std::int64_t table = value.shape()[0];
+  Scratch<std::int32_t> place(table);  // where in `rows` the gradient of a table row is, -1 for none
+  std::fill(place.data(), place.data() + table, -1);
+  for (std::int64_t i = 0; i < ids.numel(); ++i) {
+    place[ids.data<std::int32_t>()[i]] = static_cast<std::int32_t>(i);
+    touched.data<bool>()[ids.data<std::int32_t>()[i]] = true;
+  }
+  parallel_rows(table, cols, [&](std::int64_t row) {
+    if (!touched.data<bool>()[row] && !every_row) return;
+    const std::int64_t at = row * cols;
+    if (place[row] >= 0) {
+      adamw_chunk(value.data<float>() + at, rows.data<float>() + place[row] * cols, m.data<float>() + at,
+                  v.data<float>() + at, step, cols);
+    } else {
+      adamw_chunk_without_gradient(value.data<float>() + at, m.data<float>() + at, v.data<float>() + at, step, cols);
+    }
+  });
+}
+
+void sgd(Tensor& value, Tensor& grad, Tensor& momentum, const Tensor& segments, const Tensor& state,
+         double momentum_factor) {
+  const StepState& now = step_state(state);
+  over_segments(segments, [&](std::int64_t begin, std::int64_t end, std::int64_t group) {
+    sgd_chunk(value.data<float>() + begin, grad.data<float>() + begin, momentum.data<float>() + begin,
+              static_cast<float>(now.clip_factor()), static_cast<float>(now.learning_rate[group]),
+              static_cast<float>(now.weight_decay[group]), static_cast<float>(momentum_factor), end - begin);
+    std::fill(grad.data<float>() + begin, grad.data<float>() + end, 0.0f);
+  });
+}
+
+// loss = a (C - t) + 5 relu(C - t)^2, dcost = a + 10 relu(C - t); a and t from the state.
+void budget_loss(Tensor& loss, Tensor& dcost, const Tensor& cost, const Tensor& state) {
+  const StepState& now = step_state(state);
+  dispatch_floating(cost.dtype(), "budget_loss", [&]<class T>() {
+    const double excess = static_cast<double>(cost.data<T>()[0]) - now.budget;
+    const double over = std::max(excess, 0.0);
+    loss.data<T>()[0] = static_cast<T>(now.multiplier * excess + 5 * over * over);
+    dcost.data<T>()[0] = static_cast<T>(now.multiplier + 10 * over);
+  });
+}
+
+}  // namespace tk::cpu

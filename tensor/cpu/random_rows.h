@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/kernels.h"
+#include "tensor/step_state.h"
+
+namespace tk::cpu {
+
+/// words[4 b + j] = word j of philox(key, c0, c1, c2, first_block + b) for b < blocks.
+void philox_words(std::uint32_t* words, std::int64_t blocks, std::uint64_t key, std::uint32_t c0, std::uint32_t c1,
+                  std::uint32_t c2, std::uint32_t first_block);
+
+/// A DropoutKey resolved on the host: which numbers a row draws, and which words mean "keep".
+struct RandomRows {
+  std::uint64_t seed = 0;
+  std::uint32_t step = 0;
+  std::uint32_t stream = 0;
+  const std::int32_t* example = nullptr;
+  const std::int32_t* position = nullptr;
+  std::uint32_t threshold = 0;  // a word below it is dropped: floor(p 2^32)
+  float keep_scale = 1;         // 1 / (1 - p)
+
+  explicit RandomRows(const DropoutKey& key);
+  /// The first 4 `blocks` words of a row's stream, from block `first` on.
+  void words(std::uint32_t* words, std::int64_t row, std::int64_t blocks, std::uint32_t first = 0) const;
+};
+
+}  // namespace tk::cpu

@@ -1,0 +1,114 @@
+#include <optional>
+
+#include "tensor/cpu/column_sums.h"
+#include "tensor/cpu/dropout_row.h"
+#include "tensor/cpu/layer_norm_row.h"
+#include "tensor/kernels.h"
+
+namespace tk::cpu {
+namespace {
+
+template <class T>
+T* data_or_null(const Tensor& x) {
+  return x.defined() ? x.data<T>() : nullptr;
+}
+
+// z = residual + scale * factor * (x + bias); factor and bias may be null.
+template <class T>
+TK_SIMD void add_branch_row(T* z, const T* residual, const T* x, const T* bias, const T* factor, T scale,
+                            std::int64_t n) {
+  if (bias != nullptr && factor != nullptr) {
+    for (std::int64_t i = 0; i < n; ++i) z[i] = residual[i] + scale * factor[i] * (x[i] + bias[i]);
+  } else if (bias != nullptr) {
+    for (std::int64_t i = 0; i < n; ++i) z[i] = residual[i] + scale * (x[i] + bias[i]);
+  } else if (factor != nullptr) {
+    for (std::int64_t i = 0; i < n; ++i) z[i] = residual[i] + scale * factor[i] * x[i];
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) z[i] = residual[i] + scale * x[i];
+  }
+}
+
+// dx = scale * factor * dz; returns sum(dz * factor * (x + bias)), the scale's gradient.
+template <class T>
+TK_SIMD T branch_backward_row(T* dx, const T* dz, const T* x, const T* bias, const T* factor, T scale, std::int64_t n) {
+  T dot = 0;
+#pragma omp simd reduction(+ : dot)
+  for (std::int64_t i = 0; i < n; ++i) {
+    const T f = factor != nullptr ? factor[i] : T(1);
+    const T branch = x[i] + (bias != nullptr ? bias[i] : T(0));
+    dot += dz[i] * f * branch;
+    dx[i] = scale * f * dz[i];
+  }
+  return dot;
+}
+
+template <class T>
+TK_SIMD void scaled_copy_row(T* dx, const T* dz, const T* factor, T scale, std::int64_t n) {
+  if (factor != nullptr) {
+    for (std::int64_t i = 0; i < n; ++i) dx[i] = scale * factor[i] * dz[i];
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) dx[i] = scale * dz[i];
+  }
+}
+
+}  // namespace
+
+void residual_dropout_layer_norm(Tensor& y, Tensor& z, Tensor& mean, Tensor& rstd, const Tensor& x, const Tensor& bias,
+                                 const Tensor& residual, const Tensor& scale, const Tensor& gamma, const Tensor& beta,
+                                 double epsilon, const DropoutKey& key) {
+  dispatch_floating(y.dtype(), "residual_dropout_layer_norm", [&]<class T>() {
+    const RandomRows random(key);
+    const std::int64_t cols = gamma.numel();
+    const T* row_scale = data_or_null<T>(scale);
+    parallel_chunks(mean.numel(), 16, [&](std::int64_t begin, std::int64_t end) {
+      std::optional<DropoutRow<T>> dropout;
+      if (key.p > 0) dropout.emplace(random, cols);
+      for (std::int64_t row = begin; row < end; ++row) {
+        T* sum = z.data<T>() + row * cols;
+        add_branch_row(sum, residual.data<T>() + row * cols, x.data<T>() + row * cols, data_or_null<T>(bias),
+                       dropout ? dropout->factors(row) : nullptr, row_scale != nullptr ? row_scale[row] : T(1), cols);
+        const Moments<T> moments = moments_row(sum, static_cast<T>(epsilon), cols);
+        normalize_row(y.data<T>() + row * cols, sum, moments, gamma.data<T>(), beta.data<T>(), cols);
+        mean.data<T>()[row] = moments.mean;
+        rstd.data<T>()[row] = moments.rstd;
+      }
+    });
+  });
+}
+
+void residual_dropout_layer_norm_backward(Tensor& dx, Tensor& dz, Tensor& dscale, Tensor& dgamma, Tensor& dbeta,
+                                          const Tensor& dy, const Tensor& z, const Tensor& mean, const Tensor& rstd,
+                                          const Tensor& x, const Tensor& bias, const Tensor& scale,
+                                          const Tensor& gamma, const DropoutKey& key) {
+  dispatch_floating(dx.dtype(), "residual_dropout_layer_norm", [&]<class T>() {
+    const RandomRows random(key);
+    const std::int64_t cols = gamma.numel();
+    const T* row_scale = data_or_null<T>(scale);
+    column_sums<T, 2>(
+        mean.numel(), cols, {dgamma.data<T>(), dbeta.data<T>()}, false, [&](std::int64_t row, std::array<T*, 2> sums) {
+          const Moments<T> moments{mean.data<T>()[row], rstd.data<T>()[row]};
+          const T* upstream = dy.data<T>() + row * cols;
+          const T* sum = z.data<T>() + row * cols;
+          T* dsum = dz.data<T>() + row * cols;
+          layer_norm_backward_row(dsum, upstream, sum, moments, gamma.data<T>(), cols);
+          add_affine_gradients_row(sums[0], sums[1], upstream, sum, moments, cols);
+        });
+    parallel_chunks(mean.numel(), 16, [&](std::int64_t begin, std::int64_t end) {
+      std::optional<DropoutRow<T>> dropout;
+      if (key.p > 0) dropout.emplace(random, cols);
+      for (std::int64_t row = begin; row < end; ++row) {
+        const T* factor = dropout ? dropout->factors(row) : nullptr;
+        T* to = dx.data<T>() + row * cols;
+        const T* dsum = dz.data<T>() + row * cols;
+        if (row_scale == nullptr) {
+          scaled_copy_row(to, dsum, factor, T(1), cols);
+        } else {
+          dscale.data<T>()[row] = branch_backward_row(to, dsum, x.data<T>() + row * cols, data_or_null<T>(bias), factor,
+                                                      row_scale[row], cols);
+        }
+      }
+    });
+  });
+}
+
+}  // namespace tk::cpu

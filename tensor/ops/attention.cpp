@@ -1,0 +1,53 @@
+#include "tensor/ops/attention.h"
+
+#include "tensor/ops/dropout.h"
+
+namespace tk {
+namespace {
+
+constexpr const char* kOp = "packed_attention";
+
+Tensor with_adjacent_columns(const Tensor& x) { return x.shape()[1] <= 1 || x.strides()[1] == 1 ? x : x.clone(); }
+
+void check(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& key_weight, const AttentionKey& key) {
+  TK_CHECK(q.rank() == 2 && k.rank() == 2 && v.shape() == k.shape() && q.shape()[1] == k.shape()[1], kOp,
+           ": expected q [n, d] and k, v [m, d], got ", q.shape(), ", ", k.shape(), " and ", v.shape());
+  TK_CHECK(q.dtype() == k.dtype() && q.dtype() == v.dtype(), kOp, ": dtypes of q, k and v differ");
+  TK_CHECK(key.heads >= 1 && q.shape()[1] % key.heads == 0, kOp, ": ", key.heads, " heads do not divide ",
+           q.shape()[1], " columns");
+  TK_CHECK(key.q_offsets.rank() == 1 && key.q_offsets.shape() == key.kv_offsets.shape(), kOp,
+           ": expected offsets of the same sentences, got ", key.q_offsets.shape(), " and ", key.kv_offsets.shape());
+  TK_CHECK(!key_weight.defined() || (key_weight.shape() == Shape{k.shape()[0]} && key_weight.dtype() == q.dtype()), kOp,
+           ": expected a ", q.dtype(), " key weight of [", k.shape()[0], "], got ", key_weight.shape());
+  check_dropout(kOp, key.dropout, q.shape()[0]);
+  TK_CHECK(key.dropout.p == 0 || key.kv_position.shape() == Shape{k.shape()[0]}, kOp,
+           ": dropout needs the positions of ", k.shape()[0], " keys");
+}
+
+}  // namespace
+
+AttentionOutput packed_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& key_weight,
+                                 const AttentionKey& key) {
+  check(q, k, v, key_weight, key);
+  const Shape rows{key.heads, q.shape()[0]};
+  AttentionOutput out{empty(q.shape(), q.dtype(), q.device()), empty(rows, q.dtype(), q.device()),
+                      empty(rows, q.dtype(), q.device())};
+  packed_attention_kernel(q.device(), out.y, out.row_max, out.row_sum, with_adjacent_columns(q),
+                          with_adjacent_columns(k), with_adjacent_columns(v), key_weight, key);
+  return out;
+}
+
+AttentionGradients packed_attention_backward(const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v,
+                                             const Tensor& row_max, const Tensor& row_sum, const Tensor& key_weight,
+                                             const AttentionKey& key, AttentionGradients d) {
+  if (!d.dq.defined()) d.dq = empty(q.shape(), q.dtype(), q.device());
+  if (!d.dk.defined()) d.dk = empty(k.shape(), k.dtype(), k.device());
+  if (!d.dv.defined()) d.dv = empty(v.shape(), v.dtype(), v.device());
+  if (key_weight.defined()) d.dweight = empty_like(key_weight);
+  packed_attention_backward_kernel(q.device(), d.dq, d.dk, d.dv, d.dweight, with_adjacent_columns(dy),
+                                   with_adjacent_columns(q), with_adjacent_columns(k), with_adjacent_columns(v), row_max,
+                                   row_sum, key_weight, key);
+  return d;
+}
+
+}  // namespace tk

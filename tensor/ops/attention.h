@@ -1,0 +1,33 @@
+#pragma once
+
+#include "tensor/kernels.h"
+
+namespace tk {
+
+/// What packed attention keeps for its backward: maximum and normaliser of each (head, query row), [heads, q rows].
+struct AttentionOutput {
+  Tensor y;
+  Tensor row_max;
+  Tensor row_sum;
+};
+
+/// Scaled dot-product attention of each sentence's queries over the same sentence's keys (Vaswani et al., 2017), for all
+/// heads. q [q rows, heads * head size], k and v [kv rows, heads * head size] (rows may be apart: views of one matrix);
+/// queries may be fewer than keys. key_weight [kv rows] >= 0 multiplies exp(score), or is undefined. In exact mode the
+/// maximum is taken over keys of positive weight, and a sentence without any gives zeros. Dropout acts on probabilities.
+AttentionOutput packed_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& key_weight,
+                                 const AttentionKey& key);
+
+/// dweight is undefined when key_weight is.
+struct AttentionGradients {
+  Tensor dq;
+  Tensor dk;
+  Tensor dv;
+  Tensor dweight;
+};
+/// Writes dq, dk and dv where `d` has them defined (they may be column ranges of one matrix), else allocates them.
+AttentionGradients packed_attention_backward(const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v,
+                                             const Tensor& row_max, const Tensor& row_sum, const Tensor& key_weight,
+                                             const AttentionKey& key, AttentionGradients d = {});
+
+}  // namespace tk

@@ -1,0 +1,42 @@
+#include "tensor/ops/gate.h"
+
+namespace tk {
+namespace {
+
+void check_key(const char* op, const DropoutKey& key) {
+  TK_CHECK(key.state.defined() && key.example.defined() && key.example.rank() == 1 &&
+               key.position.shape() == key.example.shape(),
+           op, ": expected a step state and the ids of each row");
+}
+
+}  // namespace
+
+Tensor logistic_noise(const DropoutKey& key, DType dtype) {
+  check_key("logistic_noise", key);
+  Tensor y = empty({key.example.numel()}, dtype, key.example.device());
+  logistic_noise_kernel(y.device(), y, key);
+  return y;
+}
+
+Tensor gumbel_noise(const DropoutKey& key, std::int64_t cols, DType dtype) {
+  check_key("gumbel_noise", key);
+  Tensor y = empty({key.example.numel(), cols}, dtype, key.example.device());
+  gumbel_noise_kernel(y.device(), y, key);
+  return y;
+}
+
+GateOutput hard_gate(const Tensor& z, const Tensor& noise, const Tensor& state) {
+  TK_CHECK(z.shape() == noise.shape() && z.dtype() == noise.dtype(), "hard_gate: expected noise like z ", z.dtype(), ' ',
+           z.shape(), ", got ", noise.dtype(), ' ', noise.shape());
+  GateOutput out{empty_like(z), empty_like(z)};
+  hard_gate_kernel(z.device(), out.hard, out.soft, z.contiguous(), noise.contiguous(), state);
+  return out;
+}
+
+Tensor hard_gate_backward(const Tensor& dy, const Tensor& soft, const Tensor& state) {
+  Tensor dz = empty_like(soft);
+  hard_gate_backward_kernel(soft.device(), dz, dy.contiguous(), soft, state);
+  return dz;
+}
+
+}  // namespace tk

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "tensor/kernels.h"
+
+namespace tk {
+
+/// Logistic noise, log u - log(1 - u), one number a row of the key: [rows]. p is not read.
+Tensor logistic_noise(const DropoutKey& key, DType dtype = DType::kFloat32);
+/// Standard Gumbel noise -log(-log u): [rows, cols].
+Tensor gumbel_noise(const DropoutKey& key, std::int64_t cols, DType dtype = DType::kFloat32);
+
+struct GateOutput {
+  Tensor hard;  ///< 0 or 1: z + noise > 0
+  Tensor soft;  ///< sigmoid((z + noise) / temperature)
+};
+/// The two-class Gumbel-softmax sample of z = logit(keep) - logit(skim): one logistic number instead of two Gumbels.
+/// The temperature is the step state's.
+GateOutput hard_gate(const Tensor& z, const Tensor& noise, const Tensor& state);
+/// Straight through the soft sample: dz = dy soft (1 - soft) / temperature.
+Tensor hard_gate_backward(const Tensor& dy, const Tensor& soft, const Tensor& state);
+
+}  // namespace tk

@@ -1,0 +1,50 @@
+#include "tensor/ops/index.h"
+
+#include "tensor/kernels.h"
+
+namespace tk {
+namespace {
+
+Shape with_rows(const Tensor& x, std::int64_t rows) {
+  Shape shape = x.shape();
+  shape[0] = rows;
+  return shape;
+}
+
+}  // namespace
+
+Tensor index_select(const Tensor& x, const Tensor& index) {
+  TK_CHECK(x.rank() >= 1 && index.rank() == 1, "index_select: expected x [n, ...] and index [m], got ", x.shape(),
+           " and ", index.shape());
+  Tensor y = empty(with_rows(x, index.numel()), x.dtype(), x.device());
+  index_select_kernel(x.device(), y, x.contiguous(), index.contiguous());
+  return y;
+}
+
+Tensor index_add(const Tensor& x, const Tensor& index, std::int64_t rows) {
+  const Tensor y = zeros(with_rows(x, rows), x.dtype(), x.device());
+  index_add_to(y, x, index);
+  return y;
+}
+
+void index_add_to(const Tensor& y, const Tensor& x, const Tensor& index) {
+  TK_CHECK(index.rank() == 1 && x.rank() >= 1 && x.shape()[0] == index.numel() && y.is_contiguous() &&
+               y.shape() == with_rows(x, y.shape()[0]),
+           "index_add: expected rows of ", y.shape(), " for ", index.numel(), " indices, got ", x.shape());
+  Tensor target = y;
+  index_add_kernel(y.device(), target, x.contiguous(), index.contiguous());
+  y.bump_version();
+}
+
+SparseRows coalesce(const SparseRows& sparse) {
+  TK_CHECK(sparse.ids.dtype() == DType::kInt32 && sparse.ids.rank() == 1 && sparse.rows.rank() == 2 &&
+               sparse.rows.shape()[0] == sparse.ids.numel(),
+           "coalesce: expected int32 ids [n] and rows [n, cols], got ", sparse.ids.shape(), " and ",
+           sparse.rows.shape());
+  SparseRows out{empty_like(sparse.ids), empty_like(sparse.rows)};
+  std::int64_t count = 0;
+  coalesce_kernel(sparse.rows.device(), out.ids, out.rows, count, sparse.ids.contiguous(), sparse.rows.contiguous());
+  return {out.ids.narrow(0, 0, count), out.rows.narrow(0, 0, count)};
+}
+
+}  // namespace tk

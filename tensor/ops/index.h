@@ -1,0 +1,22 @@
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace tk {
+
+/// y[i] = x[index[i]] along dimension 0; index [n] int32 or int64. Throws on an index out of range.
+Tensor index_select(const Tensor& x, const Tensor& index);
+/// A zero tensor of `rows` entries with y[index[i]] += x[i], in order of i: index_select's backward.
+Tensor index_add(const Tensor& x, const Tensor& index, std::int64_t rows);
+/// y[index[i]] += x[i] in place.
+void index_add_to(const Tensor& y, const Tensor& x, const Tensor& index);
+
+/// Some rows of a table: the gradient of an embedding, whose size follows the batch and not the vocabulary.
+struct SparseRows {
+  Tensor ids;   ///< [n] int32
+  Tensor rows;  ///< [n, cols]
+};
+/// Ascending distinct ids, each with the sum of its rows in their order.
+SparseRows coalesce(const SparseRows& sparse);
+
+}  // namespace tk

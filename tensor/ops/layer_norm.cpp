@@ -1,0 +1,33 @@
+#include "tensor/ops/layer_norm.h"
+
+#include "tensor/kernels.h"
+
+namespace tk {
+
+void check_layer_norm(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& beta) {
+  TK_CHECK(x.rank() >= 1 && x.shape().back() >= 1, op, ": expected rows with at least one element, got ", x.shape());
+  const Shape expected{x.shape().back()};
+  TK_CHECK(gamma.shape() == expected && beta.shape() == expected, op, ": expected gamma and beta of ", expected,
+           ", got ", gamma.shape(), " and ", beta.shape());
+  TK_CHECK(gamma.dtype() == x.dtype() && beta.dtype() == x.dtype(), op, ": dtypes differ: ", x.dtype(), ", ",
+           gamma.dtype(), " and ", beta.dtype());
+}
+
+LayerNormOutput layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon) {
+  check_layer_norm("layer_norm", x, gamma, beta);
+  const Shape rows = x.shape().without(x.rank() - 1);
+  LayerNormOutput out{empty_like(x), empty(rows, x.dtype(), x.device()), empty(rows, x.dtype(), x.device())};
+  layer_norm_kernel(x.device(), out.y, out.mean, out.rstd, x.contiguous(), gamma.contiguous(), beta.contiguous(),
+                    epsilon);
+  return out;
+}
+
+LayerNormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
+                                       const Tensor& gamma) {
+  LayerNormGradients d{empty_like(x), empty_like(gamma), empty_like(gamma)};
+  layer_norm_backward_kernel(x.device(), d.dx, d.dgamma, d.dbeta, dy.contiguous(), x.contiguous(), mean, rstd,
+                             gamma.contiguous());
+  return d;
+}
+
+}  // namespace tk

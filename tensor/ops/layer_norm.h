@@ -1,0 +1,28 @@
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace tk {
+
+/// What a normalisation keeps for its backward: mean and 1 / sqrt(variance + epsilon) of each row.
+struct LayerNormOutput {
+  Tensor y;
+  Tensor mean;
+  Tensor rstd;
+};
+
+/// (x - mean) rstd gamma + beta along the last dimension (Ba et al., arXiv 1607.06450); gamma and beta [cols].
+LayerNormOutput layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon);
+
+struct LayerNormGradients {
+  Tensor dx;
+  Tensor dgamma;
+  Tensor dbeta;
+};
+LayerNormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
+                                       const Tensor& gamma);
+
+/// Throws "<op>: ..." unless gamma and beta are [cols] for x [..., cols], of one dtype.
+void check_layer_norm(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& beta);
+
+}  // namespace tk

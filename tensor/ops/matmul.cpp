@@ -1,0 +1,64 @@
+#include "tensor/ops/matmul.h"
+
+#include <algorithm>
+
+#include "tensor/kernels.h"
+
+namespace tk {
+namespace {
+
+// Rows may be apart (a view of some columns); elements of a row are adjacent.
+Tensor with_adjacent_columns(const Tensor& x) {
+  const bool fits = x.shape()[1] <= 1 || x.strides()[1] == 1;
+  const bool rows_apart = x.shape()[0] <= 1 || x.strides()[0] >= std::max<std::int64_t>(1, x.shape()[1]);
+  return fits && rows_apart ? x : x.clone();
+}
+
+Tensor batched(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+  const std::int64_t m = a.shape()[transpose_a ? 2 : 1];
+  const std::int64_t k = a.shape()[transpose_a ? 1 : 2];
+  const std::int64_t n = b.shape()[transpose_b ? 1 : 2];
+  TK_CHECK(k == b.shape()[transpose_b ? 2 : 1] && a.shape()[0] == b.shape()[0],
+           "matmul: batches or inner dimensions differ: ", a.shape(), " @ ", b.shape());
+  Tensor y = empty({a.shape()[0], m, n}, a.dtype(), a.device());
+  batched_matmul_kernel(a.device(), y, a.contiguous(), transpose_a, b.contiguous(), transpose_b);
+  return y;
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+  TK_CHECK(a.rank() == b.rank() && (a.rank() == 2 || a.rank() == 3), "matmul: expected two matrices or two batches, got ",
+           a.shape(), " @ ", b.shape());
+  TK_CHECK(a.dtype() == b.dtype(), "matmul: dtypes differ: ", a.dtype(), " and ", b.dtype());
+  if (a.rank() == 3) return batched(a, b, transpose_a, transpose_b);
+  Tensor y = empty({a.shape()[transpose_a ? 1 : 0], b.shape()[transpose_b ? 0 : 1]}, a.dtype(), a.device());
+  matmul_into(y, false, a, b, transpose_a, transpose_b);
+  return y;
+}
+
+void matmul_into(const Tensor& y, bool add, const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+  TK_CHECK(a.rank() == 2 && b.rank() == 2 && a.shape()[transpose_a ? 0 : 1] == b.shape()[transpose_b ? 1 : 0],
+           "matmul: inner dimensions differ: ", a.shape(), transpose_a ? "^T" : "", " @ ", b.shape(),
+           transpose_b ? "^T" : "");
+  const Shape expected{a.shape()[transpose_a ? 1 : 0], b.shape()[transpose_b ? 0 : 1]};
+  TK_CHECK(y.shape() == expected && y.dtype() == a.dtype(), "matmul: expected an output of ", expected, ", got ",
+           y.shape());
+  Tensor target = y;
+  matmul_kernel(y.device(), target, with_adjacent_columns(a), transpose_a, with_adjacent_columns(b), transpose_b, add);
+  y.bump_version();
+}
+
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
+  TK_CHECK(x.rank() == 2 && w.rank() == 2 && x.shape()[1] == w.shape()[1], "linear: expected x [n, in] and w [out, in], got ",
+           x.shape(), " and ", w.shape());
+  TK_CHECK(x.dtype() == w.dtype(), "linear: dtypes differ: ", x.dtype(), " and ", w.dtype());
+  TK_CHECK(!bias.defined() || bias.shape() == Shape{w.shape()[0]}, "linear: expected a bias of [", w.shape()[0],
+           "], got ", bias.shape());
+  Tensor y = empty({x.shape()[0], w.shape()[0]}, x.dtype(), x.device());
+  linear_kernel(x.device(), y, with_adjacent_columns(x), with_adjacent_columns(w),
+                bias.defined() ? bias.contiguous() : bias);
+  return y;
+}
+
+}  // namespace tk

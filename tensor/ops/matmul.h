@@ -1,0 +1,14 @@
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace tk {
+
+/// a [m, k] @ b [k, n], or their transposes as stored when the flags say so. Rank 3 multiplies batch by batch.
+Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a = false, bool transpose_b = false);
+/// The same into y (rank 2), or added to it: how a weight's gradient is accumulated by the product itself.
+void matmul_into(const Tensor& y, bool add, const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b);
+/// x [n, in] @ w [out, in]^T + bias [out]; bias may be undefined.
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias);
+
+}  // namespace tk

@@ -1,0 +1,70 @@
+#include "tensor/ops/optim.h"
+
+namespace tk {
+namespace {
+
+void check_flat(const char* op, const Tensor& value, const Tensor& other) {
+  TK_CHECK(value.rank() == 1 && value.dtype() == DType::kFloat32 && other.shape() == value.shape() &&
+               other.dtype() == DType::kFloat32,
+           op, ": expected flat float32 buffers of ", value.shape(), ", got ", other.dtype(), ' ', other.shape());
+}
+
+void check_segments(const char* op, const Tensor& segments, std::int64_t n) {
+  TK_CHECK(segments.rank() == 2 && segments.shape()[1] == 3 && segments.dtype() == DType::kInt64, op,
+           ": expected int64 segments [k, 3], got ", segments.dtype(), ' ', segments.shape());
+  const auto* rows = segments.data<std::int64_t>();
+  for (std::int64_t i = 0; i < segments.shape()[0]; ++i) {
+    TK_CHECK(rows[3 * i] >= 0 && rows[3 * i] <= rows[3 * i + 1] && rows[3 * i + 1] <= n && rows[3 * i + 2] >= 0 &&
+                 rows[3 * i + 2] < StepState::kGroups,
+             op, ": segment ", i, " does not fit ", n, " elements and ", int{StepState::kGroups}, " groups");
+  }
+}
+
+}  // namespace
+
+double squared_norm(const Tensor& x) {
+  constexpr std::int64_t kChunk = 16384;
+  Tensor partial = empty({(x.numel() + kChunk - 1) / kChunk}, DType::kFloat64, x.device());
+  squared_norm_kernel(x.device(), partial, x.contiguous());
+  double total = 0;
+  for (std::int64_t i = 0; i < partial.numel(); ++i) total += partial.data<double>()[i];
+  return total;
+}
+
+void adamw(const Tensor& value, const Tensor& grad, const Tensor& m, const Tensor& v, const Tensor& segments,
+           const Tensor& state, const AdamWConstants& constants) {
+  for (const Tensor* other : {&grad, &m, &v}) check_flat("adamw", value, *other);
+  check_segments("adamw", segments, value.numel());
+  Tensor value_out = value, grad_out = grad, m_out = m, v_out = v;
+  adamw_kernel(value.device(), value_out, grad_out, m_out, v_out, segments, state, constants);
+  value.bump_version();
+}
+
+void adamw_rows(const Tensor& value, const Tensor& m, const Tensor& v, const Tensor& touched, const SparseRows& grad,
+                std::int64_t group, const Tensor& state, const AdamWConstants& constants) {
+  TK_CHECK(value.rank() == 2 && value.dtype() == DType::kFloat32 && m.shape() == value.shape() &&
+               v.shape() == value.shape() && touched.shape() == Shape{value.shape()[0]},
+           "adamw_rows: expected a float32 table [rows, cols] with moments alike, got ", value.shape(), ", ", m.shape());
+  TK_CHECK(group >= 0 && group < StepState::kGroups, "adamw_rows: no group ", group);
+  Tensor value_out = value, m_out = m, v_out = v, touched_out = touched;
+  adamw_rows_kernel(value.device(), value_out, m_out, v_out, touched_out, grad.ids, grad.rows, group, state, constants);
+  value.bump_version();
+}
+
+void sgd(const Tensor& value, const Tensor& grad, const Tensor& momentum, const Tensor& segments, const Tensor& state,
+         double momentum_factor) {
+  for (const Tensor* other : {&grad, &momentum}) check_flat("sgd", value, *other);
+  check_segments("sgd", segments, value.numel());
+  Tensor value_out = value, grad_out = grad, momentum_out = momentum;
+  sgd_kernel(value.device(), value_out, grad_out, momentum_out, segments, state, momentum_factor);
+  value.bump_version();
+}
+
+BudgetOutput budget_loss(const Tensor& cost, const Tensor& state) {
+  TK_CHECK(cost.numel() == 1, "budget_loss: expected one cost, got ", cost.shape());
+  BudgetOutput out{empty_like(cost), empty_like(cost)};
+  budget_loss_kernel(cost.device(), out.loss, out.dcost, cost, state);
+  return out;
+}
+
+}  // namespace tk

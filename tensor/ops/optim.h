@@ -1,0 +1,32 @@
+#pragma once
+
+#include "tensor/kernels.h"
+#include "tensor/ops/index.h"
+
+namespace tk {
+
+/// The sum of squares of all elements, in double with a tree fixed by the size.
+double squared_norm(const Tensor& x);
+
+/// One AdamW step over flat float32 buffers [n]: the gradient is clipped by the state's factor and cleared. `segments`
+/// [k, 3] int64 has rows (begin, end, group); learning rate, weight decay and step come from the state.
+void adamw(const Tensor& value, const Tensor& grad, const Tensor& m, const Tensor& v, const Tensor& segments,
+           const Tensor& state, const AdamWConstants& constants);
+
+/// The same for an embedding [rows, cols] with a coalesced sparse gradient. Rows that no batch has `touched` (bool
+/// [rows]) have zero moments and no update without weight decay, so they are left alone, exactly.
+void adamw_rows(const Tensor& value, const Tensor& m, const Tensor& v, const Tensor& touched, const SparseRows& grad,
+                std::int64_t group, const Tensor& state, const AdamWConstants& constants);
+
+/// momentum = factor * momentum + grad + weight decay * value; value -= learning rate * momentum.
+void sgd(const Tensor& value, const Tensor& grad, const Tensor& momentum, const Tensor& segments, const Tensor& state,
+         double momentum_factor);
+
+struct BudgetOutput {
+  Tensor loss;   ///< rank 0
+  Tensor dcost;  ///< its derivative in the cost
+};
+/// a (C - t) + 5 relu(C - t)^2, with the multiplier a and the budget t of the step state; cost C is rank 0.
+BudgetOutput budget_loss(const Tensor& cost, const Tensor& state);
+
+}  // namespace tk

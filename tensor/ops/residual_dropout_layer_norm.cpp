@@ -1,0 +1,39 @@
+#include "tensor/ops/residual_dropout_layer_norm.h"
+
+#include "tensor/ops/dropout.h"
+#include "tensor/ops/layer_norm.h"
+
+namespace tk {
+
+ResidualOutput residual_dropout_layer_norm(const Tensor& x, const Tensor& bias, const Tensor& residual,
+                                           const Tensor& scale, const Tensor& gamma, const Tensor& beta,
+                                           double epsilon, const DropoutKey& key) {
+  constexpr const char* kOp = "residual_dropout_layer_norm";
+  TK_CHECK(x.rank() == 2 && residual.shape() == x.shape(), kOp, ": expected x and residual [rows, cols], got ",
+           x.shape(), " and ", residual.shape());
+  check_layer_norm(kOp, x, gamma, beta);
+  check_dropout(kOp, key, x.shape()[0]);
+  TK_CHECK(!bias.defined() || bias.shape() == gamma.shape(), kOp, ": expected a bias of ", gamma.shape(), ", got ",
+           bias.shape());
+  TK_CHECK(!scale.defined() || scale.shape() == Shape{x.shape()[0]}, kOp, ": expected a scale of [", x.shape()[0],
+           "], got ", scale.shape());
+  const Shape rows{x.shape()[0]};
+  ResidualOutput out{empty_like(x), empty_like(x), empty(rows, x.dtype(), x.device()),
+                     empty(rows, x.dtype(), x.device())};
+  residual_dropout_layer_norm_kernel(x.device(), out.y, out.z, out.mean, out.rstd, x.contiguous(), bias,
+                                     residual.contiguous(), scale, gamma, beta, epsilon, key);
+  return out;
+}
+
+ResidualGradients residual_dropout_layer_norm_backward(const Tensor& dy, const Tensor& z, const Tensor& mean,
+                                                       const Tensor& rstd, const Tensor& x, const Tensor& bias,
+                                                       const Tensor& scale, const Tensor& gamma,
+                                                       const DropoutKey& key) {
+  ResidualGradients d{empty_like(z), empty_like(z), scale.defined() ? empty_like(scale) : Tensor(), empty_like(gamma),
+                      empty_like(gamma)};
+  residual_dropout_layer_norm_backward_kernel(dy.device(), d.dx, d.dresidual, d.dscale, d.dgamma, d.dbeta,
+                                              dy.contiguous(), z, mean, rstd, x, bias, scale, gamma, key);
+  return d;
+}
+
+}  // namespace tk

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "tensor/kernels.h"
+
+namespace tk {
+
+/// What residual_dropout_layer_norm keeps for its backward: z is the sum before the normalisation.
+struct ResidualOutput {
+  Tensor y;
+  Tensor z;
+  Tensor mean;
+  Tensor rstd;
+};
+
+/// y = layer_norm(z), z = residual + scale * dropout(x + bias): the end of both halves of an encoder layer.
+/// x, residual [rows, cols]; bias, gamma, beta [cols]; scale [rows]; bias and scale may be undefined.
+ResidualOutput residual_dropout_layer_norm(const Tensor& x, const Tensor& bias, const Tensor& residual,
+                                           const Tensor& scale, const Tensor& gamma, const Tensor& beta,
+                                           double epsilon, const DropoutKey& key);
+
+/// The bias's gradient is dx summed over the rows; dscale is undefined without a scale.
+struct ResidualGradients {
+  Tensor dx;
+  Tensor dresidual;
+  Tensor dscale;
+  Tensor dgamma;
+  Tensor dbeta;
+};
+ResidualGradients residual_dropout_layer_norm_backward(const Tensor& dy, const Tensor& z, const Tensor& mean,
+                                                       const Tensor& rstd, const Tensor& x, const Tensor& bias,
+                                                       const Tensor& scale, const Tensor& gamma,
+                                                       const DropoutKey& key);
+
+}  // namespace tk

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace tk {
+
+/// The row structure of a packed batch: all sentences' tokens one after the other, no padding. Row r of sentence b has
+/// offsets[b] <= r < offsets[b + 1].
+struct Packed {
+  Tensor offsets;   ///< [sentences + 1] int32, offsets[0] = 0, the last = tokens
+  Tensor example;   ///< [tokens] int32: the id of the example that a row belongs to (names its random numbers)
+  Tensor position;  ///< [tokens] int32: the row's position in the original sentence
+  std::int64_t tokens = 0;
+  std::int64_t sentences = 0;
+  std::int64_t longest = 0;  ///< an upper bound of the rows of one sentence
+};
+
+/// Packs sentences of the given lengths, positions counted from 0. `examples` holds one id a sentence; throws when the
+/// counts differ or a length is negative.
+Packed make_packed(const std::vector<std::int64_t>& lengths, const std::vector<std::int32_t>& examples);
+
+/// What `keep` returns: the surviving rows and their structure.
+struct Kept {
+  Tensor rows;    ///< [kept] int32: indices into the rows before
+  Packed packed;  ///< offsets, examples and positions of the survivors
+};
+
+/// Compacts the rows whose mask [tokens] bool is true, for all sentences at once; order, examples and original
+/// positions stay.
+Kept keep(const Packed& packed, const Tensor& mask);
+
+/// The first row of every sentence ([CLS]); throws if a sentence is empty.
+Kept first_rows(const Packed& packed);
+
+}  // namespace tk

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/tensor.h"
+
+namespace tk {
+
+/// What changes from one training step to the next. It lives in one small device tensor, so that a recorded step can be
+/// replayed: ops read it where it lies, never a host number baked into a closure.
+struct StepState {
+  static constexpr int kGroups = 4;
+
+  std::uint64_t seed = 0;  ///< Philox key
+  std::int64_t step = 0;   ///< Philox counter word 0, and AdamW's bias correction (first step is 1)
+  double learning_rate[kGroups] = {};
+  double weight_decay[kGroups] = {};
+  double max_grad_norm = 0;  ///< 0: no clipping
+  double grad_norm = 0;      ///< of the last step, before clipping
+  double temperature = 1;    ///< of the gates
+  double skim_weight = 0;    ///< fixed weight on the skim loss
+  double budget = 1;         ///< t: target share of the dense MACs at this step
+  double multiplier = 0;     ///< a: the budget controller's Lagrangian multiplier
+
+  /// The factor that clips the gradient to max_grad_norm: min(1, max_grad_norm / (grad_norm + 1e-6)), as in PyTorch.
+  double clip_factor() const {
+    const double factor = max_grad_norm / (grad_norm + 1e-6);
+    return max_grad_norm > 0 && factor < 1 ? factor : 1.0;
+  }
+};
+
+/// A device tensor that holds `state`.
+Tensor make_step_state(const StepState& state, Device device = Device::kCpu);
+/// The state inside; throws when the tensor holds none.
+StepState& step_state(const Tensor& state);
+
+}  // namespace tk

@@ -1,0 +1,153 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "tensor/scalar_math.h"
+
+// Elementwise functions of one argument: one functor for host and device, forward and derivative, listed once. A new
+// one is a struct and a line in TK_UNARY_OPS; everything else (kernel, autograd op, tests) follows from the list.
+namespace tk {
+
+struct Neg {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return -x;
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T, T) {
+    return T(-1);
+  }
+};
+
+struct Abs {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return std::fabs(x);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T x, T) {
+    return T((x > T(0)) - (x < T(0)));
+  }
+};
+
+struct Exp {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return math::exp(x);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T, T y) {
+    return y;
+  }
+};
+
+struct Log {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return std::log(x);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T x, T) {
+    return T(1) / x;
+  }
+};
+
+struct Sqrt {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return std::sqrt(x);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T, T y) {
+    return T(0.5) / y;
+  }
+};
+
+struct Square {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return x * x;
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T x, T) {
+    return T(2) * x;
+  }
+};
+
+struct Tanh {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return std::tanh(x);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T, T y) {
+    return T(1) - y * y;
+  }
+};
+
+struct Sigmoid {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return math::sigmoid(x);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T, T y) {
+    return y * (T(1) - y);
+  }
+};
+
+struct Relu {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return x > T(0) ? x : T(0);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T x, T) {
+    return x > T(0) ? T(1) : T(0);
+  }
+};
+
+struct Gelu {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return math::gelu(x);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T x, T) {
+    return math::gelu_derivative(x);
+  }
+};
+
+// F(function name, functor)
+#define TK_UNARY_OPS(F) \
+  F(neg, Neg)           \
+  F(abs, Abs)           \
+  F(exp, Exp)           \
+  F(log, Log)           \
+  F(sqrt, Sqrt)         \
+  F(square, Square)     \
+  F(tanh, Tanh)         \
+  F(sigmoid, Sigmoid)   \
+  F(relu, Relu)         \
+  F(gelu, Gelu)
+
+enum class UnaryOp : std::uint8_t {
+#define TK_ENUMERATOR(name, functor) k##functor,
+  TK_UNARY_OPS(TK_ENUMERATOR)
+#undef TK_ENUMERATOR
+};
+
+/// Calls f.template operator()<Functor>() with the functor of `op`.
+template <class F>
+void dispatch_unary(UnaryOp op, F&& f) {
+  switch (op) {
+#define TK_CASE(name, functor) \
+  case UnaryOp::k##functor:    \
+    return f.template operator()<functor>();
+    TK_UNARY_OPS(TK_CASE)
+#undef TK_CASE
+  }
+}
+
+}  // namespace tk
