@@ -9,8 +9,8 @@
 
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/float16.h"
+#include "tensor/io/in_quotes.h"
 #include "tensor/io/mapped_file.h"
-#include "tensor/io/quoted.h"
 
 namespace tk {
 namespace {
@@ -60,8 +60,8 @@ struct Output {
 
 Output plan(const NamedTensor& named, FloatStorage storage) {
   const Tensor& x = named.tensor;
-  TK_CHECK(x.defined(), "save_safetensors: tensor ", quoted(named.name), " is undefined");
-  TK_CHECK(x.device() == Device::kCpu, "save_safetensors: tensor ", quoted(named.name), " is on ", x.device());
+  TK_CHECK(x.defined(), "save_safetensors: tensor ", in_quotes(named.name), " is undefined");
+  TK_CHECK(x.device() == Device::kCpu, "save_safetensors: tensor ", in_quotes(named.name), " is on ", x.device());
   TK_CHECK(named.name != "__metadata__", "save_safetensors: __metadata__ is no name for a tensor");
   if (storage == FloatStorage::kSame || !is_floating(x.dtype())) return {&named, stored_name(x.dtype()), x.bytes()};
   switch (storage) {
@@ -92,7 +92,7 @@ std::string header_text(const std::vector<Output>& outputs, const std::map<std::
   for (const Output& output : outputs) {
     const std::string& name = output.source->name;
     const Shape& shape = output.source->tensor.shape();
-    TK_CHECK(seen.emplace(name, true).second, "save_safetensors: two tensors are called ", quoted(name));
+    TK_CHECK(seen.emplace(name, true).second, "save_safetensors: two tensors are called ", in_quotes(name));
     // push_back: ordered_json looks a key up by a linear search.
     header.get_ref<nlohmann::ordered_json::object_t&>().emplace_back(
         name, nlohmann::ordered_json{{"dtype", output.dtype},
@@ -117,7 +117,7 @@ std::vector<Float16> to_float16(const NamedTensor& named) {
   halves.reserve(values.size());
   for (const float value : values) {
     const Float16& half = halves.emplace_back(value);
-    TK_CHECK(!half.is_infinite() || std::isinf(value), "save_safetensors: tensor ", quoted(named.name), " holds ",
+    TK_CHECK(!half.is_infinite() || std::isinf(value), "save_safetensors: tensor ", in_quotes(named.name), " holds ",
              value, ", beyond the range of float16 (65504)");
   }
   return halves;
@@ -151,12 +151,12 @@ const SafetensorsEntry* SafetensorsFile::find(std::string_view name) const {
 
 Tensor SafetensorsFile::tensor(std::string_view name) const {
   const SafetensorsEntry* entry = find(name);
-  TK_CHECK(entry != nullptr, path_, ": no tensor is called ", quoted(name));
+  TK_CHECK(entry != nullptr, path_, ": no tensor is called ", in_quotes(name));
   return tensor(*entry);
 }
 
 Tensor SafetensorsFile::tensor(const SafetensorsEntry& entry) const {
-  TK_CHECK(std::ssize(entry.shape) <= Shape::kMaxRank, path_, ": tensor ", quoted(entry.name), " has ",
+  TK_CHECK(std::ssize(entry.shape) <= Shape::kMaxRank, path_, ": tensor ", in_quotes(entry.name), " has ",
            entry.shape.size(), " dimensions, at most ", Shape::kMaxRank, " are supported");
   const Shape shape{std::span(entry.shape)};
   std::byte* bytes = file_->bytes().data() + header_.data_begin + entry.begin;
@@ -164,7 +164,7 @@ Tensor SafetensorsFile::tensor(const SafetensorsEntry& entry) const {
   if (entry.dtype == "U8") return converted<std::int32_t, std::uint8_t>(bytes, shape, std::identity());
   if (entry.dtype == "BOOL") return converted<bool, std::uint8_t>(bytes, shape, [](auto x) { return x != 0; });
   const auto* stored = std::ranges::find(kStoredTypes, entry.dtype, &StoredType::name);
-  TK_CHECK(stored != std::end(kStoredTypes), path_, ": tensor ", quoted(entry.name), " has dtype ", entry.dtype,
+  TK_CHECK(stored != std::end(kStoredTypes), path_, ": tensor ", in_quotes(entry.name), " has dtype ", entry.dtype,
            ", which cannot be loaded; supported: F64, F32, F16, BF16, I64, I32, U8, BOOL");
   return view_or_copy(bytes, shape, stored->dtype, file_);
 }
@@ -173,7 +173,7 @@ FloatStorage float_storage_from_name(std::string_view name) {
   if (name == "float32") return FloatStorage::kFloat32;
   if (name == "float16") return FloatStorage::kFloat16;
   if (name == "bfloat16") return FloatStorage::kBFloat16;
-  throw Error(concat("dtype: unknown name ", quoted(name), "; known: float32, float16, bfloat16"));
+  throw Error(concat("dtype: unknown name ", in_quotes(name), "; known: float32, float16, bfloat16"));
 }
 
 void save_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,

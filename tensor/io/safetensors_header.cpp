@@ -8,7 +8,7 @@
 #include <unordered_set>
 
 #include "tensor/error.h"
-#include "tensor/io/quoted.h"
+#include "tensor/io/in_quotes.h"
 
 namespace tk {
 namespace {
@@ -55,7 +55,7 @@ class HeaderReader {
       default:
         break;
     }
-    TK_CHECK(header_.metadata.emplace(text, "").second, source_, ": metadata key ", quoted(text), " comes twice");
+    TK_CHECK(header_.metadata.emplace(text, "").second, source_, ": metadata key ", in_quotes(text), " comes twice");
     metadata_key_ = text;
     return advance(Expected::kMetadataValue);
   }
@@ -105,7 +105,7 @@ class HeaderReader {
   bool end_object() {
     if (expected_ == Expected::kName) return advance(Expected::kNothing);
     if (expected_ == Expected::kField) {
-      TK_CHECK(fields_ == kAllFields, source_, ": tensor ", quoted(entry().name),
+      TK_CHECK(fields_ == kAllFields, source_, ": tensor ", in_quotes(entry().name),
                " needs dtype, shape and data_offsets");
     }
     return advance(Expected::kName);
@@ -149,13 +149,13 @@ class HeaderReader {
   }
 
   bool refuse(const char* got) const {
-    const std::string where = names_.empty() ? "" : concat(" in ", quoted(name_));
+    const std::string where = names_.empty() ? "" : concat(" in ", in_quotes(name_));
     throw Error(concat(source_, ": header: unexpected ", got, where));
   }
 
   bool start_name(const std::string& text) {
     name_ = text;
-    TK_CHECK(names_.insert(text).second, source_, ": name ", quoted(text), " comes twice");
+    TK_CHECK(names_.insert(text).second, source_, ": name ", in_quotes(text), " comes twice");
     if (text == "__metadata__") return advance(Expected::kMetadata);
     header_.entries.emplace_back().name = text;
     fields_ = 0;
@@ -166,17 +166,17 @@ class HeaderReader {
     if (field == "dtype") return start_field(1u, Expected::kDType);
     if (field == "shape") return start_field(2u, Expected::kShape);
     if (field == "data_offsets") return start_field(4u, Expected::kOffsets);
-    throw Error(concat(source_, ": tensor ", quoted(name_), " has the unknown field ", quoted(field)));
+    throw Error(concat(source_, ": tensor ", in_quotes(name_), " has the unknown field ", in_quotes(field)));
   }
 
   bool start_field(unsigned bit, Expected value) {
-    TK_CHECK((fields_ & bit) == 0, source_, ": tensor ", quoted(name_), " has a field twice");
+    TK_CHECK((fields_ & bit) == 0, source_, ": tensor ", in_quotes(name_), " has a field twice");
     fields_ |= bit;
     return advance(value);
   }
 
   std::int64_t to_int64(std::uint64_t value, const char* what) const {
-    TK_CHECK(value <= std::numeric_limits<std::int64_t>::max(), source_, ": tensor ", quoted(name_), ": ", what, ' ',
+    TK_CHECK(value <= std::numeric_limits<std::int64_t>::max(), source_, ": tensor ", in_quotes(name_), ": ", what, ' ',
              value, " overflows");
     return static_cast<std::int64_t>(value);
   }
@@ -193,7 +193,7 @@ class HeaderReader {
 // Bytes that dtype and shape ask for.
 std::int64_t expected_bytes(const SafetensorsEntry& entry, std::string_view source) {
   const int rank = safetensors_dtype_rank(entry.dtype);
-  TK_CHECK(rank >= 0, source, ": tensor ", quoted(entry.name), ": unknown dtype ", quoted(entry.dtype));
+  TK_CHECK(rank >= 0, source, ": tensor ", in_quotes(entry.name), ": unknown dtype ", in_quotes(entry.dtype));
   std::int64_t bits = kDTypes[static_cast<std::size_t>(rank)].bits;
   bool overflows = false;
   bool empty = false;
@@ -201,9 +201,10 @@ std::int64_t expected_bytes(const SafetensorsEntry& entry, std::string_view sour
     empty |= extent == 0;
     overflows |= __builtin_mul_overflow(bits, std::max<std::int64_t>(extent, 1), &bits);  // so that strides fit too
   }
-  TK_CHECK(!overflows, source, ": tensor ", quoted(entry.name), ": the size of its shape overflows");
+  TK_CHECK(!overflows, source, ": tensor ", in_quotes(entry.name), ": the size of its shape overflows");
   if (empty) return 0;
-  TK_CHECK(bits % 8 == 0, source, ": tensor ", quoted(entry.name), ": misaligned, ", bits, " bits are no whole bytes");
+  TK_CHECK(bits % 8 == 0, source, ": tensor ", in_quotes(entry.name), ": misaligned, ", bits,
+           " bits are no whole bytes");
   return bits / 8;
 }
 
@@ -212,10 +213,10 @@ void check_layout(const SafetensorsHeader& header, std::int64_t data_bytes, std:
   std::int64_t reached = 0;
   for (const SafetensorsEntry& entry : header.entries) {
     const std::string offsets = concat("data_offsets [", entry.begin, ", ", entry.end, ']');
-    TK_CHECK(entry.begin == reached && entry.end >= entry.begin, source, ": tensor ", quoted(entry.name), ": invalid ",
-             offsets, ", expected to start at ", reached);
+    TK_CHECK(entry.begin == reached && entry.end >= entry.begin, source, ": tensor ", in_quotes(entry.name),
+             ": invalid ", offsets, ", expected to start at ", reached);
     const std::int64_t bytes = expected_bytes(entry, source);
-    TK_CHECK(entry.end - entry.begin == bytes, source, ": tensor ", quoted(entry.name), ": ", offsets, " hold ",
+    TK_CHECK(entry.end - entry.begin == bytes, source, ": tensor ", in_quotes(entry.name), ": ", offsets, " hold ",
              entry.end - entry.begin, " bytes, but dtype and shape need ", bytes);
     reached = entry.end;
   }

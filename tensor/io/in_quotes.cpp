@@ -1,4 +1,4 @@
-#include "tensor/io/quoted.h"
+#include "tensor/io/in_quotes.h"
 
 #include <algorithm>
 
@@ -16,7 +16,7 @@ std::string printable(std::string_view text) {
   return line;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t kLongest = 80;
   if (text.size() <= kLongest) return '"' + printable(text) + '"';
   std::size_t length = kLongest;

@@ -1,0 +1,121 @@
+#include "tensor/io/atomic_file.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "tensor/error.h"
+#include "tensor/io/mapped_file.h"
+#include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
+
+namespace fs = std::filesystem;
+using namespace tk;
+
+namespace {
+
+std::ptrdiff_t entries(const fs::path& folder) {
+  return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
+}
+
+// A limit on file sizes, as a full disk would be: writes beyond it fail with EFBIG.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : handler_(::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit = {bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    ::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  void (*handler_)(int);
+  rlimit before_ = {};
+};
+
+}  // namespace
+
+TEST_CASE("atomic file: appears with a commit and replaces what was there") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "a", "old");
+  {
+    AtomicFile file(folder / "a");
+    file.write("new ");
+    file.write("text");
+    CHECK(read_bytes(folder / "a") == "old");
+    file.commit();
+  }
+  CHECK(read_bytes(folder / "a") == "new text");
+  CHECK(entries(folder.path()) == 1);
+}
+
+TEST_CASE("atomic file: without a commit nothing changes and nothing stays") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "a", "old");
+  { AtomicFile(folder / "a").write("new"); }
+  CHECK(read_bytes(folder / "a") == "old");
+  CHECK(entries(folder.path()) == 1);
+}
+
+TEST_CASE("atomic file: a failed write names the file and leaves nothing behind") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "a", "old");
+  const std::string text(10000, 'x');
+  {
+    const FileSizeLimit limit(4096);
+    CHECK_THROWS_WITH(write_file_atomically(folder / "a", text),
+                      (folder / "a").string() + ": cannot write: File too large");
+  }
+  CHECK(read_bytes(folder / "a") == "old");
+  CHECK(entries(folder.path()) == 1);
+}
+
+TEST_CASE("atomic file: a missing folder and a name that is a folder are errors") {
+  const TemporaryFolder folder;
+  CHECK_THROWS_WITH(write_file_atomically(folder / "none/a", "x"), ContainsSubstring("none/a: cannot create"));
+  fs::create_directory(folder / "sub");
+  CHECK_THROWS_WITH(write_file_atomically(folder / "sub", "x"), ContainsSubstring("sub: cannot replace"));
+  CHECK(entries(folder.path()) == 1);
+}
+
+TEST_CASE("atomic folder: appears complete, with the folders above it, or not at all") {
+  const TemporaryFolder folder;
+  {
+    AtomicFolder lost(folder / "lost");
+    write_bytes(lost.path() / "a", "text");
+  }
+  CHECK(fs::is_empty(folder.path()));
+
+  AtomicFolder made(folder / "above/made/");
+  write_bytes(made.path() / "a", "text");
+  CHECK_FALSE(fs::exists(folder / "above/made"));
+  made.commit();
+  CHECK(read_bytes(folder / "above/made/a") == "text");
+  CHECK(entries(folder / "above") == 1);
+  CHECK_THROWS_WITH(AtomicFolder(folder / "above"), ContainsSubstring("above: exists already"));
+}
+
+TEST_CASE("mapped file: gives the bytes of a file, also of an empty one, and refuses what is none") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "a", "text");
+  write_bytes(folder / "empty", "");
+  const MappedFile mapped(folder / "a");
+  CHECK(mapped.bytes().size() == 4);
+  CHECK(mapped.bytes()[1] == std::byte{'e'});
+  CHECK(MappedFile(folder / "empty").bytes().empty());
+  CHECK_THROWS_WITH(MappedFile(folder.path()), ContainsSubstring(": not a regular file"));
+  CHECK_THROWS_WITH(MappedFile(folder / "none"), ContainsSubstring("none: cannot open: No such file or directory"));
+}
+
+TEST_CASE("mapped file: a write stays in this process") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "a", "text");
+  {
+    const MappedFile mapped(folder / "a");
+    mapped.bytes()[0] = std::byte{'n'};
+    CHECK(mapped.bytes()[0] == std::byte{'n'});
+  }
+  CHECK(read_bytes(folder / "a") == "text");
+}
