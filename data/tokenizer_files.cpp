@@ -1,0 +1,140 @@
+#include "data/tokenizer.h"
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tensor/error.h"
+#include "tensor/io/atomic_file.h"
+
+namespace tk {
+namespace {
+
+using Json = nlohmann::json;
+
+Json read_json(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  TK_CHECK(in, path.string(), ": cannot open");
+  try {
+    Json json = Json::parse(in);
+    TK_CHECK(json.is_object(), path.string(), ": expected a JSON object, got ", json.type_name());
+    return json;
+  } catch (const Json::exception& error) {
+    throw Error(concat(path.string(), ": not valid JSON: ", error.what()));
+  }
+}
+
+// The Boolean under that key, if there is one and it is not null.
+std::optional<bool> read_bool(const Json& json, const char* key, const std::filesystem::path& path) {
+  const auto found = json.find(key);
+  if (found == json.end() || found->is_null()) return std::nullopt;
+  TK_CHECK(found->is_boolean(), path.string(), ": expected true or false for ", key, ", got ", found->dump());
+  return found->get<bool>();
+}
+
+// A part of tokenizer.json must be what BERT has; a key that is not there has BERT's value.
+void check_value(const Json& json, const char* key, const Json& expected, const std::filesystem::path& path) {
+  const auto found = json.find(key);
+  TK_CHECK(found == json.end() || *found == expected, path.string(), ": not a BERT tokenizer: expected ", key, " = ",
+           expected.dump(), ", got ", found->dump());
+}
+
+const Json& read_object(const Json& json, const char* key, const std::filesystem::path& path) {
+  const auto found = json.find(key);
+  TK_CHECK(found != json.end() && found->is_object(), path.string(), ": not a BERT tokenizer: it has no ", key);
+  return *found;
+}
+
+Vocabulary read_vocabulary(const Json& model, const std::filesystem::path& path) {
+  constexpr std::int64_t kMaxId = 1 << 24;
+  std::vector<std::string> tokens;
+  for (const auto& [token, id] : read_object(model, "vocab", path).items()) {
+    TK_CHECK(id.is_number_unsigned() && id.get<std::uint64_t>() < kMaxId, path.string(), ": expected an id below ",
+             kMaxId, " for the token ", token, ", got ", id.dump());
+    const auto index = id.get<std::size_t>();
+    if (index >= tokens.size()) tokens.resize(index + 1);
+    TK_CHECK(tokens[index].empty(), path.string(), ": the tokens ", tokens[index], " and ", token, " share the id ",
+             index);
+    tokens[index] = token;
+  }
+  return Vocabulary(std::move(tokens), path.string());
+}
+
+// The special tokens are those that Tokenizer knows; others would be read as text.
+void check_added_tokens(const Json& json, const std::filesystem::path& path) {
+  const auto found = json.find("added_tokens");
+  if (found == json.end()) return;
+  TK_CHECK(found->is_array(), path.string(), ": expected a list of added_tokens, got ", found->dump());
+  for (const Json& token : *found) {
+    const Json content = token.is_object() ? token.value("content", Json()) : Json();
+    const auto& known = Tokenizer::kSpecialTokens;
+    const bool is_known = std::any_of(known.begin(), known.end(), [&](auto text) { return Json(text) == content; });
+    TK_CHECK(is_known, path.string(), ": not a BERT tokenizer: it adds the token ", token.dump());
+  }
+}
+
+// The file that `tokenizers` writes, the only one that transformers 5 does.
+Tokenizer read_tokenizer_json(const std::filesystem::path& path) {
+  const Json json = read_json(path);
+  const Json& model = read_object(json, "model", path);
+  check_value(model, "type", "WordPiece", path);
+  check_value(model, "unk_token", "[UNK]", path);
+  check_value(model, "continuing_subword_prefix", "##", path);
+  check_value(model, "max_input_chars_per_word", WordScanner::kMaxWordLength, path);
+  const Json& normalizer = read_object(json, "normalizer", path);
+  check_value(normalizer, "type", "BertNormalizer", path);
+  check_value(normalizer, "clean_text", true, path);
+  check_value(read_object(json, "pre_tokenizer", path), "type", "BertPreTokenizer", path);
+  check_added_tokens(json, path);
+
+  TokenizerOptions options;
+  options.normalizer.lower_case = read_bool(normalizer, "lowercase", path).value_or(true);
+  options.normalizer.strip_accents = read_bool(normalizer, "strip_accents", path);
+  options.normalizer.split_cjk = read_bool(normalizer, "handle_chinese_chars", path).value_or(true);
+  return Tokenizer(read_vocabulary(model, path), options);
+}
+
+TokenizerOptions read_tokenizer_config(const std::filesystem::path& path) {
+  const Json json = read_json(path);
+  TokenizerOptions options;
+  options.normalizer.lower_case = read_bool(json, "do_lower_case", path).value_or(true);
+  options.normalizer.strip_accents = read_bool(json, "strip_accents", path);
+  options.normalizer.split_cjk = read_bool(json, "tokenize_chinese_chars", path).value_or(true);
+  return options;
+}
+
+}  // namespace
+
+Tokenizer Tokenizer::from_folder(const std::filesystem::path& folder) {
+  const auto vocabulary = folder / "vocab.txt", config = folder / "tokenizer_config.json";
+  const auto tokenizer = folder / "tokenizer.json";
+  if (std::filesystem::exists(vocabulary)) {
+    return Tokenizer(Vocabulary::from_file(vocabulary),
+                     std::filesystem::exists(config) ? read_tokenizer_config(config) : TokenizerOptions{});
+  }
+  TK_CHECK(std::filesystem::exists(tokenizer), folder.string(),
+           ": expected vocab.txt or tokenizer.json in this folder");
+  return read_tokenizer_json(tokenizer);
+}
+
+void Tokenizer::save(const std::filesystem::path& folder) const {
+  std::string lines;
+  for (const std::string& token : vocabulary_.tokens()) lines += token + '\n';
+  write_file_atomically(folder / "vocab.txt", lines);
+
+  const NormalizerOptions& normalizer = options_.normalizer;
+  const nlohmann::ordered_json config = {
+      {"tokenizer_class", "BertTokenizer"},
+      {"do_lower_case", normalizer.lower_case},
+      {"strip_accents", normalizer.strip_accents ? Json(*normalizer.strip_accents) : Json()},
+      {"tokenize_chinese_chars", normalizer.split_cjk},
+      {"unk_token", "[UNK]"},
+      {"sep_token", "[SEP]"},
+      {"pad_token", "[PAD]"},
+      {"cls_token", "[CLS]"},
+      {"mask_token", "[MASK]"},
+  };
+  write_file_atomically(folder / "tokenizer_config.json", config.dump(2) + '\n');
+}
+
+}  // namespace tk

@@ -1,0 +1,278 @@
+#include "data/tokenizer.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "tensor/error.h"
+#include "tests/data/fnv.h"
+#include "tests/data/temporary_folder.h"
+#include "tests/support/catch.h"
+
+namespace {
+
+using Json = nlohmann::json;
+using tk::ByteSpan;
+using tk::Encoding;
+using tk::TemporaryFolder;
+using tk::Tokenizer;
+using tk::TokenizerOptions;
+using tk::Truncation;
+using tk::Vocabulary;
+namespace fs = std::filesystem;
+
+const fs::path kGolden = fs::path(TK_SOURCE_DIR) / "tests/data/golden";
+
+Json read_json(const fs::path& path) { return Json::parse(std::ifstream(path)); }
+
+std::string read_file(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+tk::NormalizerOptions normalizer_options(const std::string& name) {
+  if (name == "uncased") return {};
+  if (name == "cased") return {.lower_case = false};
+  if (name == "uncased, accents kept") return {.strip_accents = false};
+  if (name == "cased, accents stripped") return {.lower_case = false, .strip_accents = true};
+  throw std::invalid_argument(name);
+}
+
+Truncation truncation(const std::string& name) {
+  return name == "only_first"    ? Truncation::kOnlyFirst
+         : name == "only_second" ? Truncation::kOnlySecond
+                                 : Truncation::kLongestFirst;
+}
+
+std::string from_hex(const std::string& hex) {
+  std::string bytes;
+  for (std::size_t i = 0; i < hex.size(); i += 2) bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+  return bytes;
+}
+
+struct Case {
+  std::string a;
+  std::optional<std::string> b;
+  std::optional<std::int64_t> max_length;
+  TokenizerOptions options;
+
+  explicit Case(const Json& row) : a(row.contains("a") ? row["a"].get<std::string>() : from_hex(row["a_hex"])) {
+    if (row.contains("b")) b = row["b"];
+    if (row.contains("max_length")) max_length = row["max_length"].get<std::int64_t>();
+    options.normalizer = normalizer_options(row.at("normalizer"));
+    options.truncation = truncation(row.value("truncation", ""));
+    options.split_special_tokens = row.value("split_special_tokens", false);
+  }
+};
+
+std::vector<std::vector<std::int32_t>> to_rows(const std::vector<ByteSpan>& spans) {
+  std::vector<std::vector<std::int32_t>> rows;
+  for (const ByteSpan& span : spans) rows.push_back({span.begin, span.end});
+  return rows;
+}
+
+using Ids = std::vector<std::int32_t>;
+
+const std::vector<std::string> kTokens = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "é", "e", "北", "京"};
+
+Tokenizer tiny_tokenizer(const TokenizerOptions& options = {}) { return Tokenizer(Vocabulary(kTokens), options); }
+
+std::string vocabulary_lines() {
+  std::string lines;
+  for (const auto& token : kTokens) lines += token + "\n";
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("tokenizer: edge cases have the ids, types and sources of Hugging Face's tokenizers") {
+  const auto vocabulary = Vocabulary::from_file(kGolden / "tokenizer_vocab.txt");
+  const Json golden = read_json(kGolden / "tokenizer_cases.json");
+  std::map<std::string, Tokenizer> tokenizers;
+  for (const Json& row : golden.at("cases")) {
+    const Case example(row);
+    const std::string options = row.at("normalizer").get<std::string>() + row.value("truncation", "") +
+                                (example.options.split_special_tokens ? " split" : "");
+    const Tokenizer& tokenizer = tokenizers.try_emplace(options, vocabulary, example.options).first->second;
+    INFO(row.dump());
+    if (row.contains("error")) {
+      CHECK_THROWS_AS(tokenizer.encode(example.a, example.b, example.max_length), tk::Error);
+      continue;
+    }
+    const Encoding encoding = tokenizer.encode(example.a, example.b, example.max_length);
+    CHECK(encoding.ids == row.at("ids").get<Ids>());
+    CHECK(encoding.token_types == row.at("types").get<Ids>());
+    if (row.contains("sources")) {
+      CHECK(to_rows(encoding.sources) == row["sources"].get<std::vector<std::vector<std::int32_t>>>());
+    }
+  }
+  CHECK(golden.at("cases").size() > 1000);
+}
+
+TEST_CASE("tokenizer: a single text is [CLS] A [SEP], a pair [CLS] A [SEP] B [SEP]") {
+  const Tokenizer tokenizer = tiny_tokenizer();
+  const Encoding single = tokenizer.encode("a b");
+  CHECK(single.ids == Ids{2, 5, 6, 3});
+  CHECK(single.token_types == Ids{0, 0, 0, 0});
+  CHECK(single.sources == std::vector<ByteSpan>{{0, 0}, {0, 1}, {2, 3}, {0, 0}});
+  const Encoding pair = tokenizer.encode("a", "");
+  CHECK(pair.ids == Ids{2, 5, 3, 3});
+  CHECK(pair.token_types == Ids{0, 0, 0, 1});
+}
+
+TEST_CASE("tokenizer: sources count from the start of their own text, around special tokens too") {
+  const Encoding encoding = tiny_tokenizer().encode("é[MASK] a", "ba b");
+  CHECK(encoding.ids == Ids{2, 8, 4, 5, 3, 1, 6, 3});
+  CHECK(encoding.sources == std::vector<ByteSpan>{{0, 0}, {0, 2}, {2, 8}, {9, 10}, {0, 0}, {0, 2}, {3, 4}, {0, 0}});
+}
+
+TEST_CASE("tokenizer: a max_length without room for the special tokens is an error") {
+  const Tokenizer tokenizer = tiny_tokenizer();
+  CHECK(tokenizer.encode("a", std::nullopt, 2).ids == Ids{2, 3});
+  CHECK(tokenizer.encode("a", "b", 3).ids == Ids{2, 3, 3});
+  CHECK_THROWS_WITH(tokenizer.encode("a", std::nullopt, 1),
+                    ContainsSubstring("at least 2") && ContainsSubstring("got 1"));
+  CHECK_THROWS_WITH(tokenizer.encode("a", "b", 2), ContainsSubstring("at least 3"));
+  CHECK_THROWS_AS(tokenizer.encode("a", "b", -1), tk::Error);
+}
+
+TEST_CASE("tokenizer: a vocabulary without [MASK] reads it as text") {
+  const Tokenizer tokenizer(Vocabulary({"[UNK]", "[CLS]", "[SEP]", "[", "mask", "]"}));
+  CHECK(tokenizer.encode("[MASK]").ids == Ids{1, 3, 4, 5, 2});
+}
+
+TEST_CASE("tokenizer: many threads get the ids that one gets") {
+  const auto vocabulary = Vocabulary::from_file(kGolden / "tokenizer_vocab.txt");
+  const Tokenizer tokenizer{vocabulary};
+  const Json golden = read_json(kGolden / "tokenizer_cases.json");
+  std::vector<std::string> texts;
+  for (const Json& row : golden.at("cases")) texts.push_back(Case(row).a);
+  std::vector<Ids> expected;
+  for (const auto& text : texts) expected.push_back(tokenizer.encode(text).ids);
+  std::vector<int> differences(4, 0);
+  std::vector<std::thread> threads;
+  for (int& count : differences) {
+    threads.emplace_back([&] {
+      for (std::size_t i = 0; i < texts.size(); ++i) count += tokenizer.encode(texts[i]).ids != expected[i];
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(differences == std::vector<int>(4, 0));
+}
+
+TEST_CASE("tokenizer: a folder's settings are followed") {
+  const TemporaryFolder folder;
+  folder.write("vocab.txt", vocabulary_lines());
+  CHECK(Tokenizer::from_folder(folder.path()).encode("É").ids == Ids{2, 8, 3});
+  folder.write("tokenizer_config.json", R"({"do_lower_case": true, "strip_accents": false})");
+  CHECK(Tokenizer::from_folder(folder.path()).encode("É").ids == Ids{2, 7, 3});
+  folder.write("tokenizer_config.json", R"({"do_lower_case": false, "strip_accents": null})");
+  CHECK(Tokenizer::from_folder(folder.path()).encode("É é").ids == Ids{2, 1, 7, 3});
+  folder.write("tokenizer_config.json", R"({"tokenize_chinese_chars": false})");
+  CHECK(Tokenizer::from_folder(folder.path()).encode("北京").ids == Ids{2, 1, 3});
+}
+
+TEST_CASE("tokenizer: a folder with tokenizer.json alone is read, as transformers 5 writes it") {
+  Json vocabulary;
+  for (std::size_t i = 0; i < kTokens.size(); ++i) vocabulary[kTokens[i]] = i;
+  Json json = {
+      {"added_tokens", {{{"id", 4}, {"content", "[MASK]"}}}},
+      {"normalizer", {{"type", "BertNormalizer"}, {"lowercase", true}, {"strip_accents", false}, {"clean_text", true}}},
+      {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+      {"model", {{"type", "WordPiece"}, {"unk_token", "[UNK]"}, {"vocab", vocabulary}}},
+  };
+  const TemporaryFolder folder;
+  folder.write("tokenizer.json", json.dump());
+  const Tokenizer tokenizer = Tokenizer::from_folder(folder.path());
+  CHECK(tokenizer.vocabulary().tokens() == kTokens);
+  CHECK(tokenizer.encode("É[MASK]").ids == Ids{2, 7, 4, 3});
+
+  const auto rejects = [&](const char* pointer, const Json& value, const char* message) {
+    Json wrong = json;
+    wrong[Json::json_pointer(pointer)] = value;
+    folder.write("tokenizer.json", wrong.dump());
+    CHECK_THROWS_WITH(Tokenizer::from_folder(folder.path()),
+                      ContainsSubstring("tokenizer.json") && ContainsSubstring(message));
+  };
+  rejects("/model/type", "BPE", "BPE");
+  rejects("/model/vocab/b", -1, "-1");
+  rejects("/model/vocab/b", 5, "share the id 5");
+  rejects("/model/vocab/b", 1e9, "token b");
+  rejects("/normalizer", nullptr, "normalizer");
+  rejects("/normalizer/type", "Lowercase", "Lowercase");
+  rejects("/normalizer/lowercase", 1, "lowercase");
+  rejects("/pre_tokenizer/type", "Whitespace", "Whitespace");
+  rejects("/added_tokens/0/content", "[E1]", "[E1]");
+  rejects("/added_tokens", 3, "added_tokens");
+  folder.write("tokenizer.json", "{");
+  CHECK_THROWS_WITH(Tokenizer::from_folder(folder.path()), ContainsSubstring("tokenizer.json"));
+}
+
+TEST_CASE("tokenizer: what is no tokenizer's folder is an error that names it") {
+  const TemporaryFolder folder;
+  CHECK_THROWS_WITH(Tokenizer::from_folder(folder.path()), ContainsSubstring(folder.path().string()));
+  folder.write("vocab.txt", vocabulary_lines());
+  folder.write("tokenizer_config.json", R"({"do_lower_case": "yes"})");
+  CHECK_THROWS_WITH(Tokenizer::from_folder(folder.path()),
+                    ContainsSubstring("tokenizer_config.json") && ContainsSubstring("do_lower_case"));
+}
+
+TEST_CASE("tokenizer: what was saved is read back") {
+  const TemporaryFolder folder;
+  TokenizerOptions options;
+  options.normalizer = {.lower_case = false, .strip_accents = true, .split_cjk = false};
+  tiny_tokenizer(options).save(folder.path());
+  const Tokenizer tokenizer = Tokenizer::from_folder(folder.path());
+  CHECK(tokenizer.vocabulary().tokens() == kTokens);
+  CHECK_FALSE(tokenizer.options().normalizer.lower_case);
+  CHECK(tokenizer.options().normalizer.strip_accents == true);
+  CHECK_FALSE(tokenizer.options().normalizer.split_cjk);
+  CHECK_THROWS_WITH(tokenizer.save(folder.path() / "none"), ContainsSubstring("none"));
+}
+
+namespace {
+
+std::uint64_t add_ids(std::uint64_t hash, const Encoding& encoding) {
+  std::string text;
+  for (const std::int32_t id : encoding.ids) text += std::to_string(id) + ' ';
+  return tk::fnv1a(text + '\n', hash);
+}
+
+// Each line by itself, then each line paired with the next, in at most 128 tokens.
+std::string hash_of_file(const Tokenizer& tokenizer, const fs::path& path) {
+  const std::string content = read_file(path);
+  std::vector<std::string_view> lines;
+  for (std::size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
+    end = content.find('\n', begin);
+    lines.push_back(std::string_view(content).substr(begin, end == std::string::npos ? end : end - begin));
+  }
+  std::uint64_t hash = tk::kFnvBasis;
+  for (const auto line : lines) hash = add_ids(hash, tokenizer.encode(line));
+  for (std::size_t i = 1; i < lines.size(); ++i) hash = add_ids(hash, tokenizer.encode(lines[i - 1], lines[i], 128));
+  return tk::to_hex(hash);
+}
+
+}  // namespace
+
+TEST_CASE("tokenizer: GLUE's dev and test files have the ids of Hugging Face's tokenizers", "[realdata][slow]") {
+  const char* glue = std::getenv("TK_GLUE_DIR");
+  const char* vocabularies = std::getenv("TK_VOCAB_DIR");
+  if (!glue || !vocabularies) {
+    WARN("skipped: set TK_GLUE_DIR (CoLA/, SST-2/ ...) and TK_VOCAB_DIR (bert-base-uncased-vocab.txt ...)");
+    return;
+  }
+  const Json golden = read_json(kGolden / "tokenizer_glue.json");
+  for (const std::string name : {"uncased", "cased"}) {
+    TokenizerOptions options;
+    options.normalizer = normalizer_options(name);
+    const Tokenizer tokenizer(Vocabulary::from_file(fs::path(vocabularies) / ("bert-base-" + name + "-vocab.txt")),
+                              options);
+    for (const auto& [file, hash] : golden.at(name).items()) {
+      INFO(name << " " << file);
+      CHECK(hash_of_file(tokenizer, fs::path(glue) / file) == hash.get<std::string>());
+    }
+  }
+}
