@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""Fine-tuning speed of transformers on the CPU: eager PyTorch, dynamic padding, AdamW, as its Trainer does by default.
+
+    finetune.py --model_name_or_path DIR --data_dir GLUE --task_name cola [--max_train_samples 320] [--threads 2] ...
+
+A step is what a Trainer's step is: pad the batch, forward with dropout, backward, clip to norm 1, AdamW (fused), linear
+schedule, clear. Sentences are the first of the training set, in order; tokenising is not timed. A repeat is one pass
+over them. Prints one JSON object.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+import transformers
+from transformers import BertForSequenceClassification, DataCollatorWithPadding, get_linear_schedule_with_warmup
+
+import common
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model_name_or_path", type=Path, required=True)
+    parser.add_argument("--data_dir", type=Path, required=True)
+    parser.add_argument("--task_name", choices=list(common.TASKS), required=True)
+    parser.add_argument("--max_train_samples", type=int, default=320)
+    parser.add_argument("--batch_size", type=int, default=32)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="bfloat16: autocast")
+    parser.add_argument("--attention", choices=["sdpa", "eager"], default="sdpa", help="transformers' default is sdpa")
+    options = parser.parse_args()
+
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(42)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    texts, labels = common.read_glue(options.data_dir, options.task_name, "train", options.max_train_samples)
+    rows = [row | {"labels": label} for row, label in zip(common.tokenize(options.model_name_or_path, texts), labels)]
+    collate = DataCollatorWithPadding(transformers.AutoTokenizer.from_pretrained(options.model_name_or_path))
+    model = BertForSequenceClassification.from_pretrained(
+        options.model_name_or_path, num_labels=2, dtype=torch.float32, attn_implementation=options.attention
+    ).train()
+    steps = -(-len(rows) // options.batch_size)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5, weight_decay=0.0, fused=True)
+    schedule = get_linear_schedule_with_warmup(optimizer, 0, steps * (options.repeats + 1))
+    autocast = torch.autocast("cpu", torch.bfloat16, enabled=options.dtype == "bfloat16")
+    losses = []
+
+    def epoch() -> None:
+        for batch in common.batches(rows, options.batch_size):
+            with autocast:
+                loss = model(**collate(batch)).loss
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step(), schedule.step(), optimizer.zero_grad()
+            losses.append(loss.item())
+
+    result = common.measure(epoch, len(rows), options.repeats)
+    tokens = sum(len(row["input_ids"]) for row in rows)
+    common.report(
+        result
+        | {
+            "runtime": f"transformers {transformers.__version__}, torch {torch.__version__}",
+            "task": options.task_name,
+            "sentences": len(rows),
+            "tokens_per_sentence": tokens / len(rows),
+            "batch_size": options.batch_size,
+            "threads": options.threads,
+            "dtype": options.dtype,
+            "attention": options.attention,
+            "first_loss": losses[0],
+            "last_epoch_loss": sum(losses[-steps:]) / steps,
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()
