@@ -48,7 +48,7 @@ struct ReportWord {
   bool is_special = false;           // [CLS], [SEP]
 };
 
-/// A dev sentence (or pair) with its labels; an empty one is left out.
+/// A dev sentence (or pair) with its labels; a label that is empty is not shown.
 struct ReportExample {
   std::vector<ReportWord> words;
   std::string gold;

@@ -14,7 +14,7 @@ struct CurvePoint {
 enum class LineStyle {
   kSolid,   // in its own colour
   kFaint,   // thin, in the colour of the solid curve that follows: raw values behind smoothed ones
-  kDashed,  // grey: a target
+  kDashed,  // dotted, in the colour of the text, above the others: a target
 };
 
 /// A line of a chart; its points come in order of their steps.
