@@ -1,0 +1,226 @@
+#include "transkimmer/checkpoint.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <system_error>
+
+#include "tensor/error.h"
+#include "tensor/io/atomic_file.h"
+#include "tensor/io/in_quotes.h"
+
+namespace tk {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view kWeights = "model.safetensors";
+constexpr std::string_view kFirstPredictor = "bert.encoder.skim_predictors.0.predictor.";
+constexpr std::array<std::string_view, 5> kTokenizerFiles = {"vocab.txt", "tokenizer.json", "tokenizer_config.json",
+                                                             "special_tokens_map.json", "added_tokens.json"};
+
+bool replace_suffix(std::string& text, std::string_view suffix, std::string_view replacement) {
+  if (!text.ends_with(suffix)) return false;
+  text.replace(text.size() - suffix.size(), suffix.size(), replacement);
+  return true;
+}
+
+bool is_passed_over(std::string_view name) {
+  return name.starts_with("cls.") || name.ends_with("embeddings.position_ids");
+}
+
+std::string shape_text(std::span<const std::int64_t> shape) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  return text + ']';
+}
+
+// The file's tensors under their published names; two under one name would leave open which one counts.
+std::map<std::string, const SafetensorsEntry*> by_published_name(const SafetensorsFile& file) {
+  std::map<std::string, const SafetensorsEntry*> entries;
+  for (const SafetensorsEntry& entry : file.entries()) {
+    const auto [place, is_new] = entries.emplace(published_name(entry.name), &entry);
+    TK_CHECK(is_new, file.path(), ": ", in_quotes(place->second->name), " and ", in_quotes(entry.name),
+             " are the same weight");
+  }
+  return entries;
+}
+
+void copy_weight(const SafetensorsFile& file, const SafetensorsEntry& entry, const Tensor& destination) {
+  const Tensor source = file.tensor(entry);
+  TK_CHECK(is_floating(source.dtype()), file.path(), ": tensor ", in_quotes(entry.name),
+           ": expected floating-point weights, got ", entry.dtype);
+  destination.copy_from(source);
+}
+
+std::optional<PredictorShape> predictor_shape(const fs::path& folder) {
+  if (!fs::exists(folder / kWeights)) return std::nullopt;
+  const SafetensorsFile file = SafetensorsFile::open(folder / kWeights);
+  const auto entries = by_published_name(file);
+  const auto last = entries.find(concat(kFirstPredictor, "4.weight"));
+  if (last == entries.end()) return std::nullopt;
+  const std::vector<std::int64_t>& shape = last->second->shape;
+  TK_CHECK(shape.size() == 2, file.path(), ": tensor ", in_quotes(last->second->name),
+           ": expected [outputs, width], got ", shape_text(shape));
+  return PredictorShape{.width = shape[1], .outputs = shape[0]};
+}
+
+std::string dtype_name(FloatStorage storage) {
+  switch (storage) {
+    case FloatStorage::kFloat16:
+      return "float16";
+    case FloatStorage::kBFloat16:
+      return "bfloat16";
+    default:
+      return "float32";
+  }
+}
+
+// A folder with a classifier is loaded by that class; one without it must not claim to be.
+std::vector<std::string> architectures(const Config& config, std::span<const NamedTensor> weights) {
+  const std::vector<std::string> classifier = {"BertForSequenceClassification"};
+  const auto is_head = [](const NamedTensor& weight) { return weight.name.starts_with("classifier."); };
+  if (std::ranges::any_of(weights, is_head)) return classifier;
+  return config.architectures == classifier ? std::vector<std::string>{"BertModel"} : config.architectures;
+}
+
+std::string default_tokenizer_config(const Config& config, bool lower_case) {
+  const nlohmann::json settings = {{"tokenizer_class", "BertTokenizer"},
+                                   {"do_lower_case", lower_case},
+                                   {"model_max_length", config.max_position_embeddings}};
+  return settings.dump(2) + '\n';
+}
+
+// Leaves exactly the tokenizer files that belong together: what the model has no version of is removed.
+void write_tokenizer(const fs::path& folder, const Config& config, const TokenizerFiles& tokenizer) {
+  if (tokenizer.copy_from.empty() && tokenizer.vocabulary.empty()) return;
+  std::error_code none;
+  if (fs::equivalent(tokenizer.copy_from, folder, none)) return;
+  const auto is_copied = [&](std::string_view file) {
+    return !tokenizer.copy_from.empty() && fs::exists(tokenizer.copy_from / file);
+  };
+  for (const std::string_view file : kTokenizerFiles) {
+    if (is_copied(file)) {
+      copy_file_atomically(tokenizer.copy_from / file, folder / file);
+    } else {
+      fs::remove(folder / file);
+    }
+  }
+  if (tokenizer.copy_from.empty()) write_file_atomically(folder / "vocab.txt", tokenizer.vocabulary);
+  if (!is_copied("tokenizer_config.json")) {
+    write_file_atomically(folder / "tokenizer_config.json", default_tokenizer_config(config, tokenizer.lower_case));
+  }
+}
+
+void write_files(const fs::path& folder, const Config& config, std::span<const NamedTensor> weights,
+                 const TokenizerFiles& tokenizer, FloatStorage storage) {
+  write_tokenizer(folder, config, tokenizer);
+  write_file_atomically(folder / "config.json", to_json(config));
+  save_safetensors(folder / kWeights, weights, {{"format", "pt"}}, storage);  // transformers asks for the format
+}
+
+std::string list(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + printable(name);
+  return text;
+}
+
+}  // namespace
+
+fs::path weights_file(const fs::path& folder_or_file) {
+  const fs::path& path = folder_or_file;
+  TK_CHECK(fs::exists(path), path.string(), ": no such file or folder");
+  if (!fs::is_directory(path)) return path;
+  if (fs::exists(path / kWeights)) return path / kWeights;
+  TK_CHECK(!fs::exists(path / "model.safetensors.index.json"), path.string(),
+           ": the checkpoint is sharded (model.safetensors.index.json); save it again as one model.safetensors");
+  TK_CHECK(!fs::exists(path / "pytorch_model.bin"), path.string(),
+           ": has only pytorch_model.bin, a pickle, which is not read; save it again as model.safetensors "
+           "(save_pretrained with safe_serialization=True)");
+  throw Error(concat(path.string(), ": no model.safetensors in this folder"));
+}
+
+Config load_config(const fs::path& folder) {
+  TK_CHECK(fs::exists(folder), folder.string(), ": no such file or folder");
+  TK_CHECK(fs::is_directory(folder), folder.string(), ": expected a model folder, got a file");
+  return read_config(folder / "config.json", predictor_shape(folder));
+}
+
+std::string published_name(std::string_view name) {
+  std::string result(name);
+  if (name.starts_with("embeddings.") || name.starts_with("encoder.") || name.starts_with("pooler.")) {
+    result.insert(0, "bert.");
+  }
+  // Only behind LayerNorm: elsewhere gamma and beta are other models' own names.
+  replace_suffix(result, "LayerNorm.gamma", "LayerNorm.weight") ||
+      replace_suffix(result, "LayerNorm.beta", "LayerNorm.bias");
+  return result;
+}
+
+LoadReport load_weights(const fs::path& folder_or_file, std::span<const NamedTensor> destinations,
+                        bool ignore_mismatched_sizes) {
+  const SafetensorsFile file = SafetensorsFile::open(weights_file(folder_or_file));
+  auto entries = by_published_name(file);
+  LoadReport report;
+  std::size_t found = 0;
+  for (const auto& [name, destination] : destinations) {
+    const auto place = entries.find(name);
+    if (place == entries.end()) {
+      report.missing.push_back(name);
+      continue;
+    }
+    const SafetensorsEntry& entry = *place->second;
+    if (std::ranges::equal(entry.shape, destination.shape())) {
+      copy_weight(file, entry, destination);
+    } else {
+      report.mismatched.push_back(
+          concat(name, ": ", shape_text(entry.shape), " in the file, ", destination.shape(), " in the model"));
+    }
+    entries.erase(place);
+    ++found;
+  }
+  TK_CHECK(found > 0 || destinations.empty(), file.path(), ": holds none of the model's weights, such as ",
+           in_quotes(destinations.front().name));
+  TK_CHECK(report.mismatched.empty() || ignore_mismatched_sizes, file.path(),
+           ": shapes differ: ", report.mismatched.front(),
+           report.mismatched.size() > 1 ? concat(" (and ", report.mismatched.size() - 1, " more)") : "");
+  for (const auto& [name, entry] : entries) {
+    if (!is_passed_over(name)) report.unexpected.push_back(entry->name);
+  }
+  return report;
+}
+
+std::vector<std::string> messages(const LoadReport& report, const fs::path& source) {
+  std::vector<std::string> lines;
+  if (!report.unexpected.empty()) {
+    lines.push_back(concat("Some weights of the model checkpoint at ", source.string(),
+                           " were not used when initializing the model: ", list(report.unexpected)));
+  }
+  if (!report.missing.empty()) {
+    lines.push_back(concat("Some weights of the model were not initialized from the model checkpoint at ",
+                           source.string(), " and are newly initialized: ", list(report.missing)));
+  }
+  if (!report.mismatched.empty()) {
+    lines.push_back(concat("Some weights of the model were not initialized from the model checkpoint at ",
+                           source.string(),
+                           " and are newly initialized because the shapes did not match: ", list(report.mismatched)));
+  }
+  return lines;
+}
+
+void save_model_folder(const fs::path& folder, Config config, std::span<const NamedTensor> weights,
+                       const TokenizerFiles& tokenizer, FloatStorage storage) {
+  config.architectures = architectures(config, weights);
+  config.torch_dtype = dtype_name(storage);
+  if (fs::exists(folder)) {
+    TK_CHECK(fs::is_directory(folder), folder.string(), ": exists and is not a folder");
+    return write_files(folder, config, weights, tokenizer, storage);
+  }
+  AtomicFolder complete(folder);
+  write_files(complete.path(), config, weights, tokenizer, storage);
+  complete.commit();
+}
+
+}  // namespace tk

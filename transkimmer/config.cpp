@@ -1,0 +1,384 @@
+#include "transkimmer/config.h"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "tensor/error.h"
+#include "tensor/io/in_quotes.h"
+#include "tensor/io/mapped_file.h"
+
+namespace tk {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kMaxParameters = 10'000'000'000;
+constexpr std::size_t kMaxFileBytes = 16 << 20;
+constexpr int kMaxDepth = 100;  // copying and printing JSON recurse
+
+// A value for a message: one line, not too long.
+std::string shown(const json& value) {
+  const std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  return text.size() <= 60 ? text : printable(text.substr(0, 60)) + "...";
+}
+
+// The keys of a config.json. Taking one checks its type and removes it, so that at the end the others are left.
+class Keys {
+ public:
+  Keys(std::string_view text, std::string_view source) : source_(source) {
+    TK_CHECK(text.size() <= kMaxFileBytes, source, ": ", text.size(), " bytes are too many for a configuration");
+    try {
+      object_ = json::parse(text, [&](int depth, json::parse_event_t, const json&) {
+        TK_CHECK(depth <= kMaxDepth, source, ": nested more than ", kMaxDepth, " levels deep");
+        return true;
+      });
+    } catch (const json::exception& error) {
+      const std::string reason = printable(error.what());
+      throw Error(concat(source, ": not valid JSON: ", reason.substr(0, 200)));
+    }
+    TK_CHECK(object_.is_object(), source, ": expected a JSON object, got ", shown(object_));
+  }
+
+  template <class... Parts>
+  [[noreturn]] void fail(const char* key, const Parts&... parts) const {
+    throw Error(concat(source_, ": ", key, ": ", parts...));
+  }
+
+  // null counts as not given, as it does for Hugging Face.
+  json take(const char* key) {
+    json value = peek(key);
+    object_.erase(key);
+    return value;
+  }
+  json peek(const char* key) const { return object_.value(key, json()); }
+
+  std::int64_t required_integer(const char* key) {
+    if (peek(key).is_null()) fail(key, "missing, expected an integer");
+    return integer(key, 0);
+  }
+
+  std::int64_t integer(const char* key, std::int64_t fallback) {
+    const json value = take(key);
+    if (value.is_null()) return fallback;
+    const bool fits = value.is_number_integer() &&
+                      (!value.is_number_unsigned() || value.get<std::uint64_t>() <= std::uint64_t{INT64_MAX});
+    if (!fits) fail(key, "expected an integer, got ", shown(value));
+    return value.get<std::int64_t>();
+  }
+
+  std::optional<double> number(const char* key) {
+    const json value = take(key);
+    if (value.is_null()) return std::nullopt;
+    if (!value.is_number()) fail(key, "expected a number, got ", shown(value));
+    return value.get<double>();
+  }
+
+  std::optional<std::string> text(const char* key) {
+    const json value = take(key);
+    if (value.is_null()) return std::nullopt;
+    if (!value.is_string()) fail(key, "expected a string, got ", shown(value));
+    return value.get<std::string>();
+  }
+
+  std::vector<std::string> texts(const char* key) {
+    std::vector<std::string> result;
+    const json value = take(key);
+    if (value.is_null()) return result;
+    const auto is_text = [](const json& element) { return element.is_string(); };
+    if (!value.is_array() || !std::ranges::all_of(value, is_text)) {
+      fail(key, "expected a list of strings, got ", shown(value));
+    }
+    return value.get<std::vector<std::string>>();
+  }
+
+  std::string rest() const { return object_.dump(); }
+
+ private:
+  std::string_view source_;
+  json object_;
+};
+
+// The one value that our model can do; the key stays for writing back.
+void check_only(const Keys& keys, const char* key, const json& supported) {
+  const json value = keys.peek(key);
+  if (!value.is_null() && value != supported) {
+    keys.fail(key, "expected ", shown(supported), ", the only one supported, got ", shown(value));
+  }
+}
+
+void check_model(const Keys& keys) {
+  check_only(keys, "model_type", "bert");
+  check_only(keys, "hidden_act", "gelu");
+  check_only(keys, "position_embedding_type", "absolute");
+  check_only(keys, "is_decoder", false);
+  check_only(keys, "add_cross_attention", false);
+  check_only(keys, "pruned_heads", json::object());
+}
+
+// {"0": "negative", "1": "positive"}: the ids are the strings of 0 to n - 1.
+std::vector<std::string> labels_of_id2label(const Keys& keys, const json& id2label) {
+  if (id2label.empty()) keys.fail("id2label", "expected at least one label");
+  std::vector<std::string> labels;
+  for (std::size_t id = 0; id < id2label.size(); ++id) {
+    const auto label = id2label.find(std::to_string(id));
+    if (label == id2label.end() || !label->is_string()) {
+      keys.fail("id2label", "expected a name for each id from 0 to ", id2label.size() - 1, ", got ", shown(id2label));
+    }
+    labels.push_back(label->get<std::string>());
+  }
+  return labels;
+}
+
+// {"negative": 0, "positive": 1}, the other way round.
+std::vector<std::string> labels_of_label2id(const Keys& keys, const json& label2id) {
+  std::vector<std::string> labels(label2id.size());
+  std::vector<bool> named(label2id.size());
+  for (const auto& [label, id] : label2id.items()) {
+    const bool valid = id.is_number_unsigned() && id.get<std::uint64_t>() < labels.size();
+    if (!valid || named[id.get<std::size_t>()]) {
+      keys.fail("label2id", "expected each id from 0 to ", labels.size() - 1, " once, got ", shown(label2id));
+    }
+    labels[id.get<std::size_t>()] = label;
+    named[id.get<std::size_t>()] = true;
+  }
+  return labels;
+}
+
+void check_agreement(const Keys& keys, const std::vector<std::string>& labels, const json& label2id) {
+  for (const auto& [label, id] : label2id.items()) {
+    const bool known = id.is_number_unsigned() && id.get<std::uint64_t>() < labels.size();
+    if (!known || labels[id.get<std::size_t>()] != label) {
+      keys.fail("label2id", in_quotes(label), " has id ", shown(id), ", which contradicts id2label");
+    }
+  }
+}
+
+std::vector<std::string> take_labels(Keys& keys) {
+  const json id2label = keys.take("id2label");
+  const json label2id = keys.take("label2id");
+  if (!id2label.is_null() && !id2label.is_object()) keys.fail("id2label", "expected an object, got ", shown(id2label));
+  if (!label2id.is_null() && !label2id.is_object()) keys.fail("label2id", "expected an object, got ", shown(label2id));
+
+  std::vector<std::string> labels;
+  if (!id2label.is_null()) {
+    labels = labels_of_id2label(keys, id2label);
+    check_agreement(keys, labels, label2id);
+  } else if (!label2id.is_null()) {
+    labels = labels_of_label2id(keys, label2id);
+  }
+  const std::int64_t count = keys.integer("num_labels", labels.empty() ? 2 : std::ssize(labels));
+  if (labels.empty()) {
+    if (count < 1 || count > 1'000'000) keys.fail("num_labels", "expected 1 to 1000000, got ", count);
+    for (std::int64_t id = 0; id < count; ++id) labels.push_back(concat("LABEL_", id));
+  }
+  if (count != std::ssize(labels)) {
+    keys.fail("num_labels", count, " contradicts the ", labels.size(), " labels of id2label and label2id");
+  }
+  return labels;
+}
+
+SkimGate gate_from_name(const Keys& keys, const std::string& text) {
+  for (const SkimGate gate : {SkimGate::kNone, SkimGate::kLayer, SkimGate::kStaged}) {
+    if (text == name(gate)) return gate;
+  }
+  keys.fail("skim_gate", "expected \"none\", \"layer\" or \"staged\", got ", in_quotes(text));
+}
+
+SkimAttention attention_from_name(const Keys& keys, const std::string& text) {
+  for (const SkimAttention attention : {SkimAttention::kExact, SkimAttention::kPaper}) {
+    if (text == name(attention)) return attention;
+  }
+  keys.fail("skim_attention", "expected \"exact\" or \"paper\", got ", in_quotes(text));
+}
+
+void take_skimming(Keys& keys, Config& config, std::optional<PredictorShape> predictor) {
+  if (const auto gate = keys.text("skim_gate")) {
+    config.skim_gate = gate_from_name(keys, *gate);
+  } else if (predictor) {
+    if (predictor->outputs != 2) {
+      keys.fail("skim_gate", "missing, and the checkpoint's predictors have ", predictor->outputs,
+                " outputs where the published gate has 2");
+    }
+    config.skim_gate = SkimGate::kLayer;
+  }
+  if (const auto attention = keys.text("skim_attention")) config.skim_attention = attention_from_name(keys, *attention);
+  const std::int64_t width = predictor ? predictor->width : std::max<std::int64_t>(config.hidden_size / 4, 1);
+  config.skim_width = keys.integer("skim_width", config.skim_gate == SkimGate::kNone ? 0 : width);
+}
+
+template <class T>
+void check_range(std::string_view source, const char* key, T value, T least, T most) {
+  TK_CHECK(value >= least && value <= most, source, ": ", key, ": expected ", least, " to ", most, ", got ", value);
+}
+
+Config preset(std::int64_t layers, std::int64_t hidden, std::int64_t heads) {
+  Config config;
+  config.num_hidden_layers = layers;
+  config.hidden_size = hidden;
+  config.num_attention_heads = heads;
+  config.intermediate_size = 4 * hidden;
+  return config;
+}
+
+}  // namespace
+
+const char* name(SkimGate gate) {
+  switch (gate) {
+    case SkimGate::kNone:
+      return "none";
+    case SkimGate::kLayer:
+      return "layer";
+    case SkimGate::kStaged:
+      break;
+  }
+  return "staged";
+}
+
+const char* name(SkimAttention attention) { return attention == SkimAttention::kExact ? "exact" : "paper"; }
+
+std::int64_t Config::num_predictors() const {
+  switch (skim_gate) {
+    case SkimGate::kNone:
+      return 0;
+    case SkimGate::kLayer:
+      return num_hidden_layers;
+    case SkimGate::kStaged:
+      break;
+  }
+  return num_hidden_layers - 1;
+}
+
+std::int64_t parameter_count(const Config& c) {
+  const std::int64_t d = c.hidden_size;
+  const std::int64_t f = c.intermediate_size;
+  const std::int64_t w = c.skim_width;
+  const auto linear = [](std::int64_t in, std::int64_t out) { return in * out + out; };
+  const std::int64_t norm = 2 * d;
+  const std::int64_t embeddings = (c.vocab_size + c.max_position_embeddings + c.type_vocab_size) * d + norm;
+  const std::int64_t layer = 4 * linear(d, d) + linear(d, f) + linear(f, d) + 2 * norm;
+  const std::int64_t predictor = norm + linear(d, w) + 2 * w + linear(w, c.predictor_outputs());
+  return embeddings + c.num_hidden_layers * layer + c.num_predictors() * predictor + linear(d, d) +
+         linear(d, c.num_labels());
+}
+
+void validate(const Config& c, std::string_view source) {
+  // Products of these bounds fit 64 bits, so that the count of the weights cannot overflow.
+  constexpr std::int64_t kWide = 1 << 20;
+  constexpr std::int64_t kLong = 1 << 30;
+  check_range<std::int64_t>(source, "vocab_size", c.vocab_size, 1, kLong);
+  check_range<std::int64_t>(source, "hidden_size", c.hidden_size, 1, kWide);
+  check_range<std::int64_t>(source, "num_hidden_layers", c.num_hidden_layers, 1, 1024);
+  check_range<std::int64_t>(source, "num_attention_heads", c.num_attention_heads, 1, kWide);
+  check_range<std::int64_t>(source, "intermediate_size", c.intermediate_size, 1, kWide);
+  check_range<std::int64_t>(source, "max_position_embeddings", c.max_position_embeddings, 1, kLong);
+  check_range<std::int64_t>(source, "type_vocab_size", c.type_vocab_size, 1, kWide);
+  TK_CHECK(c.hidden_size % c.num_attention_heads == 0, source, ": num_attention_heads: ", c.num_attention_heads,
+           " does not divide hidden_size ", c.hidden_size);
+  check_range<std::int64_t>(source, "id2label", c.num_labels(), 1, kWide);
+  if (c.skim_gate != SkimGate::kNone) check_range<std::int64_t>(source, "skim_width", c.skim_width, 1, kWide);
+
+  constexpr double kBelowOne = 1 - 0x1p-53;
+  check_range(source, "layer_norm_eps", c.layer_norm_eps, 1e-30, 1.0);
+  check_range(source, "hidden_dropout_prob", c.hidden_dropout_prob, 0.0, kBelowOne);
+  check_range(source, "attention_probs_dropout_prob", c.attention_probs_dropout_prob, 0.0, kBelowOne);
+  check_range(source, "classifier_dropout", c.head_dropout(), 0.0, kBelowOne);
+  check_range(source, "initializer_range", c.initializer_range, 0.0, 10.0);
+
+  const std::int64_t parameters = parameter_count(c);
+  TK_CHECK(parameters <= kMaxParameters, source, ": vocab_size, hidden_size and the other sizes ask for ", parameters,
+           " weights, at most ", kMaxParameters, " are supported");
+}
+
+Config parse_config(std::string_view text, std::string_view source, std::optional<PredictorShape> predictor) {
+  Keys keys(text, source);
+  check_model(keys);
+  Config c;
+  c.vocab_size = keys.required_integer("vocab_size");
+  c.hidden_size = keys.required_integer("hidden_size");
+  c.num_hidden_layers = keys.required_integer("num_hidden_layers");
+  c.num_attention_heads = keys.required_integer("num_attention_heads");
+  c.intermediate_size = keys.required_integer("intermediate_size");
+  c.max_position_embeddings = keys.required_integer("max_position_embeddings");
+  c.type_vocab_size = keys.integer("type_vocab_size", c.type_vocab_size);
+  c.layer_norm_eps = keys.number("layer_norm_eps").value_or(c.layer_norm_eps);
+  c.hidden_dropout_prob = keys.number("hidden_dropout_prob").value_or(c.hidden_dropout_prob);
+  c.attention_probs_dropout_prob = keys.number("attention_probs_dropout_prob").value_or(c.attention_probs_dropout_prob);
+  c.classifier_dropout = keys.number("classifier_dropout");
+  c.initializer_range = keys.number("initializer_range").value_or(c.initializer_range);
+  c.labels = take_labels(keys);
+  c.problem_type = keys.text("problem_type");
+  c.finetuning_task = keys.text("finetuning_task");
+  c.architectures = keys.texts("architectures");
+  // transformers 5 calls it dtype.
+  const auto dtype = keys.text("dtype");
+  const auto torch_dtype = keys.text("torch_dtype");
+  c.torch_dtype = dtype.value_or(torch_dtype.value_or(c.torch_dtype));
+  take_skimming(keys, c, predictor);
+  c.other_keys = keys.rest();
+  validate(c, source);
+  return c;
+}
+
+Config read_config(const std::filesystem::path& file, std::optional<PredictorShape> predictor) {
+  const MappedFile mapped(file);
+  const std::string_view text(reinterpret_cast<const char*>(mapped.bytes().data()), mapped.bytes().size());
+  return parse_config(text, file.string(), predictor);
+}
+
+std::string to_json(const Config& c) {
+  json object = json::parse(c.other_keys);
+  object["model_type"] = "bert";
+  object["hidden_act"] = "gelu";
+  object["vocab_size"] = c.vocab_size;
+  object["hidden_size"] = c.hidden_size;
+  object["num_hidden_layers"] = c.num_hidden_layers;
+  object["num_attention_heads"] = c.num_attention_heads;
+  object["intermediate_size"] = c.intermediate_size;
+  object["max_position_embeddings"] = c.max_position_embeddings;
+  object["type_vocab_size"] = c.type_vocab_size;
+  object["layer_norm_eps"] = c.layer_norm_eps;
+  object["hidden_dropout_prob"] = c.hidden_dropout_prob;
+  object["attention_probs_dropout_prob"] = c.attention_probs_dropout_prob;
+  object["classifier_dropout"] = c.classifier_dropout ? json(*c.classifier_dropout) : json();
+  object["initializer_range"] = c.initializer_range;
+  object["architectures"] = c.architectures;
+  object["torch_dtype"] = c.torch_dtype;
+  if (c.problem_type) object["problem_type"] = *c.problem_type;
+  if (c.finetuning_task) object["finetuning_task"] = *c.finetuning_task;
+  object["id2label"] = json::object();
+  object["label2id"] = json::object();
+  for (std::size_t id = 0; id < c.labels.size(); ++id) {
+    object["id2label"][std::to_string(id)] = c.labels[id];
+    object["label2id"][c.labels[id]] = id;
+  }
+  if (c.skim_gate != SkimGate::kNone) {
+    object["skim_gate"] = name(c.skim_gate);
+    object["skim_attention"] = name(c.skim_attention);
+    object["skim_width"] = c.skim_width;
+  }
+  return object.dump(2) + '\n';
+}
+
+Config config_from_name_or_file(const std::string& name_or_file) {
+  if (name_or_file == "bert-base") return preset(12, 768, 12);
+  if (name_or_file == "minilm-l6") return preset(6, 384, 12);
+  if (name_or_file == "tiny") return preset(2, 128, 2);  // Turc et al., arXiv 1908.08962: BERT-tiny
+  std::filesystem::path file = name_or_file;
+  if (std::filesystem::is_directory(file)) file /= "config.json";
+  TK_CHECK(std::filesystem::exists(file), in_quotes(name_or_file),
+           ": neither a file nor one of bert-base, minilm-l6, tiny");
+  return read_config(file);
+}
+
+std::string summary(const Config& c) {
+  std::string text = concat("BERT: ", c.num_hidden_layers, " layers, hidden ", c.hidden_size, ", ",
+                            c.num_attention_heads, " heads, feed-forward ", c.intermediate_size, ", vocabulary ",
+                            c.vocab_size, ", positions ", c.max_position_embeddings, ", labels ", c.num_labels());
+  if (c.finetuning_task) text += concat(", task ", printable(*c.finetuning_task));
+  if (c.skim_gate == SkimGate::kNone) return text + ", no skimming";
+  return text + concat(", skim gate ", name(c.skim_gate), " (width ", c.skim_width, ", attention ",
+                       name(c.skim_attention), ")");
+}
+
+}  // namespace tk

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tk {
+
+/// What decides whether a layer skims a token.
+enum class SkimGate : std::uint8_t {
+  kNone,   ///< nothing: the dense model
+  kLayer,  ///< the published gate: kept by a layer, or gone
+  kStaged  ///< three gates a layer: first the feed-forward goes, then the update, then key and value
+};
+
+/// How a skimmed token leaves attention in training: out of the normaliser too, or the published graph.
+enum class SkimAttention : std::uint8_t { kExact, kPaper };
+
+const char* name(SkimGate gate);
+const char* name(SkimAttention attention);
+
+/// The shape of a BERT classifier and its skim predictors. Members have the names of Hugging Face's `config.json`;
+/// defaults are those of bert-base-uncased. Only erf GELU and absolute positions exist.
+struct Config {
+  std::int64_t vocab_size = 30522;
+  std::int64_t hidden_size = 768;
+  std::int64_t num_hidden_layers = 12;
+  std::int64_t num_attention_heads = 12;
+  std::int64_t intermediate_size = 3072;
+  std::int64_t max_position_embeddings = 512;
+  std::int64_t type_vocab_size = 2;
+  double layer_norm_eps = 1e-12;
+  double hidden_dropout_prob = 0.1;
+  double attention_probs_dropout_prob = 0.1;
+  std::optional<double> classifier_dropout;  ///< hidden_dropout_prob where unset
+  double initializer_range = 0.02;           ///< standard deviation of new weights
+
+  std::vector<std::string> labels = {"LABEL_0", "LABEL_1"};  ///< name of each class: id2label
+  std::optional<std::string> problem_type;     ///< regression, single_label_classification, multi_label_classification
+  std::optional<std::string> finetuning_task;  ///< the GLUE task, in its lower-case name
+  std::vector<std::string> architectures = {"BertForSequenceClassification"};
+  std::string torch_dtype = "float32";  ///< what the weights' file holds
+
+  SkimGate skim_gate = SkimGate::kNone;
+  SkimAttention skim_attention = SkimAttention::kExact;
+  std::int64_t skim_width = 0;  ///< hidden width of the predictors; unused without a gate
+
+  std::string other_keys = "{}";  ///< JSON object of the file's other keys, which writing puts back
+
+  std::int64_t num_labels() const { return static_cast<std::int64_t>(labels.size()); }
+  std::int64_t head_size() const { return hidden_size / num_attention_heads; }
+  double head_dropout() const { return classifier_dropout.value_or(hidden_dropout_prob); }
+  /// Layers that have a predictor: none, all, or (staged) all but the last.
+  std::int64_t num_predictors() const;
+  /// Rows of a predictor's last matrix: skim and keep, or (staged) three gates.
+  std::int64_t predictor_outputs() const { return skim_gate == SkimGate::kStaged ? 3 : 2; }
+};
+
+/// The number of weights of such a classifier, predictors included.
+std::int64_t parameter_count(const Config& config);
+
+/// Throws tk::Error "<source>: <key>: ..." when a size is out of range, two contradict each other, or the model would
+/// have more than 10^10 weights.
+void validate(const Config& config, std::string_view source);
+
+/// The shape of a checkpoint's first skim predictor: what a published `config.json` leaves unsaid.
+struct PredictorShape {
+  std::int64_t width = 0;
+  std::int64_t outputs = 0;
+};
+
+/// Reads and validates the text of a `config.json`. Where it names no skim_gate, a predictor with two outputs means the
+/// published gate; where it names no skim_width, that is the predictor's, else hidden_size / 4. Errors start with
+/// `source` and the key at fault.
+Config parse_config(std::string_view json, std::string_view source, std::optional<PredictorShape> predictor = {});
+Config read_config(const std::filesystem::path& file, std::optional<PredictorShape> predictor = {});
+
+/// The text of a `config.json` that Hugging Face reads too: sorted keys, indent 2.
+std::string to_json(const Config& config);
+
+/// "bert-base", "minilm-l6" or "tiny", else the `config.json` at that path (or in that folder).
+Config config_from_name_or_file(const std::string& name_or_file);
+
+/// One line for people: "6 layers, hidden 384, 12 heads, ...".
+std::string summary(const Config& config);
+
+}  // namespace tk
