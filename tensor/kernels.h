@@ -118,6 +118,7 @@ TK_KERNEL_CPU(residual_dropout_layer_norm_backward, Tensor& dx, Tensor& dz, Tens
 // Indices int32 or int64 into dimension 0; checked.
 TK_KERNEL_CPU(index_select, Tensor& y, const Tensor& x, const Tensor& index)     // any dtype
 TK_KERNEL_CPU(index_add, Tensor& y, const Tensor& x, const Tensor& index)        // y[index[i]] += x[i], in order of i
+TK_KERNEL_CPU(index_copy, Tensor& y, const Tensor& x, const Tensor& index)       // y[index[i]] = x[i]; any dtype
 // Ascending distinct indices and the sum of the rows of each; `count` of them are written.
 TK_KERNEL_CPU(coalesce, Tensor& ids, Tensor& sums, std::int64_t& count, const Tensor& index, const Tensor& rows)
 // Surviving rows, their offsets and number, from a bool mask [n] and offsets.
@@ -137,7 +138,7 @@ TK_KERNEL_CPU(packed_attention_backward, Tensor& dq, Tensor& dk, Tensor& dv, Ten
               const Tensor& key_weight, const AttentionKey& key)
 
 // Gates and noise; see autograd/estimators/.
-TK_KERNEL_CPU(logistic_noise, Tensor& y, const DropoutKey& key)                // [rows]
+TK_KERNEL_CPU(logistic_noise, Tensor& y, const DropoutKey& key)                // [rows, n]
 TK_KERNEL_CPU(gumbel_noise, Tensor& y, const DropoutKey& key)                  // [rows, n]
 TK_KERNEL_CPU(hard_gate, Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& noise, const Tensor& state)
 TK_KERNEL_CPU(hard_gate_backward, Tensor& dz, const Tensor& dy, const Tensor& soft, const Tensor& state)
@@ -151,6 +152,7 @@ TK_KERNEL_CPU(adamw_rows, Tensor& value, Tensor& m, Tensor& v, Tensor& touched, 
 TK_KERNEL_CPU(sgd, Tensor& value, Tensor& grad, Tensor& momentum, const Tensor& segments, const Tensor& state,
               double momentum_factor)
 TK_KERNEL_CPU(budget_loss, Tensor& loss, Tensor& dcost, const Tensor& cost, const Tensor& state)
+TK_KERNEL_CPU(budget_controller, Tensor& state, const Tensor& cost)  // a = clamp(a + 0.02 (C - t), 0, 10)
 
 #undef TK_KERNEL_CPU
 

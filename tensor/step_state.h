@@ -18,7 +18,6 @@ struct StepState {
   double max_grad_norm = 0;  ///< 0: no clipping
   double grad_norm = 0;      ///< of the last step, before clipping
   double temperature = 1;    ///< of the gates
-  double skim_weight = 0;    ///< fixed weight on the skim loss
   double budget = 1;         ///< t: target share of the dense MACs at this step
   double multiplier = 0;     ///< a: the budget controller's Lagrangian multiplier
 

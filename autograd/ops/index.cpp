@@ -15,4 +15,13 @@ Variable index_select(const Variable& x, const Tensor& index) {
                 });
 }
 
+Variable index_copy(const Variable& x, const Tensor& index, const Variable& rows) {
+  return record("index_copy", index_copy(x.value(), index, rows.value()), {x, rows},
+                [index = Saved(index)](const Tensor& dy, Destinations& to) {
+                  const Tensor drows = index_select(dy, index);
+                  if (to.wanted(0)) to.add(0, index_copy(dy, index, zeros_like(drows)));
+                  if (to.wanted(1)) to.add(1, drows);
+                });
+}
+
 }  // namespace tk

@@ -8,4 +8,7 @@ namespace tk {
 /// embedding), its gradient stays a list of rows.
 Variable index_select(const Variable& x, const Tensor& index);
 
+/// A copy of x with the rows named by `index` (distinct) replaced: y[index[i]] = rows[i].
+Variable index_copy(const Variable& x, const Tensor& index, const Variable& rows);
+
 }  // namespace tk

@@ -164,7 +164,7 @@ void forward_head(const Problem<T>& p, const AttentionKey& key, const RandomRows
 
 // With p = e / sum (per unit of weight), P = weight p, g = factor * (dy v^T) and D = sum(P g):
 //   exact: dS = P (g - D), dweight = p (g - D);  paper: dS = P g - p D, dweight = p g.
-// On entry `grad` holds dy v^T; on return dS. `drop` receives P * factor.
+// On entry `grad` holds dy v^T; on return dS. `drop` receives P * factor; it may be `e`.
 template <class T>
 TK_SIMD void backward_row(T* grad, T* drop, T* dweight, const T* e, const T* weight, const T* factor, T inverse_sum,
                           bool exact, std::int64_t n) {
@@ -173,7 +173,6 @@ TK_SIMD void backward_row(T* grad, T* drop, T* dweight, const T* e, const T* wei
   for (std::int64_t i = 0; i < n; ++i) {
     const T f = factor != nullptr ? factor[i] : T(1);
     const T probability = e[i] * inverse_sum * (weight != nullptr ? weight[i] : T(1));
-    drop[i] = probability * f;
     grad[i] *= f;
     dot += probability * grad[i];
   }
@@ -181,6 +180,7 @@ TK_SIMD void backward_row(T* grad, T* drop, T* dweight, const T* e, const T* wei
     const T unit = e[i] * inverse_sum;
     const T w = weight != nullptr ? weight[i] : T(1);
     if (dweight != nullptr) dweight[i] += exact ? unit * (grad[i] - dot) : unit * grad[i];
+    drop[i] = unit * w * (factor != nullptr ? factor[i] : T(1));
     grad[i] = exact ? unit * w * (grad[i] - dot) : unit * (w * grad[i] - dot);
   }
 }
@@ -195,6 +195,7 @@ void backward_head(const Problem<T>& p, const AttentionKey& key, const RandomRow
   const T* upstream = dy.data<T>() + p.first_q * dy.strides()[0] + column;
   Scratch<T> scores(p.q_rows * p.kv_rows);
   Scratch<T> grad(p.q_rows * p.kv_rows);
+  Scratch<T> exponentials(p.kv_rows);
   gemm(CblasNoTrans, CblasTrans, p.q_rows, p.kv_rows, head_size, scale, p.q, q.strides()[0], p.k, k.strides()[0],
        scores.data(), p.kv_rows);
   gemm(CblasNoTrans, CblasTrans, p.q_rows, p.kv_rows, head_size, 1.0, upstream, dy.strides()[0], p.v, v.strides()[0],
@@ -204,7 +205,8 @@ void backward_head(const Problem<T>& p, const AttentionKey& key, const RandomRow
   for (std::int64_t i = 0; i < p.q_rows; ++i) {
     T* row = scores.data() + i * p.kv_rows;
     exp_of_row<T>(row, nullptr, row_max[i], p.kv_rows);
-    backward_row(grad.data() + i * p.kv_rows, row, dweight, row, p.weight,
+    std::copy(row, row + p.kv_rows, exponentials.data());  // the row itself receives the probabilities
+    backward_row(grad.data() + i * p.kv_rows, row, dweight, exponentials.data(), p.weight,
                  dropout ? dropout->factors(p.first_q + i, p.head) : nullptr,
                  row_sum[i] > T(0) ? T(1) / row_sum[i] : T(0), key.weighting == KeyWeighting::kExact, p.kv_rows);
   }

@@ -6,34 +6,36 @@
 
 namespace tk::cpu {
 
-// Logistic noise: log(u) - log(1 - u), u in the open interval.
-void logistic_noise(Tensor& y, const DropoutKey& key) {
-  const RandomRows random(key);
-  dispatch_floating(y.dtype(), "logistic_noise", [&]<class T>() {
-    parallel_rows(y.numel(), 64, [&](std::int64_t row) {
-      std::uint32_t words[4];
-      random.words(words, row, 1);
-      const float u = open_uniform(words[0]);
-      y.data<T>()[row] = static_cast<T>(std::log(u) - std::log1p(-u));
-    });
-  });
-}
+namespace {
 
-// Standard Gumbel noise: -log(-log(u)).
-void gumbel_noise(Tensor& y, const DropoutKey& key) {
+// y [rows, cols]: transform(u) of the open uniforms of each row's stream.
+template <class F>
+void transform_uniforms(Tensor& y, const DropoutKey& key, F&& transform) {
   const RandomRows random(key);
   const std::int64_t cols = y.shape()[1];
-  dispatch_floating(y.dtype(), "gumbel_noise", [&]<class T>() {
+  dispatch_floating(y.dtype(), "noise", [&]<class T>() {
     parallel_chunks(y.shape()[0], 64, [&](std::int64_t begin, std::int64_t end) {
       Scratch<std::uint32_t> words(cols + 3);
       for (std::int64_t row = begin; row < end; ++row) {
         random.words(words.data(), row, (cols + 3) / 4);
         for (std::int64_t i = 0; i < cols; ++i) {
-          y.data<T>()[row * cols + i] = static_cast<T>(-std::log(-std::log(open_uniform(words[i]))));
+          y.data<T>()[row * cols + i] = static_cast<T>(transform(open_uniform(words[i])));
         }
       }
     });
   });
+}
+
+}  // namespace
+
+// Logistic noise: log(u) - log(1 - u).
+void logistic_noise(Tensor& y, const DropoutKey& key) {
+  transform_uniforms(y, key, [](float u) { return std::log(u) - std::log1p(-u); });
+}
+
+// Standard Gumbel noise: -log(-log(u)).
+void gumbel_noise(Tensor& y, const DropoutKey& key) {
+  transform_uniforms(y, key, [](float u) { return -std::log(-std::log(u)); });
 }
 
 // soft = sigmoid((z + noise) / temperature), hard = soft > 1/2, which is z + noise > 0.

@@ -50,6 +50,18 @@ void index_add(Tensor& y, const Tensor& x, const Tensor& index) {
   });
 }
 
+void index_copy(Tensor& y, const Tensor& x, const Tensor& index) {
+  dispatch_index(index.dtype(), "index_copy", [&]<class I>() {
+    check_indices<I>("index_copy", index, y.shape()[0]);
+    const std::int64_t bytes = row_size(y) * size_of(y.dtype());
+    const I* rows = index.data<I>();
+    for (std::int64_t i = 0; i < index.numel(); ++i) {
+      std::memcpy(static_cast<std::byte*>(y.raw_data()) + rows[i] * bytes,
+                  static_cast<const std::byte*>(x.raw_data()) + i * bytes, static_cast<std::size_t>(bytes));
+    }
+  });
+}
+
 void coalesce(Tensor& ids, Tensor& sums, std::int64_t& count, const Tensor& index, const Tensor& rows) {
   const auto* index_data = index.data<std::int32_t>();
   const std::int64_t n = index.numel();

@@ -151,4 +151,11 @@ void budget_loss(Tensor& loss, Tensor& dcost, const Tensor& cost, const Tensor& 
   });
 }
 
+// Dual ascent on the constraint C <= t.
+void budget_controller(Tensor& state, const Tensor& cost) {
+  StepState& now = step_state(state);
+  const double excess = cost.to(DType::kFloat64).data<double>()[0] - now.budget;
+  now.multiplier = std::clamp(now.multiplier + 0.02 * excess, 0.0, 10.0);
+}
+
 }  // namespace tk::cpu

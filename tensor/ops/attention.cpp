@@ -1,13 +1,23 @@
 #include "tensor/ops/attention.h"
 
 #include "tensor/ops/dropout.h"
+#include "tensor/ops/row_major.h"
 
 namespace tk {
 namespace {
 
 constexpr const char* kOp = "packed_attention";
 
-Tensor with_adjacent_columns(const Tensor& x) { return x.shape()[1] <= 1 || x.strides()[1] == 1 ? x : x.clone(); }
+// A given output, or a new one.
+Tensor output(const Tensor& given, const Tensor& like) {
+  if (!given.defined()) return empty(like.shape(), like.dtype(), like.device());
+  TK_CHECK(given.shape() == like.shape() && given.dtype() == like.dtype() && is_row_major(given), kOp,
+           ": expected a row-major gradient of ", like.dtype(), ' ', like.shape(), ", got ", given.dtype(), ' ',
+           given.shape(), " with strides ", given.strides());
+  return given;
+}
+
+Tensor contiguous_if_given(const Tensor& x) { return x.defined() ? x.contiguous() : x; }
 
 void check(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& key_weight, const AttentionKey& key) {
   TK_CHECK(q.rank() == 2 && k.rank() == 2 && v.shape() == k.shape() && q.shape()[1] == k.shape()[1], kOp,
@@ -32,21 +42,20 @@ AttentionOutput packed_attention(const Tensor& q, const Tensor& k, const Tensor&
   const Shape rows{key.heads, q.shape()[0]};
   AttentionOutput out{empty(q.shape(), q.dtype(), q.device()), empty(rows, q.dtype(), q.device()),
                       empty(rows, q.dtype(), q.device())};
-  packed_attention_kernel(q.device(), out.y, out.row_max, out.row_sum, with_adjacent_columns(q),
-                          with_adjacent_columns(k), with_adjacent_columns(v), key_weight, key);
+  packed_attention_kernel(q.device(), out.y, out.row_max, out.row_sum, row_major(q), row_major(k), row_major(v),
+                          contiguous_if_given(key_weight), key);
   return out;
 }
 
 AttentionGradients packed_attention_backward(const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v,
                                              const Tensor& row_max, const Tensor& row_sum, const Tensor& key_weight,
                                              const AttentionKey& key, AttentionGradients d) {
-  if (!d.dq.defined()) d.dq = empty(q.shape(), q.dtype(), q.device());
-  if (!d.dk.defined()) d.dk = empty(k.shape(), k.dtype(), k.device());
-  if (!d.dv.defined()) d.dv = empty(v.shape(), v.dtype(), v.device());
+  d.dq = output(d.dq, q);
+  d.dk = output(d.dk, k);
+  d.dv = output(d.dv, v);
   if (key_weight.defined()) d.dweight = empty_like(key_weight);
-  packed_attention_backward_kernel(q.device(), d.dq, d.dk, d.dv, d.dweight, with_adjacent_columns(dy),
-                                   with_adjacent_columns(q), with_adjacent_columns(k), with_adjacent_columns(v), row_max,
-                                   row_sum, key_weight, key);
+  packed_attention_backward_kernel(q.device(), d.dq, d.dk, d.dv, d.dweight, row_major(dy), row_major(q), row_major(k),
+                                   row_major(v), row_max, row_sum, contiguous_if_given(key_weight), key);
   return d;
 }
 

@@ -11,9 +11,9 @@ void check_key(const char* op, const DropoutKey& key) {
 
 }  // namespace
 
-Tensor logistic_noise(const DropoutKey& key, DType dtype) {
+Tensor logistic_noise(const DropoutKey& key, std::int64_t cols, DType dtype) {
   check_key("logistic_noise", key);
-  Tensor y = empty({key.example.numel()}, dtype, key.example.device());
+  Tensor y = empty({key.example.numel(), cols}, dtype, key.example.device());
   logistic_noise_kernel(y.device(), y, key);
   return y;
 }

@@ -4,8 +4,8 @@
 
 namespace tk {
 
-/// Logistic noise, log u - log(1 - u), one number a row of the key: [rows]. p is not read.
-Tensor logistic_noise(const DropoutKey& key, DType dtype = DType::kFloat32);
+/// Logistic noise log u - log(1 - u): [rows, cols], a row for each one that the key names. p is not read.
+Tensor logistic_noise(const DropoutKey& key, std::int64_t cols, DType dtype = DType::kFloat32);
 /// Standard Gumbel noise -log(-log u): [rows, cols].
 Tensor gumbel_noise(const DropoutKey& key, std::int64_t cols, DType dtype = DType::kFloat32);
 

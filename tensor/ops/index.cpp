@@ -36,6 +36,15 @@ void index_add_to(const Tensor& y, const Tensor& x, const Tensor& index) {
   y.bump_version();
 }
 
+Tensor index_copy(const Tensor& x, const Tensor& index, const Tensor& rows) {
+  TK_CHECK(index.rank() == 1 && rows.dtype() == x.dtype() && rows.shape() == with_rows(x, index.numel()),
+           "index_copy: expected ", index.numel(), " rows like those of ", x.dtype(), ' ', x.shape(), ", got ",
+           rows.dtype(), ' ', rows.shape());
+  Tensor y = x.clone();
+  index_copy_kernel(x.device(), y, rows.contiguous(), index.contiguous());
+  return y;
+}
+
 SparseRows coalesce(const SparseRows& sparse) {
   TK_CHECK(sparse.ids.dtype() == DType::kInt32 && sparse.ids.rank() == 1 && sparse.rows.rank() == 2 &&
                sparse.rows.shape()[0] == sparse.ids.numel(),

@@ -11,6 +11,9 @@ Tensor index_add(const Tensor& x, const Tensor& index, std::int64_t rows);
 /// y[index[i]] += x[i] in place.
 void index_add_to(const Tensor& y, const Tensor& x, const Tensor& index);
 
+/// A copy of x with the rows named by `index` replaced: y[index[i]] = rows[i]; the last of a repeated index wins.
+Tensor index_copy(const Tensor& x, const Tensor& index, const Tensor& rows);
+
 /// Some rows of a table: the gradient of an embedding, whose size follows the batch and not the vocabulary.
 struct SparseRows {
   Tensor ids;   ///< [n] int32

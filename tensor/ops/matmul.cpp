@@ -1,18 +1,10 @@
 #include "tensor/ops/matmul.h"
 
-#include <algorithm>
-
 #include "tensor/kernels.h"
+#include "tensor/ops/row_major.h"
 
 namespace tk {
 namespace {
-
-// Rows may be apart (a view of some columns); elements of a row are adjacent.
-Tensor with_adjacent_columns(const Tensor& x) {
-  const bool fits = x.shape()[1] <= 1 || x.strides()[1] == 1;
-  const bool rows_apart = x.shape()[0] <= 1 || x.strides()[0] >= std::max<std::int64_t>(1, x.shape()[1]);
-  return fits && rows_apart ? x : x.clone();
-}
 
 Tensor batched(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
   const std::int64_t m = a.shape()[transpose_a ? 2 : 1];
@@ -42,10 +34,11 @@ void matmul_into(const Tensor& y, bool add, const Tensor& a, const Tensor& b, bo
            "matmul: inner dimensions differ: ", a.shape(), transpose_a ? "^T" : "", " @ ", b.shape(),
            transpose_b ? "^T" : "");
   const Shape expected{a.shape()[transpose_a ? 1 : 0], b.shape()[transpose_b ? 0 : 1]};
-  TK_CHECK(y.shape() == expected && y.dtype() == a.dtype(), "matmul: expected an output of ", expected, ", got ",
-           y.shape());
+  TK_CHECK(a.dtype() == b.dtype(), "matmul: dtypes differ: ", a.dtype(), " and ", b.dtype());
+  TK_CHECK(y.shape() == expected && y.dtype() == a.dtype() && is_row_major(y), "matmul: expected a row-major ",
+           a.dtype(), " output of ", expected, ", got ", y.dtype(), ' ', y.shape(), " with strides ", y.strides());
   Tensor target = y;
-  matmul_kernel(y.device(), target, with_adjacent_columns(a), transpose_a, with_adjacent_columns(b), transpose_b, add);
+  matmul_kernel(y.device(), target, row_major(a), transpose_a, row_major(b), transpose_b, add);
   y.bump_version();
 }
 
@@ -53,11 +46,10 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   TK_CHECK(x.rank() == 2 && w.rank() == 2 && x.shape()[1] == w.shape()[1], "linear: expected x [n, in] and w [out, in], got ",
            x.shape(), " and ", w.shape());
   TK_CHECK(x.dtype() == w.dtype(), "linear: dtypes differ: ", x.dtype(), " and ", w.dtype());
-  TK_CHECK(!bias.defined() || bias.shape() == Shape{w.shape()[0]}, "linear: expected a bias of [", w.shape()[0],
-           "], got ", bias.shape());
+  TK_CHECK(!bias.defined() || (bias.shape() == Shape{w.shape()[0]} && bias.dtype() == w.dtype()),
+           "linear: expected a ", w.dtype(), " bias of [", w.shape()[0], "], got ", bias.dtype(), ' ', bias.shape());
   Tensor y = empty({x.shape()[0], w.shape()[0]}, x.dtype(), x.device());
-  linear_kernel(x.device(), y, with_adjacent_columns(x), with_adjacent_columns(w),
-                bias.defined() ? bias.contiguous() : bias);
+  linear_kernel(x.device(), y, row_major(x), row_major(w), bias.defined() ? bias.contiguous() : bias);
   return y;
 }
 

@@ -67,4 +67,10 @@ BudgetOutput budget_loss(const Tensor& cost, const Tensor& state) {
   return out;
 }
 
+void budget_controller(const Tensor& state, const Tensor& cost) {
+  TK_CHECK(cost.numel() == 1, "budget_controller: expected one cost, got ", cost.shape());
+  Tensor state_out = state;
+  budget_controller_kernel(state.device(), state_out, cost);
+}
+
 }  // namespace tk

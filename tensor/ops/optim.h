@@ -29,4 +29,7 @@ struct BudgetOutput {
 /// a (C - t) + 5 relu(C - t)^2, with the multiplier a and the budget t of the step state; cost C is rank 0.
 BudgetOutput budget_loss(const Tensor& cost, const Tensor& state);
 
+/// Dual ascent once a step: the state's multiplier a <- clamp(a + 0.02 (C - t), 0, 10).
+void budget_controller(const Tensor& state, const Tensor& cost);
+
 }  // namespace tk

@@ -1,0 +1,58 @@
+#include "nn/attention.h"
+
+#include "autograd/ops/attention.h"
+#include "autograd/ops/index.h"
+#include "autograd/ops/matmul.h"
+#include "autograd/ops/residual_dropout_layer_norm.h"
+#include "autograd/ops/shape.h"
+
+namespace tk {
+
+Attention::Attention(const AttentionOptions& options)
+    : query_key_value(options.hidden, 3 * options.hidden),
+      output(options.hidden, options.hidden),
+      norm(options.hidden, options.layer_norm_epsilon),
+      options_(options) {}
+
+Variable Attention::operator()(const Variable& x, const Packed& rows, const Kept* queries, const Variable& key_weight,
+                               const Context& context) const {
+  const Packed& asking_rows = queries != nullptr ? queries->packed : rows;
+  const Variable asking = queries != nullptr ? index_select(x, queries->rows) : x;
+  const AttentionKey key{
+      .heads = options_.heads,
+      .q_offsets = asking_rows.offsets,
+      .kv_offsets = rows.offsets,
+      .kv_position = rows.position,
+      .weighting = options_.weighting,
+      .dropout = context.dropout(options_.attention_dropout, asking_rows, {Purpose::kAttentionDropout, options_.layer})};
+  const Variable attended = attend(x, asking, queries, key_weight, key);
+  const DropoutKey dropout =
+      context.dropout(options_.hidden_dropout, asking_rows, {Purpose::kHiddenDropout, options_.layer, 0});
+  return residual_dropout_layer_norm(output.without_bias(attended), output.bias, asking, Variable(), norm.weight,
+                                     norm.bias, norm.epsilon, dropout);
+}
+
+Variable Attention::attend(const Variable& x, const Variable& asking, const Kept* queries, const Variable& key_weight,
+                           const AttentionKey& key) const {
+  if (queries == nullptr) return packed_attention(query_key_value(x), key_weight, key);
+  const std::int64_t d = options_.hidden;
+  const Variable& weight = query_key_value.weight;
+  const Variable& bias = query_key_value.bias;
+  const Variable q = linear(asking, narrow(weight, 0, 0, d), narrow(bias, 0, 0, d));
+  const Variable kv = linear(x, narrow(weight, 0, d, 2 * d), narrow(bias, 0, d, 2 * d));
+  return packed_attention(q, kv, key_weight, key);
+}
+
+void Attention::collect(ParameterList& list, const std::string& path) {
+  const auto names = [&](const std::string& kind) {
+    std::vector<std::string> all;
+    for (const char* part : {"query", "key", "value"}) all.push_back(path + ".self." + part + kind);
+    return all;
+  };
+  list.push_back({names(".weight"), &query_key_value.weight});
+  list.push_back({names(".bias"), &query_key_value.bias});
+  output.collect(list, path + ".output.dense");
+  norm.collect(list, path + ".output.LayerNorm");
+}
+
+}  // namespace tk

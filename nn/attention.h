@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+
+#include "nn/context.h"
+#include "nn/layer_norm.h"
+#include "nn/linear.h"
+
+namespace tk {
+
+struct AttentionOptions {
+  std::int64_t hidden = 0;
+  std::int64_t heads = 1;
+  double layer_norm_epsilon = 1e-12;
+  double attention_dropout = 0;
+  double hidden_dropout = 0;
+  KeyWeighting weighting = KeyWeighting::kExact;
+  std::uint8_t layer = 0;  ///< names the random streams
+};
+
+/// The first half of an encoder layer: y = LN(x + dropout(W_o attention(x) + b_o)), on two row sets: every row is a key,
+/// and some or all of them ask and are updated.
+class Attention {
+ public:
+  Attention() = default;
+  explicit Attention(const AttentionOptions& options);
+
+  /// x [rows, hidden] with its structure. `queries` (null: all rows) names the rows to update; y has those rows.
+  /// key_weight [rows] may be undefined.
+  Variable operator()(const Variable& x, const Packed& rows, const Kept* queries, const Variable& key_weight,
+                      const Context& context) const;
+  /// Query, key and value weights are published as three matrices and lie in one [3 hidden, hidden].
+  void collect(ParameterList& list, const std::string& path);
+
+  Linear query_key_value;
+  Linear output;
+  LayerNorm norm;
+
+ private:
+  Variable attend(const Variable& x, const Variable& asking, const Kept* queries, const Variable& key_weight,
+                  const AttentionKey& key) const;
+
+  AttentionOptions options_;
+};
+
+}  // namespace tk

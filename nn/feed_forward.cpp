@@ -1,0 +1,29 @@
+#include "nn/feed_forward.h"
+
+#include "autograd/ops/bias_gelu.h"
+#include "autograd/ops/residual_dropout_layer_norm.h"
+
+namespace tk {
+
+FeedForward::FeedForward(const FeedForwardOptions& options)
+    : intermediate(options.hidden, options.intermediate),
+      output(options.intermediate, options.hidden),
+      norm(options.hidden, options.layer_norm_epsilon),
+      options_(options) {}
+
+Variable FeedForward::operator()(const Variable& y, const Packed& rows, const Variable& scale,
+                                 const Context& context) const {
+  const Variable inner = bias_gelu(intermediate.without_bias(y), intermediate.bias);
+  const DropoutKey dropout =
+      context.dropout(options_.hidden_dropout, rows, {Purpose::kHiddenDropout, options_.layer, 1});
+  return residual_dropout_layer_norm(output.without_bias(inner), output.bias, y, scale, norm.weight, norm.bias,
+                                     norm.epsilon, dropout);
+}
+
+void FeedForward::collect(ParameterList& list, const std::string& layer_path) {
+  intermediate.collect(list, layer_path + ".intermediate.dense");
+  output.collect(list, layer_path + ".output.dense");
+  norm.collect(list, layer_path + ".output.LayerNorm");
+}
+
+}  // namespace tk

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+
+#include "nn/context.h"
+#include "nn/layer_norm.h"
+#include "nn/linear.h"
+
+namespace tk {
+
+struct FeedForwardOptions {
+  std::int64_t hidden = 0;
+  std::int64_t intermediate = 0;
+  double layer_norm_epsilon = 1e-12;
+  double hidden_dropout = 0;
+  std::uint8_t layer = 0;
+};
+
+/// The second half of an encoder layer: LN(y + scale * dropout(W_2 gelu(W_1 y + b_1) + b_2)).
+class FeedForward {
+ public:
+  FeedForward() = default;
+  explicit FeedForward(const FeedForwardOptions& options);
+
+  /// y [rows, hidden]; scale [rows] may be undefined (1).
+  Variable operator()(const Variable& y, const Packed& rows, const Variable& scale, const Context& context) const;
+  /// Names are those of BERT: `<layer>.intermediate.dense`, `<layer>.output.dense`, `<layer>.output.LayerNorm`.
+  void collect(ParameterList& list, const std::string& layer_path);
+
+  Linear intermediate;
+  Linear output;
+  LayerNorm norm;
+
+ private:
+  FeedForwardOptions options_;
+};
+
+}  // namespace tk

@@ -1,0 +1,18 @@
+#include "nn/layer_norm.h"
+
+#include "autograd/ops/layer_norm.h"
+
+namespace tk {
+
+LayerNorm::LayerNorm(std::int64_t dim, double epsilon) : weight({dim}, false), bias({dim}, false), epsilon(epsilon) {
+  weight.value().fill(1);
+}
+
+Variable LayerNorm::operator()(const Variable& x) const { return layer_norm(x, weight, bias, epsilon); }
+
+void LayerNorm::collect(ParameterList& list, const std::string& path) {
+  list.push_back({{path + ".weight"}, &weight});
+  list.push_back({{path + ".bias"}, &bias});
+}
+
+}  // namespace tk

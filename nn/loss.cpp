@@ -1,0 +1,28 @@
+#include "nn/loss.h"
+
+#include "autograd/ops/cross_entropy.h"
+#include "autograd/ops/elementwise.h"
+#include "autograd/ops/reduce.h"
+#include "autograd/ops/softmax.h"
+#include "tensor/ops/softmax.h"
+
+namespace tk {
+
+Variable cross_entropy_loss(const Variable& logits, const Tensor& labels) { return mean(cross_entropy(logits, labels)); }
+
+Variable mse_loss(const Variable& prediction, const Tensor& target) {
+  TK_CHECK(prediction.shape() == target.shape(), "mse_loss: expected a target of ", prediction.shape(), ", got ",
+           target.shape());
+  return mean(square(prediction - Variable(target)));
+}
+
+Variable distillation_loss(const Variable& logits, const Tensor& teacher_logits, double temperature) {
+  TK_CHECK(logits.shape().rank() == 2 && logits.shape() == teacher_logits.shape(),
+           "distillation_loss: expected teacher logits of ", logits.shape(), ", got ", teacher_logits.shape());
+  const Tensor teacher = log_softmax(affine(teacher_logits, 1 / temperature));
+  const Variable difference = Variable(teacher) - log_softmax(logits * (1 / temperature));
+  const double scale = temperature * temperature / static_cast<double>(logits.shape()[0]);
+  return sum(Variable(exp(teacher)) * difference) * scale;
+}
+
+}  // namespace tk

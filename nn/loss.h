@@ -1,0 +1,16 @@
+#pragma once
+
+#include "autograd/variable.h"
+
+namespace tk {
+
+/// Mean cross-entropy; logits [n, classes], labels [n] int32. Rank 0, like all below.
+Variable cross_entropy_loss(const Variable& logits, const Tensor& labels);
+
+/// Mean squared difference; prediction and target have one shape.
+Variable mse_loss(const Variable& prediction, const Tensor& target);
+
+/// T^2 KL(softmax(teacher / T) || softmax(logits / T)), the mean over rows (Hinton et al., arXiv 1503.02531).
+Variable distillation_loss(const Variable& logits, const Tensor& teacher_logits, double temperature);
+
+}  // namespace tk

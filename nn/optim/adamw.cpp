@@ -1,0 +1,41 @@
+#include "nn/optim/adamw.h"
+
+#include "nn/optim/clip_grad.h"
+
+namespace tk {
+
+AdamW::AdamW(const ParameterList& parameters, const AdamWConstants& constants)
+    : parameters_(parameters),
+      constants_(constants),
+      m_(zeros_like(parameters_.value)),
+      v_(zeros_like(parameters_.value)) {
+  for (const SparseParameter& entry : parameters_.sparse) {
+    const Tensor& value = entry.parameter->value();
+    rows_.push_back({zeros_like(value), zeros_like(value), zeros({value.shape()[0]}, DType::kBool)});
+  }
+}
+
+void AdamW::step(const Tensor& state) {
+  const std::vector<SparseRows> sparse = parameters_.coalesced();
+  step_state(state).grad_norm = grad_norm(parameters_, sparse);
+  adamw(parameters_.value, parameters_.grad, m_, v_, parameters_.segments, state, constants_);
+  for (std::size_t i = 0; i < sparse.size(); ++i) {
+    const SparseParameter& entry = parameters_.sparse[i];
+    adamw_rows(entry.parameter->value(), rows_[i].m, rows_[i].v, rows_[i].touched, sparse[i], entry.group, state,
+               constants_);
+  }
+  parameters_.clear_gradients(true);
+}
+
+std::vector<NamedTensor> AdamW::state_tensors() const {
+  std::vector<NamedTensor> tensors = {{"m", m_}, {"v", v_}};
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    const std::string prefix = concat("rows.", i, ".");
+    tensors.push_back({prefix + "m", rows_[i].m});
+    tensors.push_back({prefix + "v", rows_[i].v});
+    tensors.push_back({prefix + "touched", rows_[i].touched});
+  }
+  return tensors;
+}
+
+}  // namespace tk

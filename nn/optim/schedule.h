@@ -1,0 +1,22 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace tk {
+
+/// The factor of the learning rate at `step` (0 for the first): linear warm-up from 0 over `warmup` steps, then linear
+/// decay to 0 at `total`, as in transformers.
+inline double linear_schedule(std::int64_t step, std::int64_t warmup, std::int64_t total) {
+  if (step < warmup) return static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(1, warmup));
+  return std::max(0.0, static_cast<double>(total - step) /
+                           static_cast<double>(std::max<std::int64_t>(1, total - warmup)));
+}
+
+/// The budget at `step`: falls linearly from 1 to `target` over the first `ramp` steps, then stays.
+inline double budget_schedule(std::int64_t step, std::int64_t ramp, double target) {
+  const double done = ramp <= 0 ? 1.0 : std::min(1.0, static_cast<double>(step) / static_cast<double>(ramp));
+  return 1.0 + done * (target - 1.0);
+}
+
+}  // namespace tk

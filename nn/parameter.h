@@ -1,0 +1,60 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "autograd/variable.h"
+#include "tensor/named_tensor.h"
+#include "tensor/random.h"
+
+namespace tk {
+
+/// Parameters that share a learning rate.
+enum class ParameterGroup : std::uint8_t { kBase, kPredictor };
+
+/// A trained float32 tensor. Its value and gradient may move into flat buffers (FlatParameters); ops read it through
+/// variable().
+class Parameter {
+ public:
+  Parameter() = default;
+  /// Zeros.
+  explicit Parameter(const Shape& shape, bool decay = true);
+
+  const Variable& variable() const { return variable_; }
+  operator const Variable&() const { return variable_; }
+  const Tensor& value() const { return variable_.value(); }
+  GradSlot& grad() const { return variable_.node()->grad; }
+  /// Moves the value (copied) and the gradient into the given storage; an undefined gradient stays where it is.
+  void move_to(const Tensor& value, const Tensor& grad);
+
+  bool decay() const { return decay_; }    ///< whether weight decay applies: not to biases and layer norms
+  bool sparse() const { return sparse_; }  ///< whether the gradient is a list of rows
+  ParameterGroup group() const { return group_; }
+  void make_sparse();
+  void set_group(ParameterGroup group) { group_ = group; }
+
+ private:
+  Variable variable_;
+  bool decay_ = true;
+  bool sparse_ = false;
+  ParameterGroup group_ = ParameterGroup::kBase;
+};
+
+/// A parameter under its published names: one, or several for equal ranges of dimension 0 (query, key and value lie in
+/// one matrix).
+struct NamedParameter {
+  std::vector<std::string> names;
+  Parameter* parameter = nullptr;
+};
+using ParameterList = std::vector<NamedParameter>;
+
+/// A view for each published name.
+std::vector<NamedTensor> named_values(const ParameterList& parameters);
+/// The gradients under the published names; zeros where none arrived, dense also for embeddings.
+std::vector<NamedTensor> named_gradients(const ParameterList& parameters);
+std::int64_t count_elements(const ParameterList& parameters);
+
+/// Normal numbers with the given standard deviation; `sequence` tells the parameters of one seed apart.
+void init_normal(const Tensor& x, double mean, double deviation, std::uint64_t seed, std::uint32_t sequence);
+
+}  // namespace tk

@@ -1,0 +1,31 @@
+#include "transkimmer/bert_embeddings.h"
+
+#include "autograd/ops/elementwise.h"
+
+namespace tk {
+
+BertEmbeddings::BertEmbeddings(const Config& config)
+    : word_(config.vocab_size, config.hidden_size, true),
+      position_(config.max_position_embeddings, config.hidden_size),
+      token_type_(config.type_vocab_size, config.hidden_size),
+      norm_(config.hidden_size, config.layer_norm_eps),
+      dropout_{config.hidden_dropout_prob, {Purpose::kEmbeddingDropout}} {}
+
+Variable BertEmbeddings::operator()(const Inputs& inputs, const Context& context) const {
+  TK_CHECK(inputs.input_ids.shape() == Shape{inputs.rows.tokens} &&
+               inputs.token_types.shape() == Shape{inputs.rows.tokens},
+           "bert_embeddings: expected ids and token types of ", inputs.rows.tokens, " rows, got ",
+           inputs.input_ids.shape(), " and ", inputs.token_types.shape());
+  const Variable sum =
+      word_(inputs.input_ids) + position_(inputs.rows.position) + token_type_(inputs.token_types);
+  return dropout_(norm_(sum), inputs.rows, context);
+}
+
+void BertEmbeddings::collect(ParameterList& list, const std::string& path) {
+  word_.collect(list, path + ".word_embeddings");
+  position_.collect(list, path + ".position_embeddings");
+  token_type_.collect(list, path + ".token_type_embeddings");
+  norm_.collect(list, path + ".LayerNorm");
+}
+
+}  // namespace tk

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+
+#include "nn/context.h"
+#include "nn/dropout.h"
+#include "nn/embedding.h"
+#include "nn/layer_norm.h"
+#include "transkimmer/config.h"
+
+namespace tk {
+
+/// A packed batch as the model reads it.
+struct Inputs {
+  Packed rows;
+  Tensor input_ids;    ///< [tokens] int32
+  Tensor token_types;  ///< [tokens] int32
+};
+
+/// dropout(LN(word + position + token type)); a row's position is its place in the original sentence.
+class BertEmbeddings {
+ public:
+  BertEmbeddings() = default;
+  explicit BertEmbeddings(const Config& config);
+
+  /// [tokens, hidden]. Throws on an id, type or position that the tables do not have.
+  Variable operator()(const Inputs& inputs, const Context& context) const;
+  void collect(ParameterList& list, const std::string& path);
+
+ private:
+  Embedding word_, position_, token_type_;
+  LayerNorm norm_;
+  Dropout dropout_;
+};
+
+}  // namespace tk

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "data/batch.h"
+#include "data/example.h"
+#include "data/glue_task.h"
+#include "data/metrics.h"
+#include "transkimmer/classifier.h"
+
+namespace tk {
+
+/// The parts of a batch that the model reads.
+Inputs model_inputs(const Batch& batch);
+
+/// Rows of one layer over a whole split, as shares of all tokens.
+struct LayerShares {
+  double keys = 1;
+  double updated = 1;
+  double fed = 1;
+};
+
+struct EvaluationOptions {
+  std::int64_t batch_size = 32;
+  std::int64_t padded_length = 128;  ///< of convention 1
+  const std::vector<double>* keep_shares = nullptr;
+  std::function<void(std::int64_t done, std::int64_t total)> progress;  ///< sentences so far; may be empty
+};
+
+/// One pass over a split, longest sentences first, rows dropped for real.
+struct Evaluation {
+  Tensor logits;  ///< [examples, labels] in the order of the examples
+  double loss = 0;  ///< mean over examples with a label; 0 when none has one
+  std::vector<LayerShares> layers;
+  double padded_macs = 0;    ///< a dense BERT on sentences padded to padded_length
+  double dense_macs = 0;     ///< a dense BERT on the sentences as they are
+  double counted_macs = 0;   ///< this model in convention 2
+  double executed_macs = 0;  ///< what was computed
+  std::int64_t tokens = 0;
+  double seconds = 0;  ///< in the model, tokenising and packing excluded
+
+  double mac_share() const { return counted_macs / dense_macs; }
+};
+Evaluation evaluate(const BertClassifier& model, const GlueTask& task, std::span<const TokenizedExample> examples,
+                    const EvaluationOptions& options = {});
+
+}  // namespace tk

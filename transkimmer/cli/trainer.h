@@ -1,0 +1,97 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "data/data_loader.h"
+#include "data/example.h"
+#include "data/glue_task.h"
+#include "nn/optim/adamw.h"
+#include "transkimmer/classifier.h"
+
+namespace tk {
+
+struct TrainerOptions {
+  double epochs = 3;             ///< may be fractional
+  std::int64_t max_steps = -1;   ///< in place of epochs when positive
+  std::int64_t batch_size = 32;
+  BatchOrder order = BatchOrder::kRandom;
+  std::uint64_t seed = 42;
+  double learning_rate = 5e-5;
+  double skim_learning_rate = 1e-3;  ///< of the predictors
+  double weight_decay = 0;           ///< never on biases and layer norms
+  double warmup = 0;                 ///< steps, or a share of all steps when below 1
+  double max_grad_norm = 1;
+  AdamWConstants adam;
+
+  /// Skimming: the budget as a share of the dense MACs, or the paper's fixed weight on the skim loss. Neither: the
+  /// gates (if any) learn from the task alone.
+  std::optional<double> skim_target;
+  std::optional<double> skim_coefficient;
+  double skim_ramp = 0.4;  ///< share of the steps over which the budget falls from 1 to the target
+  double temperature = 1;
+
+  double distill_weight = 0.5;      ///< of the teacher's loss, the task keeps the rest; used when there is a teacher
+  double distill_temperature = 2;
+};
+
+/// What one step did.
+struct StepReport {
+  std::int64_t step = 0;  ///< 1 for the first
+  double epoch = 0;       ///< done so far
+  double loss = 0;        ///< all terms
+  double task_loss = 0;   ///< cross-entropy or squared error alone
+  double grad_norm = 0;
+  double learning_rate = 0;
+  double mac_share = 1;   ///< C: the batch's MACs over the dense model's
+  double budget = 1;      ///< t
+  double multiplier = 0;  ///< a
+  std::int64_t sentences = 0;
+  std::int64_t tokens = 0;
+  double seconds = 0;
+};
+
+/// Trains a classifier on tokenised examples: batches, losses, budget, optimizer and schedule. The same options, model
+/// and examples give the same bits, whatever the thread count.
+class Trainer {
+ public:
+  /// `teacher_logits` [examples, labels] in the order of the examples, or undefined. The model and the examples must
+  /// outlive the trainer. Throws when there is nothing to train on, or on options that contradict the model.
+  Trainer(BertClassifier& model, const GlueTask& task, const std::vector<TokenizedExample>& examples,
+          const TrainerOptions& options, Tensor teacher_logits = {});
+
+  std::int64_t total_steps() const { return total_steps_; }
+  std::int64_t steps_per_epoch() const { return steps_per_epoch_; }
+  std::int64_t steps_done() const { return done_; }
+  bool finished() const { return done_ >= total_steps_; }
+
+  /// One step; throws if finished, or when the loss is not finite (naming the step).
+  StepReport step();
+
+  const AdamW& optimizer() const { return optimizer_; }
+  const Tensor& state() const { return state_; }
+
+ private:
+  const std::vector<std::int64_t>& next_batch();
+  void set_schedule();
+  Variable task_loss(const Variable& logits, const Tensor& labels) const;
+  Variable teacher_loss(const Variable& logits, std::span<const std::int64_t> indices) const;
+
+  BertClassifier& model_;
+  const GlueTask& task_;
+  const std::vector<TokenizedExample>& examples_;
+  TrainerOptions options_;
+  Tensor teacher_logits_;
+  AdamW optimizer_;
+  Tensor state_;
+  std::vector<std::int64_t> lengths_;
+  std::vector<std::vector<std::int64_t>> batches_;  // of the epoch that runs
+  std::int64_t epoch_ = -1;
+  std::int64_t steps_per_epoch_ = 0;
+  std::int64_t total_steps_ = 0;
+  std::int64_t warmup_steps_ = 0;
+  std::int64_t done_ = 0;
+};
+
+}  // namespace tk

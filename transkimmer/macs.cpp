@@ -1,0 +1,64 @@
+#include "transkimmer/macs.h"
+
+namespace tk {
+namespace {
+
+double rows_of(const Packed& packed, std::int64_t sentence) {
+  const auto* offsets = packed.offsets.data<std::int32_t>();
+  return static_cast<double>(offsets[sentence + 1] - offsets[sentence]);
+}
+
+double layer_macs(const MacCoefficients& c, double keys, double updated, double fed, double predicted) {
+  return c.row * (keys + updated) + c.pair * updated * keys + c.feed * fed + c.predict * predicted;
+}
+
+double batch_macs(const Config& config, const std::vector<LayerRows>& layers, bool full_last_layer) {
+  const MacCoefficients c = mac_coefficients(config);
+  double total = 0;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const LayerRows& rows = layers[i];
+    for (std::int64_t s = 0; s < rows.keys.sentences; ++s) {
+      const double keys = rows_of(rows.keys, s);
+      const bool full = full_last_layer && i + 1 == layers.size();
+      total += layer_macs(c, keys, full ? keys : rows_of(rows.updated, s), full ? keys : rows_of(rows.fed, s),
+                          rows.predicted.tokens > 0 ? rows_of(rows.predicted, s) : 0);
+    }
+  }
+  const std::int64_t sentences = layers.empty() ? 0 : layers[0].keys.sentences;
+  return total + c.head * static_cast<double>(sentences);
+}
+
+}  // namespace
+
+MacCoefficients mac_coefficients(const Config& config) {
+  const auto d = static_cast<double>(config.hidden_size);
+  const auto w = static_cast<double>(config.skim_width);
+  return {.row = 2 * d * d,
+          .pair = 2 * d,
+          .feed = 2 * d * static_cast<double>(config.intermediate_size),
+          .predict = d * w + static_cast<double>(config.predictor_outputs()) * w,
+          .head = d * d + d * static_cast<double>(config.num_labels())};
+}
+
+double dense_macs(const Config& config, std::int64_t n) {
+  const MacCoefficients c = mac_coefficients(config);
+  const auto rows = static_cast<double>(n);
+  return static_cast<double>(config.num_hidden_layers) * layer_macs(c, rows, rows, rows, 0) + c.head;
+}
+
+double dense_macs(const Config& config, const Packed& rows) {
+  double total = 0;
+  const auto* offsets = rows.offsets.data<std::int32_t>();
+  for (std::int64_t s = 0; s < rows.sentences; ++s) total += dense_macs(config, offsets[s + 1] - offsets[s]);
+  return total;
+}
+
+double executed_macs(const Config& config, const std::vector<LayerRows>& layers) {
+  return batch_macs(config, layers, false);
+}
+
+double counted_macs(const Config& config, const std::vector<LayerRows>& layers) {
+  return batch_macs(config, layers, config.skim_gate != SkimGate::kStaged);
+}
+
+}  // namespace tk

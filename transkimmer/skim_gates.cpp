@@ -1,0 +1,68 @@
+#include "transkimmer/skim_gates.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/estimators/gumbel_softmax.h"
+#include "autograd/ops/index.h"
+#include "autograd/ops/shape.h"
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/gate.h"
+
+namespace tk {
+namespace {
+
+Kept all_but_first(const Packed& rows) {
+  const Tensor mask = full({rows.tokens}, 1, DType::kBool);
+  const auto* offsets = rows.offsets.data<std::int32_t>();
+  for (std::int64_t s = 0; s < rows.sentences; ++s) mask.data<bool>()[offsets[s]] = false;
+  return keep(rows, mask);
+}
+
+}  // namespace
+
+SkimGates::SkimGates(const Packed& rows, std::int64_t gates)
+    : rest_(all_but_first(rows)), rows_(rows.tokens), gates_(gates) {}
+
+Variables SkimGates::sample(const SkimPredictor& predictor, const Variable& x, std::uint8_t layer,
+                            const Context& context, const Tensor* noise) const {
+  const Variable z = predictor(index_select(x, rest_.rows));
+  const DropoutKey key{.p = 0,
+                       .state = context.state,
+                       .example = rest_.packed.example,
+                       .position = rest_.packed.position,
+                       .stream = {Purpose::kGate, layer}};
+  const Variable hard =
+      gumbel_gate(z, noise != nullptr ? *noise : logistic_noise(key, gates_, z.dtype()), context.state);
+  const Variable passing(full({rows_, gates_}, 1, z.dtype()));
+  const Variable all = index_copy(passing, rest_.rows, hard);
+  Variables columns;
+  for (std::int64_t k = 0; k < gates_; ++k) columns.push_back(reshape(narrow(all, 1, k, 1), {rows_}));
+  return columns;
+}
+
+Tensors SkimGates::decide(const SkimPredictor& predictor, const Variable& x) const {
+  const Tensor z = predictor(index_select(x, rest_.rows)).value();
+  const Tensor all = index_copy(full({rows_, gates_}, 1, z.dtype()), rest_.rows, greater(z, 0).to(z.dtype()));
+  Tensors columns;
+  for (std::int64_t k = 0; k < gates_; ++k) columns.push_back(all.select(1, k).contiguous());
+  return columns;
+}
+
+Tensor evenly_kept(const Packed& rows, const Packed& original, double share) {
+  const Tensor mask = zeros({rows.tokens});
+  const auto* offsets = rows.offsets.data<std::int32_t>();
+  const auto* original_offsets = original.offsets.data<std::int32_t>();
+  for (std::int64_t s = 0; s < rows.sentences; ++s) {
+    const std::int64_t n = offsets[s + 1] - offsets[s];
+    const auto length = static_cast<double>(original_offsets[s + 1] - original_offsets[s]);
+    const std::int64_t kept = std::clamp<std::int64_t>(std::llround(share * length), 1, n);
+    // Row floor(k n / kept) for k < kept: k = 0 is the first row.
+    for (std::int64_t k = 0; k < kept; ++k) mask.data<float>()[offsets[s] + k * n / kept] = 1;
+  }
+  return mask;
+}
+
+Kept keep_ones(const Packed& rows, const Tensor& mask) { return keep(rows, greater(mask, 0.5)); }
+
+}  // namespace tk

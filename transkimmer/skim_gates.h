@@ -1,0 +1,38 @@
+#pragma once
+
+#include <vector>
+
+#include "nn/context.h"
+#include "transkimmer/skim_encoder.h"
+
+// What both ways to skim share: the gates of a layer as columns of zeros and ones.
+namespace tk {
+
+/// The gates of a batch's rows. First rows ([CLS]) have none: they always pass and reach no predictor.
+class SkimGates {
+ public:
+  SkimGates(const Packed& rows, std::int64_t gates);
+
+  /// Rows that a predictor reads.
+  const Packed& gated_rows() const { return rest_.packed; }
+
+  /// Training: straight-through samples, one Variable [rows] a gate.
+  Variables sample(const SkimPredictor& predictor, const Variable& x, std::uint8_t layer, const Context& context,
+                   const Tensor* noise) const;
+  /// Evaluation: z > 0, one tensor [rows] a gate.
+  Tensors decide(const SkimPredictor& predictor, const Variable& x) const;
+
+ private:
+  Kept rest_;  // all rows but the first of each sentence
+  std::int64_t rows_;
+  std::int64_t gates_;
+};
+
+/// A float mask [rows] that keeps `share` of each sentence's original length (original: its packed rows), evenly spread,
+/// and the first row always.
+Tensor evenly_kept(const Packed& rows, const Packed& original, double share);
+
+/// Rows whose float mask is 1.
+Kept keep_ones(const Packed& rows, const Tensor& mask);
+
+}  // namespace tk
