@@ -1,0 +1,190 @@
+// The whole model against PyTorch: tests/golden/README.md says what each tensor is.
+
+#include <memory>
+
+#include "autograd/ops/elementwise.h"
+#include "nn/loss.h"
+#include "nn/optim/adamw.h"
+#include "nn/optim/schedule.h"
+#include "tests/support/catch.h"
+#include "tests/support/golden.h"
+#include "transkimmer/checkpoint.h"
+#include "transkimmer/classifier.h"
+
+using namespace tk;
+using namespace tk::test;
+
+namespace {
+
+Inputs golden_inputs(const SafetensorsFile& file, const std::string& prefix = "") {
+  return {golden_packed(file, prefix), file.tensor(prefix + "ids"), file.tensor(prefix + "token_types")};
+}
+
+std::unique_ptr<BertClassifier> golden_model(const std::string& folder) {
+  const std::string path = golden_path(folder);
+  auto model = std::make_unique<BertClassifier>(load_config(path));
+  const LoadReport report = load_weights(path, named_values(model->parameters()));
+  CHECK(report.missing.empty());
+  CHECK(report.unexpected.empty());
+  return model;
+}
+
+}  // namespace
+
+TEST_CASE("model: logits, loss and all gradients equal transformers'") {
+  const SafetensorsFile file = golden("bert_tiny");
+  const auto model = golden_model("bert_tiny_config");
+  const ClassifierOutput out = (*model)(golden_inputs(file), {});
+  CHECK(largest_difference(out.logits.value(), file.tensor("logits")) < 1e-5);
+  const Variable loss = cross_entropy_loss(out.logits, file.tensor("labels"));
+  CHECK(loss.item() == Approx(file.tensor("loss").item()).margin(1e-5));
+  loss.backward();
+  CHECK(first_difference(named_gradients(model->parameters()), file, "grad.", 1e-5) == "");
+}
+
+TEST_CASE("model: ten steps without dropout give PyTorch's losses, gradient norms and parameters") {
+  const SafetensorsFile file = golden("training");
+  const auto model = golden_model("bert_tiny_config");
+  AdamW optimizer(model->parameters());
+  const std::vector<float> losses = file.tensor("losses").to_vector<float>();
+  const std::vector<float> norms = file.tensor("grad_norms").to_vector<float>();
+  StepState start;
+  start.max_grad_norm = 1;
+  start.weight_decay[0] = 0.01;
+  const Tensor state = make_step_state(start);
+  for (std::int64_t i = 0; i < 10; ++i) {
+    const std::string prefix = concat("batch.", i, ".");
+    StepState& now = step_state(state);
+    now.step = i + 1;
+    now.learning_rate[0] = now.learning_rate[1] = 1e-3 * linear_schedule(i, 2, 10);
+    const ClassifierOutput out = (*model)(golden_inputs(file, prefix), {.training = false, .state = {}});
+    const Variable loss = cross_entropy_loss(out.logits, file.tensor(prefix + "labels"));
+    CHECK(loss.item() == Approx(losses[static_cast<std::size_t>(i)]).margin(1e-5));
+    loss.backward();
+    optimizer.step(state);
+    CHECK(now.grad_norm == Approx(norms[static_cast<std::size_t>(i)]).epsilon(1e-4));
+  }
+  std::vector<NamedTensor> values;
+  for (const NamedTensor& named : named_values(model->parameters())) {
+    // The key's bias has a gradient of zero: AdamW divides its rounding noise by its own size.
+    if (named.name.find("key.bias") == std::string::npos) values.push_back(named);
+  }
+  CHECK(first_difference(values, file, "param.", 2e-5) == "");
+}
+
+namespace {
+
+// The golden noise [rows, gates] of each predictor, without the first rows, which have no gate.
+std::vector<Tensor> gate_noise(const SafetensorsFile& file, const Packed& rows) {
+  const Tensor noise = file.tensor("noise");
+  const std::int64_t gates = noise.rank() == 3 ? noise.shape()[2] : 1;
+  const auto* offsets = rows.offsets.data<std::int32_t>();
+  std::vector<Tensor> by_layer;
+  for (std::int64_t i = 0; i < noise.shape()[0]; ++i) {
+    const Tensor layer = noise.select(0, i).reshape({rows.tokens, gates});
+    std::vector<float> values;
+    for (std::int64_t s = 0; s < rows.sentences; ++s) {
+      const std::vector<float> some =
+          layer.narrow(0, offsets[s] + 1, offsets[s + 1] - offsets[s] - 1).to_vector<float>();
+      values.insert(values.end(), some.begin(), some.end());
+    }
+    by_layer.push_back(from_values(values, {rows.tokens - rows.sentences, gates}));
+  }
+  return by_layer;
+}
+
+void check_training(const std::string& name, const std::string& folder, bool share) {
+  const SafetensorsFile file = golden(name);
+  for (const std::string prefix : {"budget.", "share."}) {
+    if (prefix == "share." && !share) continue;
+    const auto model = golden_model(folder);
+    const Inputs inputs = golden_inputs(file);
+    const std::vector<Tensor> noise = gate_noise(file, inputs.rows);
+    ForwardOptions options;
+    options.noise = &noise;
+    const Context context{.training = true, .state = make_step_state({})};
+    const ClassifierOutput out = (*model)(inputs, context, options);
+    CHECK(largest_difference(out.logits.value(), file.tensor("logits")) < 1e-5);
+    for (std::size_t i = 0; i < out.encoder.masks.size(); ++i) {
+      const Variable& mask = out.encoder.masks[i].keys;
+      if (!mask.defined()) continue;
+      CHECK(largest_difference(mask.value(), file.tensor("keys").select(0, static_cast<std::int64_t>(i))) == 0);
+    }
+    CHECK(out.encoder.cost.item() == Approx(file.tensor("cost").item()).epsilon(1e-5));
+    const Variable task = cross_entropy_loss(out.logits, file.tensor("labels"));
+    CHECK(task.item() == Approx(file.tensor("task_loss").item()).margin(1e-5));
+    const Variable loss =
+        prefix == "budget." ? task + out.encoder.cost * 0.7 : task + out.encoder.skim_loss * 0.5;
+    CHECK(loss.item() == Approx(file.tensor(prefix + "loss").item()).margin(1e-5));
+    loss.backward();
+    CHECK(first_difference(named_gradients(model->parameters()), file, prefix + "grad.", 2e-5) == "");
+  }
+}
+
+void check_counts(const Packed& rows, const Tensor& expected) {
+  const std::vector<std::int32_t> offsets = rows.offsets.to_vector<std::int32_t>();
+  const std::vector<std::int32_t> counts = expected.to_vector<std::int32_t>();
+  for (std::size_t s = 0; s < counts.size(); ++s) CHECK(offsets[s + 1] - offsets[s] == counts[s]);
+}
+
+double total(const Tensor& x) {
+  double sum = 0;
+  for (const double value : x.to(DType::kFloat64).to_vector<double>()) sum += value;
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("published gate: masks, cost, losses and all gradients equal the PyTorch reference") {
+  check_training("skim_layer", "skim_layer_config", true);
+}
+
+TEST_CASE("staged gate: masks, cost, losses and all gradients equal the PyTorch reference") {
+  check_training("skim_staged", "skim_staged_config", false);
+}
+
+TEST_CASE("published gate: evaluation drops the rows that the reference drops, and agrees") {
+  const SafetensorsFile file = golden("skim_layer");
+  const auto model = golden_model("skim_layer_config");
+  const ClassifierOutput out = (*model)(golden_inputs(file), {});
+  CHECK(largest_difference(out.logits.value(), file.tensor("eval.logits")) < 1e-5);
+  for (std::size_t i = 0; i < out.encoder.layers.size(); ++i) {
+    check_counts(out.encoder.layers[i].keys, file.tensor("eval.keys_count").select(0, static_cast<std::int64_t>(i)));
+  }
+  CHECK(counted_macs(model->config(), out.encoder.layers) == Approx(total(file.tensor("eval.macs"))));
+  CHECK(executed_macs(model->config(), out.encoder.layers) == Approx(total(file.tensor("eval.macs_executed"))));
+  CHECK(dense_macs(model->config(), golden_packed(file)) == Approx(total(file.tensor("dense_macs"))));
+}
+
+TEST_CASE("staged gate: evaluation drops the rows that the reference drops, and agrees") {
+  const SafetensorsFile file = golden("skim_staged");
+  const auto model = golden_model("skim_staged_config");
+  const ClassifierOutput out = (*model)(golden_inputs(file), {});
+  CHECK(largest_difference(out.logits.value(), file.tensor("eval.logits")) < 1e-5);
+  for (std::size_t i = 0; i < out.encoder.layers.size(); ++i) {
+    const auto layer = static_cast<std::int64_t>(i);
+    check_counts(out.encoder.layers[i].keys, file.tensor("eval.keys_count").select(0, layer));
+    check_counts(out.encoder.layers[i].updated, file.tensor("eval.updated_count").select(0, layer));
+    check_counts(out.encoder.layers[i].fed, file.tensor("eval.fed_count").select(0, layer));
+  }
+  CHECK(counted_macs(model->config(), out.encoder.layers) == Approx(total(file.tensor("eval.macs"))));
+  CHECK(executed_macs(model->config(), out.encoder.layers) == Approx(total(file.tensor("eval.macs"))));
+}
+
+TEST_CASE("paper attention: equals the published graph on sentences of equal length, in training and evaluation") {
+  const SafetensorsFile file = golden("skim_layer_paper");
+  Config config = load_config(golden_path("skim_layer_paper_config"));
+  config.skim_attention = SkimAttention::kPaper;
+  BertClassifier model(config);
+  load_weights(golden_path("skim_layer_paper_config"), named_values(model.parameters()));
+  const Inputs inputs = golden_inputs(file);
+  const std::vector<Tensor> noise = gate_noise(file, inputs.rows);
+  ForwardOptions options;
+  options.noise = &noise;
+  const ClassifierOutput out = model(inputs, {.training = true, .state = make_step_state({})}, options);
+  CHECK(largest_difference(out.logits.value(), file.tensor("logits")) < 1e-5);
+  const Variable loss = cross_entropy_loss(out.logits, file.tensor("labels")) + out.encoder.cost * 0.7;
+  loss.backward();
+  CHECK(first_difference(named_gradients(model.parameters()), file, "budget.grad.", 2e-5) == "");
+  CHECK(largest_difference(model(inputs, {}).logits.value(), file.tensor("eval.logits")) < 1e-5);
+}
