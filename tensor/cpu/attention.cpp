@@ -1,5 +1,6 @@
 #include <cblas.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -111,6 +112,20 @@ class AttentionDropout {
   Scratch<T> factors_;
 };
 
+void check_offsets(const Tensor& offsets, std::int64_t rows) {
+  const auto* bounds = offsets.data<std::int32_t>();
+  const std::int64_t last = offsets.numel() - 1;
+  TK_CHECK(bounds[0] == 0 && std::is_sorted(bounds, bounds + last + 1) && bounds[last] <= rows,
+           "packed_attention: expected offsets that rise from 0 to at most ", rows, " rows, got ", bounds[0], " to ",
+           bounds[last]);
+}
+
+// Rows behind the last sentence (a batch that was rounded up) belong to none: zeros.
+void clear_rows_of_no_sentence(Tensor& x, const Tensor& offsets) {
+  const std::int64_t used = offsets.data<std::int32_t>()[offsets.numel() - 1];
+  if (used < x.shape()[0]) x.narrow(0, used, x.shape()[0] - used).fill(0);
+}
+
 // Calls f(problem) for every sentence and head, in parallel. Always inside a parallel region (see matmul.cpp).
 template <class T, class F>
 void for_each_head(const AttentionKey& key, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& weight,
@@ -119,6 +134,8 @@ void for_each_head(const AttentionKey& key, const Tensor& q, const Tensor& k, co
   const auto* kv_offsets = key.kv_offsets.data<std::int32_t>();
   const std::int64_t sentences = key.q_offsets.numel() - 1;
   const std::int64_t head_size = q.shape()[1] / key.heads;
+  check_offsets(key.q_offsets, q.shape()[0]);
+  check_offsets(key.kv_offsets, k.shape()[0]);
 #pragma omp parallel for schedule(dynamic, 4)
   for (std::int64_t unit = 0; unit < sentences * key.heads; ++unit) {
     const std::int64_t s = unit / key.heads;
@@ -195,7 +212,6 @@ void backward_head(const Problem<T>& p, const AttentionKey& key, const RandomRow
   const T* upstream = dy.data<T>() + p.first_q * dy.strides()[0] + column;
   Scratch<T> scores(p.q_rows * p.kv_rows);
   Scratch<T> grad(p.q_rows * p.kv_rows);
-  Scratch<T> exponentials(p.kv_rows);
   gemm(CblasNoTrans, CblasTrans, p.q_rows, p.kv_rows, head_size, scale, p.q, q.strides()[0], p.k, k.strides()[0],
        scores.data(), p.kv_rows);
   gemm(CblasNoTrans, CblasTrans, p.q_rows, p.kv_rows, head_size, 1.0, upstream, dy.strides()[0], p.v, v.strides()[0],
@@ -205,8 +221,7 @@ void backward_head(const Problem<T>& p, const AttentionKey& key, const RandomRow
   for (std::int64_t i = 0; i < p.q_rows; ++i) {
     T* row = scores.data() + i * p.kv_rows;
     exp_of_row<T>(row, nullptr, row_max[i], p.kv_rows);
-    std::copy(row, row + p.kv_rows, exponentials.data());  // the row itself receives the probabilities
-    backward_row(grad.data() + i * p.kv_rows, row, dweight, exponentials.data(), p.weight,
+    backward_row(grad.data() + i * p.kv_rows, row, dweight, row, p.weight,
                  dropout ? dropout->factors(p.first_q + i, p.head) : nullptr,
                  row_sum[i] > T(0) ? T(1) / row_sum[i] : T(0), key.weighting == KeyWeighting::kExact, p.kv_rows);
   }
@@ -228,6 +243,7 @@ void packed_attention(Tensor& y, Tensor& row_max, Tensor& row_sum, const Tensor&
       const std::int64_t at = p.head * q.shape()[0] + p.first_q;
       forward_head(p, key, random, q, k, v, y, row_max.data<T>() + at, row_sum.data<T>() + at);
     });
+    clear_rows_of_no_sentence(y, key.q_offsets);
   });
 }
 
@@ -244,6 +260,9 @@ void packed_attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, Tensor& dweig
       backward_head(p, key, random, q, k, v, dy, row_max.data<T>() + at, row_sum.data<T>() + at, dq, dk, dv,
                     dweight.defined() ? by_head.data() + p.head * kv_rows + p.first_kv : nullptr);
     });
+    clear_rows_of_no_sentence(dq, key.q_offsets);
+    clear_rows_of_no_sentence(dk, key.kv_offsets);
+    clear_rows_of_no_sentence(dv, key.kv_offsets);
     if (!dweight.defined()) return;
     for (std::int64_t row = 0; row < kv_rows; ++row) {
       T sum = 0;

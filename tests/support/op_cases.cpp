@@ -1,0 +1,436 @@
+#include "tests/support/op_cases.h"
+
+#include <cmath>
+#include <utility>
+
+#include "autograd/estimators/gumbel_softmax.h"
+#include "autograd/estimators/straight_through.h"
+#include "autograd/ops/attention.h"
+#include "autograd/ops/bias_gelu.h"
+#include "autograd/ops/cross_entropy.h"
+#include "autograd/ops/dropout.h"
+#include "autograd/ops/elementwise.h"
+#include "autograd/ops/index.h"
+#include "autograd/ops/join.h"
+#include "autograd/ops/layer_norm.h"
+#include "autograd/ops/matmul.h"
+#include "autograd/ops/optim.h"
+#include "autograd/ops/reduce.h"
+#include "autograd/ops/residual_dropout_layer_norm.h"
+#include "autograd/ops/shape.h"
+#include "autograd/ops/softmax.h"
+#include "tensor/ops/gate.h"
+#include "tests/support/tensors.h"
+
+namespace tk::test {
+namespace {
+
+using Function = OpCase::Function;
+
+// Where inputs lie: away from the kinks and poles of an op. Quarters and odd eighths never meet, and the latter never
+// touch zero.
+enum class Domain { kNormal, kPositive, kAwayFromZero, kQuarters, kOddEighths };
+
+double into(Domain domain, double x) {
+  switch (domain) {
+    case Domain::kNormal: return x;
+    case Domain::kPositive: return 0.25 + std::fabs(x);
+    case Domain::kAwayFromZero: return x + std::copysign(0.1, x);
+    case Domain::kQuarters: return std::round(4 * x) / 4;
+    case Domain::kOddEighths: break;
+  }
+  return std::round(4 * x) / 4 + 0.125;
+}
+
+struct Input {
+  Shape shape;
+  Domain domain = Domain::kNormal;
+};
+
+// FNV-1a: inputs depend on their row alone, not on the rows before it.
+std::uint64_t seed_of(const std::string& name) {
+  std::uint64_t hash = 14695981039346656037u;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  return hash;
+}
+
+class Table {
+ public:
+  OpCase& add(const std::string& op, Function f, Tensors inputs) {
+    std::string name = op;
+    for (const Tensor& input : inputs) name += concat(' ', input.shape());
+    cases_.push_back({std::move(name), std::move(f), std::move(inputs), kFloat32, false, {}});
+    return cases_.back();
+  }
+
+  OpCase& add(const std::string& op, Function f, const std::vector<Input>& inputs) {
+    Tensors values;
+    for (const Input& input : inputs) {
+      const Tensor x = random_normal(input.shape, seed_of(op) + values.size(), DType::kFloat64);
+      for (std::int64_t i = 0; i < x.numel(); ++i) x.data<double>()[i] = into(input.domain, x.data<double>()[i]);
+      values.push_back(x);
+    }
+    return add(op, std::move(f), std::move(values));
+  }
+
+  OpCase& add_large(const std::string& op, Function f, const std::vector<Input>& inputs) {
+    OpCase& row = add(op, std::move(f), inputs);
+    row.large = true;
+    row.float32 = kFloat32LongSums;
+    return row;
+  }
+
+  std::vector<OpCase> take() { return std::move(cases_); }
+
+ private:
+  std::vector<OpCase> cases_;
+};
+
+Domain domain_of(UnaryOp op) {
+  if (op == UnaryOp::kLog || op == UnaryOp::kSqrt) return Domain::kPositive;
+  return op == UnaryOp::kAbs || op == UnaryOp::kRelu ? Domain::kAwayFromZero : Domain::kNormal;
+}
+
+void add_elementwise(Table& table) {
+  const auto add_unary = [&](const char* name, UnaryOp op) {
+    const Function f = [op](const Variables& x) { return unary(op, x[0]); };
+    for (const Shape& shape : std::vector<Shape>{{}, {0}, {1}, {3, 0}, {3, 5}, {2, 1, 7}}) {
+      table.add(name, f, {{shape, domain_of(op)}});
+    }
+    table.add_large(name, f, {{{130, 257}, domain_of(op)}});
+  };
+#define TK_ADD(name, functor) add_unary(#name, UnaryOp::k##functor);
+  TK_UNARY_OPS(TK_ADD)
+#undef TK_ADD
+
+  const auto add_binary = [&](const char* name, BinaryOp op) {
+    const Function f = [op](const Variables& x) { return binary(op, x[0], x[1]); };
+    const auto add = [&](const Shape& a, const Shape& b, bool large = false) {
+      const std::vector<Input> inputs = {{a, Domain::kQuarters}, {b, Domain::kOddEighths}};
+      large ? table.add_large(name, f, inputs) : table.add(name, f, inputs);
+    };
+    add({}, {});
+    add({0}, {1});
+    add({3, 0}, {1});
+    add({3, 5}, {3, 5});
+    add({3, 5}, {5});
+    add({5}, {3, 5});
+    add({3, 5}, {});
+    add({1}, {3, 5});
+    add({3, 5}, {3, 1});
+    add({3, 1}, {1, 5});
+    add({2, 1, 4}, {3, 1});
+    add({130, 257}, {130, 257}, true);
+    add({130, 257}, {257}, true);
+    add({130, 1}, {130, 257}, true);
+  };
+#define TK_ADD(name, functor) add_binary(#name, BinaryOp::k##functor);
+  TK_BINARY_OPS(TK_ADD)
+#undef TK_ADD
+
+  const Function scaled = [](const Variables& x) { return affine(x[0], -1.5, 0.25); };
+  for (const Shape& shape : std::vector<Shape>{{}, {0}, {3, 5}}) table.add("affine", scaled, {{shape}});
+  table.add_large("affine", scaled, {{{130, 257}}});
+}
+
+void add_reductions(Table& table) {
+  const Function all = [](const Variables& x) { return sum(x[0]); };
+  for (const Shape& shape : std::vector<Shape>{{}, {0}, {1}, {3, 0}, {3, 5}}) table.add("sum", all, {{shape}});
+  table.add_large("sum", all, {{{130, 257}}});
+  table.add("mean", [](const Variables& x) { return mean(x[0]); }, {{{3, 5}}});
+  for (const std::int64_t dim : {0, 1, -1}) {
+    const Function one = [dim](const Variables& x) { return sum(x[0], dim); };
+    const std::string name = concat("sum over ", dim);
+    table.add(name, one, {{{2, 3, 4}}});
+    table.add(name, one, {{{3, 0}}});
+    table.add(name, one, {{{0, 3}}});
+    table.add_large(name, one, {{{513, 385}}});
+  }
+  table.add("sum over 0", [](const Variables& x) { return sum(x[0], 0); }, {{{5}}});
+  const auto segments = [&](const std::vector<std::int32_t>& offsets) -> Function {
+    return [offsets = from_values(offsets)](const Variables& x) { return segment_sum(x[0], offsets); };
+  };
+  table.add("segment_sum", segments({0, 3, 3, 9}), {{{9}}});
+  table.add("segment_sum of one", segments({0, 1}), {{{1}}});
+  table.add("segment_sum of an empty segment", segments({0, 0}), {{{0}}});
+  table.add("segment_sum of none", segments({0}), {{{0}}});
+  table.add_large("segment_sum", segments({0, 10, 20000, 50001}), {{{50001}}});
+}
+
+void add_shapes(Table& table) {
+  table.add("reshape", [](const Variables& x) { return reshape(x[0], {4, -1}); }, {{{2, 6}}});
+  table.add("reshape to one element", [](const Variables& x) { return reshape(x[0], {}); }, {{{1, 1}}});
+  table.add("reshape", [](const Variables& x) { return reshape(x[0], {0, 7}); }, {{{3, 0}}});
+  table.add("transpose", [](const Variables& x) { return transpose(x[0], 0, 2); }, {{{2, 3, 4}}});
+  table.add("transpose", [](const Variables& x) { return transpose(x[0], -1, -2); }, {{{0, 4}}});
+  for (const std::int64_t dim : {0, 1, -1}) {
+    table.add(concat("narrow ", dim), [dim](const Variables& x) { return narrow(x[0], dim, 1, 2); }, {{{3, 4, 5}}});
+    table.add(concat("narrow to nothing ", dim), [dim](const Variables& x) { return narrow(x[0], dim, 2, 0); },
+              {{{3, 4}}});
+  }
+  const auto expanded = [](const Shape& shape) -> Function {
+    return [shape](const Variables& x) { return expand(x[0], shape); };
+  };
+  table.add("expand", expanded({3}), {{{1}}});
+  table.add("expand", expanded({2, 3, 4}), {{{3, 1}}});
+  table.add("expand", expanded({2}), {{Shape{}}});
+  table.add("expand", expanded({0}), {{{1}}});
+  table.add("expand", expanded({3, 4}), {{{3, 4}}});
+  const auto joined = [](std::int64_t dim) -> Function {
+    return [dim](const Variables& x) { return join(x, dim); };
+  };
+  table.add("join 0", joined(0), {{{2, 3}}, {{0, 3}}, {{4, 3}}});
+  table.add("join 1", joined(1), {{{2, 3}}, {{2, 1}}});
+  table.add("join -1", joined(-1), {{{2, 3}}, {{2, 1}}});
+  table.add("join 0", joined(0), {{{5}}});
+  table.add("join 0", joined(0), {{{0}}, {{0}}});
+}
+
+void add_products(Table& table) {
+  const Function product = [](const Variables& x) { return matmul(x[0], x[1]); };
+  const Function plain = [](const Variables& x) { return linear(x[0], x[1], Variable()); };
+  const Function biased = [](const Variables& x) { return linear(x[0], x[1], x[2]); };
+  // m, k, n
+  const std::vector<Shape> sizes = {{3, 5, 7}, {1, 1, 1}, {1, 5, 7}, {3, 5, 1}, {0, 5, 7}, {3, 0, 7}, {3, 5, 0}};
+  for (const Shape& s : sizes) {
+    table.add("matmul", product, {{{s[0], s[1]}}, {{s[1], s[2]}}});
+    table.add("linear", plain, {{{s[0], s[1]}}, {{s[2], s[1]}}});
+    table.add("linear", biased, {{{s[0], s[1]}}, {{s[2], s[1]}}, {{s[2]}}});
+    table.add("matmul", product, {{{2, s[0], s[1]}}, {{2, s[1], s[2]}}});
+    table.add("matmul", product, {{{1, s[0], s[1]}}, {{1, s[1], s[2]}}});
+  }
+  table.add("matmul", product, {{{0, 3, 4}}, {{0, 4, 5}}});
+  table.add_large("matmul", product, {{{257, 193}}, {{193, 130}}});
+  table.add_large("matmul", product, {{{20, 33, 17}}, {{20, 17, 29}}});
+  table.add_large("linear", plain, {{{513, 130}}, {{385, 130}}});
+  table.add_large("linear", biased, {{{513, 130}}, {{385, 130}}, {{385}}});
+}
+
+// Rows 0, 1, 3 | 0 | 0, 2, 3, 5, 6 of three sentences: positions with gaps, as after a skimmed layer.
+Packed compacted_rows() {
+  const Packed all = make_packed({4, 2, 7}, {11, 3, 5});
+  const Tensor mask = full({13}, 1, DType::kBool);
+  for (const std::int64_t row : {2, 5, 7, 10}) mask.data<bool>()[row] = false;
+  return keep(all, mask).packed;
+}
+
+Packed many_rows() {
+  std::vector<std::int64_t> lengths;
+  std::vector<std::int32_t> examples;
+  for (std::int32_t i = 0; i < 40; ++i) {
+    lengths.push_back(5 + 7 * i % 19);
+    examples.push_back(1000 + i);
+  }
+  return make_packed(lengths, examples);
+}
+
+void add_rows(Table& table) {
+  const Function soft = [](const Variables& x) { return softmax(x[0]); };
+  const Function log_soft = [](const Variables& x) { return log_softmax(x[0]); };
+  for (const Shape& shape : std::vector<Shape>{{5}, {1}, {0, 3}, {3, 0}, {3, 1}, {3, 5}, {2, 3, 4}}) {
+    table.add("softmax", soft, {{shape}});
+    table.add("log_softmax", log_soft, {{shape}});
+  }
+  table.add_large("softmax", soft, {{{700, 65}}});
+  table.add_large("log_softmax", log_soft, {{{700, 65}}});
+
+  const Function normalised = [](const Variables& x) { return layer_norm(x[0], x[1], x[2], 1e-5); };
+  for (const Shape& shape : std::vector<Shape>{{5}, {0, 4}, {3, 1}, {3, 33}, {2, 3, 4}}) {
+    table.add("layer_norm", normalised, {{shape}, {{shape.back()}}, {{shape.back()}}}).float32 = kFloat32Sums;
+  }
+  table.add_large("layer_norm", normalised, {{{700, 65}}, {{65}}, {{65}}});
+
+  const Function activated = [](const Variables& x) { return bias_gelu(x[0], x[1]); };
+  for (const Shape& shape : std::vector<Shape>{{5}, {0, 4}, {3, 0}, {3, 1}, {3, 33}, {2, 3, 4}}) {
+    table.add("bias_gelu", activated, {{shape}, {{shape.back()}}});
+  }
+  table.add_large("bias_gelu", activated, {{{700, 65}}, {{65}}});
+
+  const auto cross = [](const std::vector<std::int32_t>& labels) -> Function {
+    return [labels = from_values(labels)](const Variables& x) { return cross_entropy(x[0], labels); };
+  };
+  table.add("cross_entropy", cross({2, 0, 1, 2}), {{{4, 3}}});
+  table.add("cross_entropy", cross({0}), {{{1, 1}}});
+  table.add("cross_entropy", cross({}), {{{0, 3}}});
+  table.add_large("cross_entropy", cross(std::vector<std::int32_t>(700, 1)), {{{700, 3}}});
+}
+
+void add_dropout(Table& table) {
+  const Packed rows = compacted_rows();
+  const Packed many = many_rows();
+  const auto dropped = [](double p, const Packed& packed) -> Function {
+    return [key = dropout_key(p, packed)](const Variables& x) { return dropout(x[0], key); };
+  };
+  table.add("dropout p 0", dropped(0, rows), {{{rows.tokens, 7}}});
+  for (const std::int64_t cols : {0, 1, 7}) table.add("dropout", dropped(0.4, rows), {{{rows.tokens, cols}}});
+  table.add("dropout", dropped(0.4, make_packed({}, {})), {{{0, 7}}});
+  table.add_large("dropout", dropped(0.4, many), {{{many.tokens, 65}}});
+
+  for (const bool bias : {false, true}) {
+    for (const bool scale : {false, true}) {
+      for (const double p : {0.0, 0.3}) {
+        const auto add = [&](const Packed& packed, std::int64_t cols, bool large) {
+          const Function f = [=, key = dropout_key(p, packed)](const Variables& x) {
+            std::size_t next = 4;
+            const Variable b = bias ? x[next++] : Variable();
+            const Variable s = scale ? x[next++] : Variable();
+            return residual_dropout_layer_norm(x[0], b, x[1], s, x[2], x[3], 1e-5, key);
+          };
+          std::vector<Input> inputs = {{{packed.tokens, cols}}, {{packed.tokens, cols}}, {{cols}}, {{cols}}};
+          if (bias) inputs.push_back({{cols}});
+          if (scale) inputs.push_back({{packed.tokens}});
+          const std::string name = concat("residual_dropout_layer_norm", bias ? " bias" : "", scale ? " scale" : "",
+                                          " p ", p);
+          OpCase& row = large ? table.add_large(name, f, inputs) : table.add(name, f, inputs);
+          if (!large) row.float32 = kFloat32Sums;
+        };
+        add(rows, 7, false);
+        add(make_packed({}, {}), 7, false);
+        add(many, 65, true);
+      }
+    }
+  }
+}
+
+// 1, 0, 2, 0.5, 1, 0, ...: keys that are there, that are not, and that stand for several.
+Tensor key_weights(std::int64_t n) {
+  constexpr double kWeights[] = {1, 0, 2, 0.5};
+  const Tensor w = empty({n}, DType::kFloat64);
+  for (std::int64_t i = 0; i < n; ++i) w.data<double>()[i] = kWeights[i % 4];
+  return w;
+}
+
+void add_attention(Table& table) {
+  const std::int64_t heads = 2;
+  const std::int64_t d = 6;
+  const auto add = [&](const std::string& what, const Packed& q, const Packed& kv, bool weighted, double p,
+                       KeyWeighting weighting, bool large = false) {
+    const AttentionKey key = attention_key(heads, q, kv, p, weighting);
+    const bool same_rows = q.tokens == kv.tokens;
+    const Function f = [key, same_rows](const Variables& x) {
+      const std::size_t matrices = same_rows ? 1 : 2;
+      const Variable weight = x.size() > matrices ? x[matrices] : Variable();
+      return same_rows ? packed_attention(x[0], weight, key) : packed_attention(x[0], x[1], weight, key);
+    };
+    const std::string name = "packed_attention " + what;
+    Tensors inputs;
+    if (!same_rows) inputs.push_back(random_normal({q.tokens, d}, seed_of(name), DType::kFloat64));
+    inputs.push_back(random_normal({kv.tokens, (same_rows ? 3 : 2) * d}, seed_of(name) + 1, DType::kFloat64));
+    if (weighted) inputs.push_back(key_weights(kv.tokens));
+    OpCase& row = table.add(name, f, inputs);
+    row.float32 = kFloat32Sums;
+    row.large = large;
+  };
+  const auto exact = KeyWeighting::kExact;
+  const auto paper = KeyWeighting::kPaper;
+  const Packed rows = compacted_rows();
+  const Packed first = first_rows(rows).packed;
+  const Packed some = keep(rows, from_values(std::span<const bool>(std::initializer_list<bool>{
+                                                 true, false, true, true, false, true, true, false, true}),
+                                             {9}))
+                          .packed;
+  add("dense", rows, rows, false, 0, exact);
+  add("weighted", rows, rows, true, 0, exact);
+  add("paper", rows, rows, true, 0, paper);
+  add("dropout", rows, rows, false, 0.3, exact);
+  add("weighted dropout", rows, rows, true, 0.3, exact);
+  add("paper dropout", rows, rows, true, 0.3, paper);
+  add("first rows", first, rows, false, 0, exact);
+  add("first rows weighted", first, rows, true, 0, exact);
+  add("some rows", some, rows, false, 0, exact);
+  add("some rows weighted dropout", some, rows, true, 0.3, exact);
+  add("some rows paper", some, rows, true, 0, paper);
+  add("one row", make_packed({1}, {0}), make_packed({1}, {0}), true, 0, exact);
+  add("empty sentences", make_packed({0, 3, 0}, {0, 1, 2}), make_packed({0, 3, 0}, {0, 1, 2}), true, 0, exact);
+  add("sentences without queries", make_packed({0, 1}, {0, 1}), make_packed({2, 3}, {0, 1}), true, 0, exact);
+  add("no sentences", make_packed({}, {}), make_packed({}, {}), true, 0.3, exact);
+  const Packed many = many_rows();
+  add("large", many, many, true, 0.1, exact, true);
+  add("large first rows", first_rows(many).packed, many, false, 0, exact, true);
+}
+
+void add_indexing(Table& table) {
+  const auto selected = [](const Tensor& index) -> Function {
+    return [index](const Variables& x) { return index_select(x[0], index); };
+  };
+  const Tensor index = from_values<std::int32_t>({2, 0, 2, 1});
+  for (const Shape& shape : std::vector<Shape>{{3}, {3, 4}, {3, 2, 2}, {3, 0}}) {
+    table.add("index_select", selected(index), {{shape}});
+  }
+  table.add("index_select by int64", selected(index.to(DType::kInt64)), {{{3, 4}}});
+  table.add("index_select of none", selected(from_values<std::int32_t>({})), {{{3, 4}}});
+  table.add("index_select of none", selected(from_values<std::int32_t>({})), {{{0, 4}}});
+  const Tensor many = empty({900}, DType::kInt32);
+  for (std::int32_t i = 0; i < 900; ++i) many.data<std::int32_t>()[i] = 7 * i % 500;
+  table.add_large("index_select", selected(many), {{{500, 65}}});
+
+  const auto replaced = [](const Tensor& rows) -> Function {
+    return [rows](const Variables& x) { return index_copy(x[0], rows, x[1]); };
+  };
+  const Tensor distinct = from_values<std::int32_t>({2, 0});
+  for (const Shape& shape : std::vector<Shape>{{3}, {3, 4}, {3, 0}}) {
+    Shape rows = shape;
+    rows[0] = 2;
+    table.add("index_copy", replaced(distinct), {{shape}, {rows}});
+  }
+  table.add("index_copy of none", replaced(from_values<std::int32_t>({})), {{{0, 4}}, {{0, 4}}});
+}
+
+void add_estimators(Table& table) {
+  const Packed rows = compacted_rows();
+  const DropoutKey key = dropout_key(0, rows, {Purpose::kGate, 2, 1});
+  const Tensor noise = gumbel_noise(key, 3, DType::kFloat64);
+  const auto sampled = [noise](double temperature, bool hard) -> Function {
+    return [=](const Variables& x) { return gumbel_softmax(x[0], noise.to(x[0].dtype()), temperature, hard); };
+  };
+  table.add("gumbel_softmax", sampled(0.7, false), {{{rows.tokens, 3}}});
+  table.add("gumbel_softmax hard", sampled(0.7, true), {{{rows.tokens, 3}}}).relaxed = sampled(0.7, false);
+
+  const Tensor logistic = logistic_noise(key, 1, DType::kFloat64).squeeze(1);
+  StepState state;
+  state.temperature = 0.7;
+  table
+      .add("gumbel_gate",
+           [logistic, tensor = make_step_state(state)](const Variables& x) {
+             return gumbel_gate(x[0], logistic.to(x[0].dtype()), tensor);
+           },
+           {{{rows.tokens}}})
+      .relaxed = [logistic](const Variables& x) {
+    return sigmoid((x[0] + Variable(logistic.to(x[0].dtype()))) * (1 / 0.7));
+  };
+  const Function soft = [](const Variables& x) { return softmax(x[0]); };
+  table
+      .add("straight_through",
+           [soft](const Variables& x) { return straight_through(greater(x[0].value(), 0).to(x[0].dtype()), soft(x)); },
+           {{{4, 3}, Domain::kAwayFromZero}})
+      .relaxed = soft;
+
+  state.budget = 0.5;
+  state.multiplier = 0.3;
+  const Function budget = [tensor = make_step_state(state)](const Variables& x) { return budget_loss(x[0], tensor); };
+  table.add("budget_loss above", budget, Tensors{full({}, 0.8, DType::kFloat64)});
+  table.add("budget_loss below", budget, Tensors{full({1}, 0.2, DType::kFloat64)});
+}
+
+std::vector<OpCase> make_cases() {
+  Table table;
+  add_elementwise(table);
+  add_reductions(table);
+  add_shapes(table);
+  add_products(table);
+  add_rows(table);
+  add_dropout(table);
+  add_attention(table);
+  add_indexing(table);
+  add_estimators(table);
+  return table.take();
+}
+
+}  // namespace
+
+const std::vector<OpCase>& op_cases() {
+  static const std::vector<OpCase> cases = make_cases();
+  return cases;
+}
+
+}  // namespace tk::test
