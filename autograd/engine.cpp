@@ -1,5 +1,6 @@
 #include "autograd/engine.h"
 
+#include <exception>
 #include <queue>
 #include <vector>
 
@@ -51,7 +52,7 @@ void run(Node& node, bool retain_graph) {
   Destinations to(node);
   try {
     node.backward(dy, to);
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     for (const auto& input : node.inputs) {
       if (input && !input->leaf) input->grad.clear();
     }

@@ -91,8 +91,8 @@ Node::~Node() {
 
 void Destinations::add(std::size_t i, const Tensor& gradient) {
   Node& input = *node_.inputs[i];
-  TK_CHECK(gradient.shape() == input.shape, "gradient of input ", i, " has shape ", gradient.shape(), ", expected ",
-           input.shape);
+  TK_CHECK(gradient.shape() == input.shape && gradient.dtype() == input.dtype, "gradient of input ", i, " is ",
+           gradient.dtype(), ' ', gradient.shape(), ", expected ", input.dtype, ' ', input.shape);
   input.grad.add(gradient);
 }
 

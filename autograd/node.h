@@ -82,7 +82,7 @@ class Destinations {
   std::size_t size() const { return node_.inputs.size(); }
   /// Whether input i takes a gradient; if not, the calls below must not be made for it.
   bool wanted(std::size_t i) const { return node_.inputs[i] != nullptr; }
-  /// Throws when the gradient's shape is not the input's.
+  /// Throws when the gradient's shape or dtype is not the input's.
   void add(std::size_t i, const Tensor& gradient);
   GradSlot::Target target(std::size_t i);
   void add_range(std::size_t i, std::int64_t dim, std::int64_t start, const Tensor& gradient);

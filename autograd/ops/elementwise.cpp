@@ -1,5 +1,7 @@
 #include "autograd/ops/elementwise.h"
 
+#include "tensor/ops/reduce.h"
+
 namespace tk {
 namespace {
 
@@ -25,7 +27,15 @@ Variable unary(UnaryOp op, const Variable& x) {
 
 Variable binary(BinaryOp op, const Variable& a, const Variable& b) {
   const Tensor y = binary(op, a.value(), b.value());
-  return record(kBinaryNames[static_cast<int>(op)], y, {a, b},
+  const char* const name = kBinaryNames[static_cast<int>(op)];
+  if (op == BinaryOp::kAdd || op == BinaryOp::kSub) {  // the values are not read again, so they are not kept
+    return record(name, y, {a, b},
+                  [op, a_shape = a.shape(), b_shape = b.shape()](const Tensor& dy, Destinations& to) {
+                    if (to.wanted(0)) to.add(0, sum_to(dy, a_shape));
+                    if (to.wanted(1)) to.add(1, sum_to(op == BinaryOp::kAdd ? dy : neg(dy), b_shape));
+                  });
+  }
+  return record(name, y, {a, b},
                 [op, a = Saved(a), b = Saved(b)](const Tensor& dy, Destinations& to) {
                   if (to.wanted(0)) to.add(0, binary_backward(op, false, dy, a, b));
                   if (to.wanted(1)) to.add(1, binary_backward(op, true, dy, a, b));
