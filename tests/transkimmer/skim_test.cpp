@@ -1,0 +1,235 @@
+// What skimming must show (the end of the model's description): masks equal dropping, sentences do not depend on each
+// other, evaluation is deterministic, and a model that keeps everything is BERT.
+
+#include <memory>
+
+#include "autograd/ops/elementwise.h"
+#include "nn/loss.h"
+#include "nn/optim/adamw.h"
+#include "tensor/threads.h"
+#include "tests/support/catch.h"
+#include "tests/support/golden.h"
+#include "transkimmer/checkpoint.h"
+#include "transkimmer/classifier.h"
+
+using namespace tk;
+using namespace tk::test;
+
+namespace {
+
+Config small_config(SkimGate gate) {
+  Config config;
+  config.vocab_size = 200;
+  config.hidden_size = 32;
+  config.num_hidden_layers = 4;
+  config.num_attention_heads = 4;
+  config.intermediate_size = 64;
+  config.max_position_embeddings = 64;
+  config.initializer_range = 0.2;
+  config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
+  config.skim_gate = gate;
+  config.skim_width = gate == SkimGate::kNone ? 0 : 8;
+  return config;
+}
+
+// Weights of a model whose gates really mix: about half the tokens go.
+std::unique_ptr<BertClassifier> mixing_model(SkimGate gate, const Config& config) {
+  auto model = std::make_unique<BertClassifier>(config);
+  model->initialize(11);
+  for (const NamedTensor& named : named_values(model->parameters())) {
+    if (named.name.ends_with("predictor.4.weight")) init_normal(named.tensor, 0, 1.5, 5, 1);
+    if (named.name.ends_with("predictor.4.bias")) named.tensor.fill(gate == SkimGate::kStaged ? 0.5 : 0);
+  }
+  return model;
+}
+
+Inputs random_inputs(std::int64_t sentences, std::uint64_t seed) {
+  Generator generator(seed, Purpose::kData);
+  std::vector<std::int64_t> lengths;
+  std::vector<std::int32_t> examples, ids, types;
+  for (std::int64_t s = 0; s < sentences; ++s) {
+    lengths.push_back(1 + generator.below(30));
+    examples.push_back(static_cast<std::int32_t>(100 + s));
+    for (std::int64_t i = 0; i < lengths.back(); ++i) {
+      ids.push_back(i == 0 ? 101 : static_cast<std::int32_t>(1 + generator.below(199)));
+      types.push_back(i * 2 > lengths.back());
+    }
+  }
+  return {make_packed(lengths, examples), from_values(ids), from_values(types)};
+}
+
+Inputs one_sentence(const Inputs& batch, std::int64_t s) {
+  const auto* offsets = batch.rows.offsets.data<std::int32_t>();
+  const std::int64_t begin = offsets[s];
+  const std::int64_t length = offsets[s + 1] - begin;
+  return {make_packed({length}, {static_cast<std::int32_t>(100 + s)}), batch.input_ids.narrow(0, begin, length).clone(),
+          batch.token_types.narrow(0, begin, length).clone()};
+}
+
+std::vector<Tensor> no_noise(const Config& config, const Packed& rows) {
+  const std::int64_t gates = config.skim_gate == SkimGate::kStaged ? 3 : 1;
+  return std::vector<Tensor>(static_cast<std::size_t>(config.num_predictors()),
+                             zeros({rows.tokens - rows.sentences, gates}));
+}
+
+constexpr SkimGate kGates[] = {SkimGate::kLayer, SkimGate::kStaged};
+
+}  // namespace
+
+TEST_CASE("skimming: the masked training pass computes what dropping the rows computes") {
+  for (const SkimGate gate : kGates) {
+    const Config config = small_config(gate);
+    const auto model = mixing_model(gate, config);
+    const Inputs inputs = random_inputs(16, 1);
+    const std::vector<Tensor> noise = no_noise(config, inputs.rows);
+    ForwardOptions options;
+    options.noise = &noise;
+    const Context training{.training = true, .state = make_step_state({})};
+    const ClassifierOutput masked = (*model)(inputs, training, options);
+    const ClassifierOutput dropped = (*model)(inputs, {});
+    CHECK(largest_difference(masked.logits.value(), dropped.logits.value()) < 1e-5);
+    // It skims, and not everything: the comparison means something.
+    const double share = counted_macs(config, dropped.encoder.layers) / dense_macs(config, inputs.rows);
+    CHECK(share < 0.85);
+    CHECK(share > 0.2);
+    CHECK(masked.encoder.cost.item() == Approx(share).epsilon(1e-4));
+  }
+}
+
+TEST_CASE("skimming: a sentence alone and in a batch of 32 gets the same logits") {
+  for (const SkimGate gate : {SkimGate::kNone, SkimGate::kLayer, SkimGate::kStaged}) {
+    const auto model = mixing_model(gate, small_config(gate));
+    const Inputs inputs = random_inputs(32, 2);
+    const Tensor together = (*model)(inputs, {}).logits.value();
+    for (std::int64_t s = 0; s < 32; ++s) {
+      const Tensor alone = (*model)(one_sentence(inputs, s), {}).logits.value();
+      CHECK(largest_difference(alone, together.narrow(0, s, 1)) < 1e-5);
+    }
+  }
+}
+
+TEST_CASE("skimming: training draws a sentence's noise by its own example and positions, whatever the batch") {
+  Config config = small_config(SkimGate::kStaged);
+  config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.1;
+  const auto model = mixing_model(SkimGate::kStaged, config);
+  const Inputs inputs = random_inputs(8, 3);
+  const Context training{.training = true, .state = make_step_state({.seed = 4, .step = 9})};
+  const Tensor together = (*model)(inputs, training).logits.value();
+  for (std::int64_t s = 0; s < 8; ++s) {
+    const Tensor alone = (*model)(one_sentence(inputs, s), training).logits.value();
+    CHECK(largest_difference(alone, together.narrow(0, s, 1)) < 1e-5);
+  }
+}
+
+TEST_CASE("skimming: evaluation gives the same bits every time and with every thread count") {
+  for (const SkimGate gate : kGates) {
+    const auto model = mixing_model(gate, small_config(gate));
+    const Inputs inputs = random_inputs(16, 4);
+    const int threads = num_threads();
+    const Tensor first = (*model)(inputs, {}).logits.value();
+    set_num_threads(1);
+    const Tensor again = (*model)(inputs, {}).logits.value();
+    set_num_threads(threads);
+    CHECK(largest_difference(first, again) == 0);
+  }
+}
+
+TEST_CASE("skimming: a model that keeps everything is plain BERT, bit for bit") {
+  for (const SkimGate gate : kGates) {
+    const auto skimmer = mixing_model(gate, small_config(gate));
+    const auto dense = mixing_model(SkimGate::kNone, small_config(SkimGate::kNone));
+    const std::vector<NamedTensor> weights = named_values(skimmer->parameters());
+    for (const NamedTensor& named : weights) {
+      if (named.name.ends_with("predictor.4.weight")) named.tensor.fill(0);
+      if (!named.name.ends_with("predictor.4.bias")) continue;
+      named.tensor.fill(100);
+      if (gate == SkimGate::kLayer) named.tensor.narrow(0, 0, 1).fill(-100);
+    }
+    for (const NamedTensor& own : named_values(dense->parameters())) {
+      for (const NamedTensor& named : weights) {
+        if (named.name == own.name) own.tensor.copy_from(named.tensor);
+      }
+    }
+    const Inputs inputs = random_inputs(16, 5);
+    CHECK(largest_difference((*skimmer)(inputs, {}).logits.value(), (*dense)(inputs, {}).logits.value()) == 0);
+  }
+}
+
+TEST_CASE("skimming: ten training steps give the same bits with one and two threads") {
+  const auto train = [](int threads) {
+    const int before = num_threads();
+    set_num_threads(threads);
+    Config config = small_config(SkimGate::kStaged);
+    config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.1;
+    const auto model = mixing_model(SkimGate::kStaged, config);
+    AdamW optimizer(model->parameters());
+    StepState start{.seed = 3};
+    for (double& rate : start.learning_rate) rate = 1e-3;
+    start.max_grad_norm = 1;
+    const Tensor state = make_step_state(start);
+    for (std::int64_t step = 1; step <= 10; ++step) {
+      step_state(state).step = step;
+      const Inputs inputs = random_inputs(12, 20 + static_cast<std::uint64_t>(step));
+      const ClassifierOutput out = (*model)(inputs, {.training = true, .state = state});
+      (cross_entropy_loss(out.logits, zeros({12}, DType::kInt32)) + out.encoder.cost).backward();
+      optimizer.step(state);
+    }
+    set_num_threads(before);
+    std::vector<float> all;
+    for (const NamedTensor& named : named_values(model->parameters())) {
+      const std::vector<float> some = named.tensor.to_vector<float>();
+      all.insert(all.end(), some.begin(), some.end());
+    }
+    return all;
+  };
+  CHECK(train(1) == train(2));
+}
+
+TEST_CASE("skimming: a head that reads all rows gets every row's last state") {
+  const SafetensorsFile file = golden("skim_layer");
+  const std::string folder = golden_path("skim_layer_config");
+  const Config config = load_config(folder);
+  BertEmbeddings embeddings(config);
+  SkimEncoder encoder(config);
+  ParameterList parameters;
+  embeddings.collect(parameters, "bert.embeddings");
+  encoder.collect(parameters, "bert.encoder");
+  CHECK(load_weights(folder, named_values(parameters)).missing.empty());
+  const Inputs inputs{golden_packed(file), file.tensor("ids"), file.tensor("token_types")};
+  ForwardOptions options;
+  options.reads = HeadReads::kAllRows;
+  const EncoderOutput out = encoder(embeddings(inputs, {}), inputs.rows, {}, options);
+  CHECK(out.rows.tokens == inputs.rows.tokens);
+  CHECK(largest_difference(out.x.value(), file.tensor("eval.final")) < 1e-5);
+}
+
+TEST_CASE("skimming: forced shares keep that part of each sentence in each layer") {
+  for (const SkimGate gate : kGates) {
+    const auto model = mixing_model(gate, small_config(gate));
+    const Inputs inputs = random_inputs(16, 6);
+    const std::vector<double> shares = {1, 0.7, 0.5, 0.3};
+    ForwardOptions options;
+    options.keep_shares = &shares;
+    const ClassifierOutput out = (*model)(inputs, {}, options);
+    const auto* original = inputs.rows.offsets.data<std::int32_t>();
+    for (std::size_t i = 0; i < shares.size(); ++i) {
+      const auto* offsets = out.encoder.layers[i].keys.offsets.data<std::int32_t>();
+      for (std::int64_t s = 0; s < 16; ++s) {
+        const double n = original[s + 1] - original[s];
+        CHECK(offsets[s + 1] - offsets[s] == std::max(1L, std::lround(shares[i] * n)));
+      }
+    }
+  }
+}
+
+TEST_CASE("skimming: an empty batch and sentences of one token pass through") {
+  for (const SkimGate gate : {SkimGate::kNone, SkimGate::kLayer, SkimGate::kStaged}) {
+    const auto model = mixing_model(gate, small_config(gate));
+    const Inputs none{make_packed({}, {}), empty({0}, DType::kInt32), empty({0}, DType::kInt32)};
+    CHECK((*model)(none, {}).logits.shape() == Shape{0, 2});
+    const Inputs single{make_packed({1, 1}, {0, 1}), full({2}, 101, DType::kInt32), zeros({2}, DType::kInt32)};
+    CHECK((*model)(single, {}).logits.shape() == Shape{2, 2});
+    const Context training{.training = true, .state = make_step_state({})};
+    CHECK((*model)(single, training).logits.shape() == Shape{2, 2});
+  }
+}
