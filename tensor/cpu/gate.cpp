@@ -40,6 +40,8 @@ void gumbel_noise(Tensor& y, const DropoutKey& key) {
 
 // soft = sigmoid((z + noise) / temperature), hard = soft > 1/2, which is z + noise > 0.
 void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& noise, const Tensor& state) {
+  TK_CHECK(step_state(state).temperature > 0, "hard_gate: expected a temperature above 0, got ",
+           step_state(state).temperature);
   dispatch_floating(z.dtype(), "hard_gate", [&]<class T>() {
     const T temperature = static_cast<T>(step_state(state).temperature);
     parallel_rows(z.numel(), 64, [&](std::int64_t i) {

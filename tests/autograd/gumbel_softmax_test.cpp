@@ -1,0 +1,201 @@
+#include "autograd/estimators/gumbel_softmax.h"
+
+#include <cmath>
+#include <limits>
+
+#include "autograd/ops/elementwise.h"
+#include "autograd/ops/reduce.h"
+#include "autograd/ops/shape.h"
+#include "tensor/ops/gate.h"
+#include "tensor/ops/reduce.h"
+#include "tests/support/catch.h"
+#include "tests/support/tensors.h"
+
+using namespace tk;
+using namespace tk::test;
+
+namespace {
+
+constexpr std::int64_t kSamples = 200000;
+
+// Noise for kSamples independent samples: one sentence of an example each would do; positions stay below 2^16.
+DropoutKey sample_key() {
+  Packed packed;
+  packed.tokens = kSamples;
+  packed.example = arange(kSamples);
+  packed.position = zeros({kSamples}, DType::kInt32);
+  return dropout_key(0, packed, {Purpose::kGate, 0, 0});
+}
+
+struct Moments {
+  double mean;
+  double deviation;
+};
+
+Moments moments(const Tensor& samples) {
+  const std::vector<double> x = samples.to(DType::kFloat64).to_vector<double>();
+  const auto n = static_cast<double>(x.size());
+  double sum = 0;
+  double squares = 0;
+  for (const double value : x) sum += value;
+  for (const double value : x) squares += (value - sum / n) * (value - sum / n);
+  return {sum / n, std::sqrt(squares / n)};
+}
+
+// The single-sample gradient of (b - 0.45)^2 in the logit difference, b the keep gate: closed form (quadrature).
+struct Oracle {
+  double theta;
+  double temperature;
+  Moments straight_through;  // ST-GS
+  Moments soft;
+};
+const Oracle kOracle[] = {
+    {0, 0.1, {0.024799, 0.647203}, {0.024799, 0.293588}}, {0, 0.5, {0.021460, 0.279166}, {0.021460, 0.119350}},
+    {0, 1, {0.016667, 0.182726}, {0.016667, 0.069408}},   {0, 2, {0.010730, 0.109492}, {0.010730, 0.032204}},
+    {1, 0.1, {0.031980, 0.576387}, {0.028490, 0.263258}}, {1, 0.5, {0.063434, 0.249904}, {0.047953, 0.107903}},
+    {1, 1, {0.068243, 0.162101}, {0.044723, 0.061613}},   {1, 2, {0.053399, 0.096381}, {0.027621, 0.028918}}};
+
+// At low temperatures few samples carry the gradient, so its deviation is estimated less well.
+void check_moments(const Moments& got, const Moments& expected) {
+  CHECK(std::fabs(got.mean - expected.mean) < 5 * expected.deviation / std::sqrt(double{kSamples}));
+  CHECK(got.deviation == Approx(expected.deviation).epsilon(0.03));
+}
+
+Variable cost(const Variable& b) { return square(b - 0.45); }
+
+}  // namespace
+
+TEST_CASE("gumbel_softmax: straight-through and soft gradients have the closed form's mean and deviation") {
+  const Tensor noise = gumbel_noise(sample_key(), 2);
+  for (const Oracle& row : kOracle) {
+    for (const bool hard : {true, false}) {
+      // With logits (0, theta) the gradient in the second is that in the difference.
+      const Variable logits(zeros({kSamples, 2}), true);
+      logits.value().select(1, 1).fill(row.theta);
+      const Variable sample = gumbel_softmax(logits, noise, row.temperature, hard);
+      sum(cost(reshape(narrow(sample, 1, 1, 1), {kSamples}))).backward();
+      INFO("theta " << row.theta << ", temperature " << row.temperature << ", hard " << hard);
+      check_moments(moments(logits.grad().select(1, 1)), hard ? row.straight_through : row.soft);
+    }
+  }
+}
+
+TEST_CASE("gumbel_gate: the gradient has the closed form's mean and deviation") {
+  const Tensor noise = logistic_noise(sample_key(), 1).squeeze(1);
+  for (const Oracle& row : kOracle) {
+    StepState state;
+    state.temperature = row.temperature;
+    const Variable z(full({kSamples}, row.theta), true);
+    sum(cost(gumbel_gate(z, noise, make_step_state(state)))).backward();
+    INFO("theta " << row.theta << ", temperature " << row.temperature);
+    check_moments(moments(z.grad()), row.straight_through);
+  }
+}
+
+TEST_CASE("gumbel_gate: keeps with probability sigmoid(z), as gumbel_softmax does") {
+  const Tensor logistic = logistic_noise(sample_key(), 1).squeeze(1);
+  const Tensor gumbel = gumbel_noise(sample_key(), 2);
+  const Tensor state = make_step_state({});
+  for (const float z : {-3.0f, 0.0f, 1.5f}) {
+    const double p = 1 / (1 + std::exp(-double{z}));
+    const double error = 5 * std::sqrt(p * (1 - p) / kSamples);
+    CHECK(std::fabs(moments(gumbel_gate(Variable(full({kSamples}, z)), logistic, state).value()).mean - p) < error);
+    const Variable logits(from_values<float>({0, z}).expand({kSamples, 2}));
+    const Tensor one_hot = gumbel_softmax(logits, gumbel, 1, true).value();
+    CHECK(std::fabs(moments(one_hot.narrow(1, 1, 1)).mean - p) < error);
+  }
+}
+
+TEST_CASE("gumbel_softmax: classes come with their softmax probabilities") {
+  const Tensor noise = gumbel_noise(sample_key(), 5);
+  const std::vector<float> logits = {0.5f, -1, 2, 0, 1};
+  double total = 0;
+  for (const float x : logits) total += std::exp(double{x});
+  const Tensor one_hot =
+      gumbel_softmax(Variable(from_values(logits).expand({kSamples, 5})), noise, 0.5, true).value();
+  for (std::int64_t c = 0; c < 5; ++c) {
+    const double p = std::exp(double{logits[static_cast<std::size_t>(c)]}) / total;
+    CHECK(std::fabs(moments(one_hot.narrow(1, c, 1)).mean - p) < 5 * std::sqrt(p * (1 - p) / kSamples));
+  }
+}
+
+TEST_CASE("gumbel_softmax: hard samples are one-hot at the largest entry, soft ones sum to one") {
+  for (const std::int64_t classes : {1, 2, 3, 7, 100}) {
+    const Variable logits(random_normal({50, classes}, 1));
+    const Tensor noise = random_normal({50, classes}, 2);
+    const Tensor hard = gumbel_softmax(logits, noise, 0.7, true).value();
+    const Tensor soft = gumbel_softmax(logits, noise, 0.7, false).value();
+    const Tensor noisy = add(logits.value(), noise);
+    CHECK(difference(sum(soft, 1), full({50}, 1), kFloat32) == "");
+    for (std::int64_t row = 0; row < 50; ++row) {
+      const float* x = noisy.data<float>() + row * classes;
+      const auto largest = std::max_element(x, x + classes) - x;
+      for (std::int64_t c = 0; c < classes; ++c) {
+        if (hard.data<float>()[row * classes + c] != (c == largest ? 1.0f : 0.0f)) FAIL_CHECK("row " << row);
+      }
+    }
+  }
+}
+
+TEST_CASE("gumbel_softmax: a tie goes to the first class") {
+  const Tensor zero = zeros({1, 3});
+  CHECK(gumbel_softmax(Variable(zero), zero, 1, true).value().to_vector<float>() == std::vector<float>{1, 0, 0});
+  CHECK(gumbel_gate(Variable(zeros({1})), zeros({1}), make_step_state({})).item() == 0);  // z > 0 keeps
+}
+
+TEST_CASE("gumbel_softmax: temperature sharpens and flattens the sample") {
+  const Variable logits(from_values<float>({0, 1, 2}, {1, 3}));
+  const Tensor noise = zeros({1, 3});
+  const Tensor cold = gumbel_softmax(logits, noise, 0.01, false).value();
+  CHECK(difference(cold, from_values<float>({0, 0, 1}, {1, 3}), kFloat32) == "");
+  const Tensor hot = gumbel_softmax(logits, noise, 1e6, false).value();
+  CHECK(difference(hot, full({1, 3}, 1.0 / 3), kFloat32) == "");
+  CHECK(message_of([&] { gumbel_softmax(logits, noise, 0, true); }) ==
+        "gumbel_softmax: expected a temperature above 0, got 0");
+  StepState state;
+  state.temperature = 0;
+  CHECK(message_of([&] { gumbel_gate(Variable(zeros({1})), zeros({1}), make_step_state(state)); }) ==
+        "hard_gate: expected a temperature above 0, got 0");
+}
+
+TEST_CASE("gumbel_softmax: extreme logits and low temperatures make no NaN") {
+  const float huge = 1e30f;
+  const float never = -std::numeric_limits<float>::infinity();
+  const std::vector<float> values = {huge, 0, -huge, 1e4f, never, 88, 0, never, -huge};
+  const Tensor noise = gumbel_noise(dropout_key(0, make_packed({3}, {5})), 3);
+  for (const double temperature : {1.0, 0.1, 1e-3}) {
+    for (const bool hard : {true, false}) {
+      const Variable x(from_values(values, {3, 3}), true);
+      const Variable y = gumbel_softmax(x, noise, temperature, hard);
+      y.backward(random_normal({3, 3}, 1));
+      for (const float v : y.value().to_vector<float>()) CHECK(std::isfinite(v));
+      for (const float v : x.grad().to_vector<float>()) CHECK(std::isfinite(v));
+    }
+    StepState state;
+    state.temperature = temperature;
+    const Variable z(from_values<float>({huge, -huge, 1e4f, never}), true);
+    const Variable gate = gumbel_gate(z, logistic_noise(dropout_key(0, make_packed({4}, {5})), 1).squeeze(1),
+                                      make_step_state(state));
+    gate.backward(full({4}, 1));
+    CHECK(gate.value().to_vector<float>() == std::vector<float>{1, 0, 1, 0});
+    CHECK(z.grad().to_vector<float>() == std::vector<float>{0, 0, 0, 0});
+  }
+}
+
+TEST_CASE("noise: the smallest and largest uniform numbers give finite noise") {
+  for (const std::uint32_t word : {0u, 0xffffffffu}) {
+    const float u = open_uniform(word);
+    CHECK(std::isfinite(std::log(u) - std::log1p(-u)));
+    CHECK(std::isfinite(-std::log(-std::log(u))));
+  }
+}
+
+TEST_CASE("noise: moments are those of the Gumbel and the logistic distribution") {
+  const Moments gumbel = moments(gumbel_noise(sample_key(), 1));
+  const double pi = std::acos(-1.0);
+  CHECK(gumbel.mean == Approx(0.577216).margin(5 * pi / std::sqrt(6.0 * kSamples)));
+  CHECK(gumbel.deviation == Approx(pi / std::sqrt(6)).epsilon(0.02));
+  const Moments logistic = moments(logistic_noise(sample_key(), 1));
+  CHECK(logistic.mean == Approx(0).margin(5 * pi / std::sqrt(3.0 * kSamples)));
+  CHECK(logistic.deviation == Approx(pi / std::sqrt(3)).epsilon(0.02));
+}
