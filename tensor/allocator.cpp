@@ -50,13 +50,7 @@ class CachingAllocator {
 
   void release_cached() {
     const std::lock_guard lock(mutex_);
-    for (auto& [size, blocks] : cache_) {
-      for (void* block : blocks) {
-        std::free(block);
-        stats_.reserved -= size;
-      }
-      blocks.clear();
-    }
+    free_cached();
   }
 
   AllocatorStats stats() {
@@ -72,11 +66,25 @@ class CachingAllocator {
  private:
   void* from_system(std::int64_t size) {
     void* data = std::aligned_alloc(kAlignment, static_cast<std::size_t>(size));
+    if (data == nullptr) {
+      free_cached();
+      data = std::aligned_alloc(kAlignment, static_cast<std::size_t>(size));
+    }
     TK_CHECK(data != nullptr, "allocate: the system has no ", size, " bytes more; ", stats_.allocated, " in use, ",
              stats_.reserved - stats_.allocated, " cached");
     stats_.reserved += size;
     ++stats_.system_allocations;
     return data;
+  }
+
+  void free_cached() {
+    for (auto& [size, blocks] : cache_) {
+      for (void* block : blocks) {
+        std::free(block);
+        stats_.reserved -= size;
+      }
+      blocks.clear();
+    }
   }
 
   std::mutex mutex_;
@@ -104,7 +112,8 @@ void reset_peak(Device device) { allocator_of(device).reset_peak(); }
 void release_cached(Device device) { allocator_of(device).release_cached(); }
 
 void* allocate(Device device, std::int64_t bytes) {
-  TK_CHECK(bytes >= 0, "allocate: expected a size of at least 0 bytes, got ", bytes);
+  constexpr std::int64_t kMost = std::int64_t{1} << 62;  // leaves room for rounding up
+  TK_CHECK(bytes >= 0 && bytes <= kMost, "allocate: expected a size of 0 to 2^62 bytes, got ", bytes);
   return bytes == 0 ? nullptr : allocator_of(device).allocate(bytes);
 }
 

@@ -36,6 +36,7 @@ void* Tensor::raw_data() const {
 }
 
 void Tensor::check_dtype(DType asked) const {
+  TK_CHECK(defined(), "data: the tensor is undefined");
   TK_CHECK(asked == dtype_, "data: asked for ", asked, ", the tensor holds ", dtype_);
 }
 
@@ -107,6 +108,7 @@ Tensor Tensor::squeeze(std::int64_t dim) const {
 }
 
 Tensor Tensor::expand(const Shape& shape) const {
+  TK_CHECK(defined(), "expand: the tensor is undefined");
   TK_CHECK(broadcast_shapes("expand", shape_, shape) == shape, "expand: ", shape_, " does not expand to ", shape);
   Tensor view = *this;
   view.shape_ = shape;
@@ -120,18 +122,20 @@ Tensor Tensor::expand(const Shape& shape) const {
 }
 
 Tensor Tensor::reshape(Shape shape) const {
+  const Shape asked = shape;
   std::int64_t known = 1;
   std::int64_t open = -1;
   for (std::int64_t i = 0; i < shape.rank(); ++i) {
     if (shape[i] == -1) {
-      TK_CHECK(open == -1, "reshape: more than one extent is -1 in ", shape);
+      TK_CHECK(open == -1, "reshape: more than one extent is -1 in ", asked);
       open = i;
     } else {
+      TK_CHECK(shape[i] >= 0, "reshape: ", shape_, " does not fit ", asked);
       known *= shape[i];
     }
   }
   if (open >= 0) shape[open] = known > 0 ? numel_ / known : 0;
-  TK_CHECK(shape.numel() == numel_, "reshape: ", shape_, " does not fit ", shape);
+  TK_CHECK(shape.numel() == numel_, "reshape: ", shape_, " does not fit ", asked);
   Tensor view = contiguous();
   view.shape_ = shape;
   view.strides_ = contiguous_strides(shape);

@@ -32,7 +32,7 @@ class Tensor {
   Device device() const { return storage_ ? storage_->device() : Device::kCpu; }
   bool is_contiguous() const;
 
-  /// The first element. Throws when T is not the tensor's element type.
+  /// The first element. Throws when T is not the tensor's element type, or the tensor is undefined.
   template <class T>
   T* data() const {
     check_dtype(dtype_of<T>);
