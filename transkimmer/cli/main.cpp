@@ -1,0 +1,113 @@
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "tensor/error.h"
+#include "transkimmer/cli/build_info.h"
+#include "transkimmer/cli/commands.h"
+#include "transkimmer/cli/log.h"
+#include "transkimmer/cli/options.h"
+#include "transkimmer/cli/signals.h"
+
+namespace {
+
+constexpr int kRunTimeError = 1;
+constexpr int kWrongCommandLine = 2;
+
+int fail(int code, std::string message) {
+  std::ranges::replace(message, '\n', ' ');
+  fmt::print(stderr, "{}\n", message);
+  return code;
+}
+
+std::string command_line(int argc, const char* const* argv) {
+  std::string text = "transkimmer";
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const bool is_plain = argument.find_first_of(" \t\n\"'\\$&|;<>()*?#~") == std::string::npos && !argument.empty();
+    text += is_plain ? ' ' + argument : " '" + argument + '\'';
+  }
+  return text;
+}
+
+void print_build_info() {
+  for (const auto& [key, value] : tk::build_info()) fmt::print("{:<15} {}\n", key, value);
+}
+
+int run_command(const std::vector<tk::Command>& commands) {
+  for (const tk::Command& command : commands) {
+    if (command.app->parsed()) return command.run();
+  }
+  return 0;
+}
+
+// Runs what the command line asks for; what goes wrong there is one line on standard error.
+int run_safely(const std::vector<tk::Command>& commands) {
+  try {
+    const int code = run_command(commands);
+    if (std::fflush(stdout) != 0) return fail(kRunTimeError, fmt::format("standard output: {}", std::strerror(errno)));
+    return code;
+  } catch (const tk::Interrupted& stop) {
+    return fail(stop.exit_code(), stop.what());
+  } catch (const tk::UsageError& error) {
+    return fail(kWrongCommandLine, error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(kRunTimeError, "out of memory");
+  } catch (const std::exception& error) {
+    return fail(kRunTimeError, error.what());
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  tk::start_log();
+  tk::catch_stop_signals();
+  const tk::Invocation invocation{argv, command_line(argc, argv)};
+
+  CLI::App program("Tensors, autograd and a BERT that learns, layer by layer, which tokens it can drop.", "transkimmer");
+  bool version = false;
+  bool build_info = false;
+  program.add_flag("--version", version, "print the version");
+  program.add_flag("--build_info", build_info, "print what this build is made of: compiler, BLAS, git commit");
+  program.footer(
+      "transkimmer COMMAND --help shows a command's flags. Each --flag_name may be written --flag-name and set by the\n"
+      "environment variable TRANSKIMMER_FLAG_NAME; a switch is bare or =true, =false.\n"
+      "Start with: transkimmer demo");
+  const std::vector<tk::Command> commands = {tk::add_train(program, invocation), tk::add_eval(program, invocation),
+                                             tk::add_init(program)};
+  tk::set_help_layout(program);
+  try {
+    std::vector<std::string> arguments = tk::normalised_arguments(argc, argv);
+    std::ranges::reverse(arguments);  // as CLI11 takes them
+    program.parse(arguments);
+  } catch (const CLI::CallForHelp& help) {
+    return program.exit(help);
+  } catch (const CLI::Error& error) {
+    return fail(kWrongCommandLine, tk::parse_problem(program, error));
+  } catch (const tk::Error& error) {
+    return fail(kWrongCommandLine, error.what());
+  }
+  if (version) {
+    fmt::print("transkimmer {}\n", tk::version());
+    return 0;
+  }
+  if (build_info) {
+    print_build_info();
+    return 0;
+  }
+  if (program.get_subcommands().empty()) {
+    fmt::print(stderr, "{}", program.help());
+    return kWrongCommandLine;
+  }
+  return run_safely(commands);
+}

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "transkimmer/cli/options.h"
+#include "transkimmer/cli/progress.h"
+
+namespace tk {
+
+/// Flags of every command that computes.
+struct RuntimeFlags {
+  std::int64_t threads = 0;  ///< 0: the cores that the process may use
+  std::string device = "auto";
+  std::string progress = "auto";
+  std::string blas_coretype;
+  ProgressMode progress_mode() const { return progress_mode_from_name(progress); }
+};
+
+void add_runtime_flags(Flags& flags, RuntimeFlags& runtime);
+
+/// Applies the flags. Where BLAS must run the kernels of another processor core (asked for, or because it chose ones far
+/// below what this processor can do), starts the program anew with OPENBLAS_CORETYPE set. Throws for a device that this
+/// build does not have.
+void start_runtime(const RuntimeFlags& runtime, const char* const* argv);
+
+/// The core whose kernels BLAS should run here instead of `core`, or nothing when `core` is good enough.
+std::string better_blas_core(const std::string& core, bool has_avx512, bool has_avx2);
+
+}  // namespace tk

@@ -1,0 +1,41 @@
+#include "transkimmer/cli/task_data.h"
+
+#include <spdlog/spdlog.h>
+
+#include "tensor/error.h"
+
+namespace tk {
+
+TaskSplit load_split(const GlueTask& task, const SplitInfo& split, const std::filesystem::path& data_dir,
+                     const Tokenizer& tokenizer, std::int64_t max_length, std::int64_t limit) {
+  const SplitFile file = find_split_file(task, split, data_dir);
+  SplitExamples read = read_examples(task, split, file, limit);
+  if (const std::string note = incomplete_note(read); !note.empty()) spdlog::warn("{}", note);
+  TaskSplit result{.path = read.path,
+                   .suffix = split.split == Split::kDevMismatched ? "_mm" : "",
+                   .examples = std::move(read.examples),
+                   .tokenized = {}};
+  TK_CHECK(!result.examples.empty(), file.path.string(), ": no examples are left");
+  result.tokenized = tokenize_examples(tokenizer, result.examples, max_length);
+  return result;
+}
+
+std::vector<TaskSplit> load_dev(const GlueTask& task, const std::filesystem::path& data_dir, const Tokenizer& tokenizer,
+                                std::int64_t max_length, std::int64_t limit) {
+  std::vector<TaskSplit> splits;
+  for (const SplitInfo& split : task.splits) {
+    if (split.split != Split::kDev && split.split != Split::kDevMismatched) continue;
+    splits.push_back(load_split(task, split, data_dir, tokenizer, max_length, limit));
+    check_labelled(splits.back());
+  }
+  TK_CHECK(!splits.empty(), "--task_name: ", task.name, " has no dev set; its test set is for predict");
+  return splits;
+}
+
+void check_labelled(const TaskSplit& split) {
+  for (const Example& example : split.examples) {
+    TK_CHECK(example.label != -1, split.path.string(), ": row ", example.id, " has no label");
+  }
+}
+
+}  // namespace tk
