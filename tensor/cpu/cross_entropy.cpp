@@ -15,7 +15,7 @@ void cross_entropy(Tensor& loss, Tensor& probabilities, const Tensor& logits, co
       const T largest = *std::max_element(x, x + classes);
       T sum = 0;
       for (std::int64_t c = 0; c < classes; ++c) sum += std::exp(x[c] - largest);
-      loss.data<T>()[row] = largest + std::log(sum) - x[labels.data<std::int32_t>()[row]];
+      loss.data<T>()[row] = std::log(sum) + (largest - x[labels.data<std::int32_t>()[row]]);
     }
   });
 }

@@ -76,8 +76,8 @@ void log_softmax(Tensor& y, const Tensor& x) {
       const T* from = x.data<T>() + at;
       T* to = y.data<T>() + at;
       const T largest = max_row(from, cols);
-      const T log_sum = largest + std::log(exp_row(to, from, largest, cols));
-      for (std::int64_t i = 0; i < cols; ++i) to[i] = from[i] - log_sum;
+      const T log_sum = std::log(exp_row(to, from, largest, cols));
+      for (std::int64_t i = 0; i < cols; ++i) to[i] = (from[i] - largest) - log_sum;  // a common offset cancels exactly
     });
   });
 }
