@@ -72,7 +72,7 @@ class HelpLayout : public CLI::Formatter {
     if (!is_positional && !option->get_type_name().empty()) left += ' ' + option->get_type_name();
     std::string text = option->get_description();
     if (option->get_required()) text += " (required)";
-    if (!option->get_default_str().empty()) text += " (default " + option->get_default_str() + ")";
+    if (!option->get_type_name().empty() && !option->get_default_str().empty()) text += " (default " + option->get_default_str() + ")";
     return hanging(left, text);
   }
 
@@ -261,7 +261,7 @@ Flag Flags::add(const std::string& name, T& value, const std::string& help, cons
   option->envname(environment_name(name))->group(group_);
   option->type_name(metavar.empty() ? metavar_of<T>() : metavar);
   if constexpr (std::is_same_v<T, bool>) {
-    option->expected(0, 1)->type_name("")->default_str("");
+    option->expected(0, 1)->type_name("")->default_str("true");  // what the bare flag means
   } else if constexpr (std::is_same_v<T, std::vector<double>>) {
     option->delimiter(',')->check(finite_problem, "", "");
   } else {
