@@ -18,6 +18,11 @@ TK_SIMD double squared_norm_chunk(const T* x, std::int64_t n) {
   return sum;
 }
 
+// Before the first step the bias correction would divide by zero.
+void check_step(const char* op, const StepState& state) {
+  TK_CHECK(state.step >= 1, op, ": expected a step of at least 1, got ", state.step);
+}
+
 // What a parameter group's update needs at this step.
 struct AdamWStep {
   float clip;
@@ -97,6 +102,7 @@ void squared_norm(Tensor& partial, const Tensor& x) {
 
 void adamw(Tensor& value, Tensor& grad, Tensor& m, Tensor& v, const Tensor& segments, const Tensor& state,
            const AdamWConstants& constants) {
+  check_step("adamw", step_state(state));
   over_segments(segments, [&](std::int64_t begin, std::int64_t end, std::int64_t group) {
     const AdamWStep step(step_state(state), group, constants);
     adamw_chunk(value.data<float>() + begin, grad.data<float>() + begin, m.data<float>() + begin,
@@ -107,15 +113,19 @@ void adamw(Tensor& value, Tensor& grad, Tensor& m, Tensor& v, const Tensor& segm
 
 void adamw_rows(Tensor& value, Tensor& m, Tensor& v, Tensor& touched, const Tensor& ids, const Tensor& rows,
                 std::int64_t group, const Tensor& state, const AdamWConstants& constants) {
+  check_step("adamw_rows", step_state(state));
   const AdamWStep step(step_state(state), group, constants);
   const std::int64_t cols = value.shape()[1];
   const bool every_row = step_state(state).weight_decay[group] != 0;
   const std::int64_t table = value.shape()[0];
   Scratch<std::int32_t> place(table);  // where in `rows` the gradient of a table row is, -1 for none
   std::fill(place.data(), place.data() + table, -1);
+  const auto* named = ids.data<std::int32_t>();
   for (std::int64_t i = 0; i < ids.numel(); ++i) {
-    place[ids.data<std::int32_t>()[i]] = static_cast<std::int32_t>(i);
-    touched.data<bool>()[ids.data<std::int32_t>()[i]] = true;
+    TK_CHECK(named[i] >= 0 && named[i] < table, "adamw_rows: index ", named[i], " is out of range for ", table, " rows");
+    TK_CHECK(place[named[i]] < 0, "adamw_rows: index ", named[i], " comes twice; coalesce the gradient first");
+    place[named[i]] = static_cast<std::int32_t>(i);
+    touched.data<bool>()[named[i]] = true;
   }
   parallel_rows(table, cols, [&](std::int64_t row) {
     if (!touched.data<bool>()[row] && !every_row) return;

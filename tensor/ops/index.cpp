@@ -29,8 +29,9 @@ Tensor index_add(const Tensor& x, const Tensor& index, std::int64_t rows) {
 
 void index_add_to(const Tensor& y, const Tensor& x, const Tensor& index) {
   TK_CHECK(index.rank() == 1 && x.rank() >= 1 && x.shape()[0] == index.numel() && y.is_contiguous() &&
-               y.shape() == with_rows(x, y.shape()[0]),
-           "index_add: expected rows of ", y.shape(), " for ", index.numel(), " indices, got ", x.shape());
+               y.rank() == x.rank() && y.shape() == with_rows(x, y.shape()[0]) && y.dtype() == x.dtype(),
+           "index_add: expected rows of ", y.dtype(), ' ', y.shape(), " for ", index.numel(), " indices, got ",
+           x.dtype(), ' ', x.shape());
   Tensor target = y;
   index_add_kernel(y.device(), target, x.contiguous(), index.contiguous());
   y.bump_version();

@@ -4,8 +4,8 @@ namespace tk {
 namespace {
 
 void check_flat(const char* op, const Tensor& value, const Tensor& other) {
-  TK_CHECK(value.rank() == 1 && value.dtype() == DType::kFloat32 && other.shape() == value.shape() &&
-               other.dtype() == DType::kFloat32,
+  TK_CHECK(value.rank() == 1 && value.dtype() == DType::kFloat32 && value.is_contiguous() &&
+               other.shape() == value.shape() && other.dtype() == DType::kFloat32 && other.is_contiguous(),
            op, ": expected flat float32 buffers of ", value.shape(), ", got ", other.dtype(), ' ', other.shape());
 }
 
@@ -42,12 +42,23 @@ void adamw(const Tensor& value, const Tensor& grad, const Tensor& m, const Tenso
 
 void adamw_rows(const Tensor& value, const Tensor& m, const Tensor& v, const Tensor& touched, const SparseRows& grad,
                 std::int64_t group, const Tensor& state, const AdamWConstants& constants) {
-  TK_CHECK(value.rank() == 2 && value.dtype() == DType::kFloat32 && m.shape() == value.shape() &&
-               v.shape() == value.shape() && touched.shape() == Shape{value.shape()[0]},
-           "adamw_rows: expected a float32 table [rows, cols] with moments alike, got ", value.shape(), ", ", m.shape());
+  for (const Tensor* table : {&value, &m, &v}) {
+    TK_CHECK(table->rank() == 2 && table->shape() == value.shape() && table->dtype() == DType::kFloat32 &&
+                 table->is_contiguous(),
+             "adamw_rows: expected float32 tables [rows, cols], value and moments alike, got ", table->dtype(), ' ',
+             table->shape(), " beside ", value.shape());
+  }
+  TK_CHECK(touched.shape() == Shape{value.shape()[0]} && touched.dtype() == DType::kBool,
+           "adamw_rows: expected a bool of [", value.shape()[0], "] for the touched rows, got ", touched.dtype(), ' ',
+           touched.shape());
+  TK_CHECK(grad.ids.rank() == 1 && grad.ids.dtype() == DType::kInt32 && grad.rows.dtype() == DType::kFloat32 &&
+               grad.rows.shape() == (Shape{grad.ids.numel(), value.shape()[1]}),
+           "adamw_rows: expected int32 ids [n] and float32 rows [n, ", value.shape()[1], "], got ", grad.ids.dtype(),
+           ' ', grad.ids.shape(), " and ", grad.rows.dtype(), ' ', grad.rows.shape());
   TK_CHECK(group >= 0 && group < StepState::kGroups, "adamw_rows: no group ", group);
   Tensor value_out = value, m_out = m, v_out = v, touched_out = touched;
-  adamw_rows_kernel(value.device(), value_out, m_out, v_out, touched_out, grad.ids, grad.rows, group, state, constants);
+  adamw_rows_kernel(value.device(), value_out, m_out, v_out, touched_out, grad.ids.contiguous(),
+                    grad.rows.contiguous(), group, state, constants);
   value.bump_version();
 }
 
