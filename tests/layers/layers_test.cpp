@@ -1,0 +1,162 @@
+// The layers as docs and CMake describe them, read off the includes: tensor <- autograd <- nn <- transkimmer; data on
+// tensor alone; transkimmer/cli joins transkimmer and data.
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/support/catch.h"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path kRoot = TK_SOURCE_DIR;
+
+// What a layer may include beside itself.
+const std::map<std::string, std::set<std::string>> kBelow = {
+    {"tensor", {}},
+    {"autograd", {"tensor"}},
+    {"nn", {"tensor", "autograd"}},
+    {"transkimmer", {"tensor", "autograd", "nn"}},
+    {"data", {"tensor"}},
+    {"transkimmer/cli", {"tensor", "autograd", "nn", "transkimmer", "data"}},
+};
+
+// The layer of a path from the root, such as "transkimmer/cli"; empty for a file of none.
+std::string layer_of(const std::string& path) {
+  if (path.starts_with("transkimmer/cli/")) return "transkimmer/cli";
+  const std::size_t slash = path.find('/');
+  if (slash == std::string::npos) return "";
+  const std::string first = path.substr(0, slash);
+  return kBelow.contains(first) ? first : "";
+}
+
+struct Include {
+  std::string file;  // from the root
+  int line;
+  std::string target;
+  bool quoted;
+};
+
+struct Source {
+  std::string file;
+  std::vector<std::string> lines;
+};
+
+std::vector<Source> sources() {
+  std::vector<Source> all;
+  for (const auto& [layer, below] : kBelow) {
+    for (const auto& entry : fs::recursive_directory_iterator(kRoot / layer)) {
+      const std::string extension = entry.path().extension();
+      if (!std::set<std::string>{".h", ".cpp", ".cu", ".cuh"}.contains(extension)) continue;
+      Source source{fs::relative(entry.path(), kRoot).string(), {}};
+      if (layer_of(source.file) != layer) continue;  // transkimmer's walk also meets transkimmer/cli
+      std::ifstream in(entry.path());
+      for (std::string line; std::getline(in, line);) source.lines.push_back(line);
+      all.push_back(std::move(source));
+    }
+  }
+  return all;
+}
+
+std::vector<Include> includes(const std::vector<Source>& sources) {
+  const std::regex pattern(R"rx(^\s*#\s*include\s*(["<])([^">]+)[">])rx");
+  std::vector<Include> all;
+  for (const Source& source : sources) {
+    int number = 0;
+    for (const std::string& line : source.lines) {
+      std::smatch match;
+      ++number;
+      if (std::regex_search(line, match, pattern)) all.push_back({source.file, number, match[2], match[1] == "\""});
+    }
+  }
+  return all;
+}
+
+// Why an include is not allowed; empty if it is.
+std::string problem(const Include& include) {
+  const std::string from = layer_of(include.file);
+  const bool cuda = include.target.starts_with("cuda") || include.target.starts_with("cublas") ||
+                    include.target.starts_with("nccl") || include.target.ends_with(".cuh") ||
+                    include.target.starts_with("cub/") || include.target.starts_with("thrust/");
+  if (cuda && !include.file.starts_with("tensor/cuda/")) return "CUDA headers belong to tensor/cuda";
+  if (!include.quoted) return "";
+  const std::string to = layer_of(include.target);
+  if (to.empty()) return "includes are written from the root, of files in a layer";
+  if (to != from && !kBelow.at(from).contains(to)) return from + " must not include " + to;
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("layers: no file includes a layer above it, and CUDA stays in tensor/cuda") {
+  const std::vector<Include> all = includes(sources());
+  CHECK(all.size() > 300);
+  for (const Include& include : all) {
+    const std::string text = problem(include);
+    if (!text.empty()) FAIL_CHECK(include.file << ':' << include.line << ": " << include.target << ": " << text);
+  }
+}
+
+TEST_CASE("layers: the rules catch what they are for") {
+  const auto allowed = [](const std::string& file, const std::string& target, bool quoted = true) {
+    return problem({file, 1, target, quoted}).empty();
+  };
+  CHECK(allowed("autograd/node.h", "tensor/tensor.h"));
+  CHECK(allowed("transkimmer/cli/main.cpp", "data/batch.h"));
+  CHECK(allowed("tensor/cuda/softmax.cu", "cuda_runtime.h", false));
+  CHECK(allowed("tensor/cpu/matmul.cpp", "cblas.h", false));
+  CHECK_FALSE(allowed("tensor/tensor.cpp", "autograd/variable.h"));
+  CHECK_FALSE(allowed("autograd/node.cpp", "nn/linear.h"));
+  CHECK_FALSE(allowed("data/batch.cpp", "autograd/variable.h"));
+  CHECK_FALSE(allowed("transkimmer/classifier.cpp", "data/batch.h"));
+  CHECK_FALSE(allowed("transkimmer/classifier.cpp", "transkimmer/cli/options.h"));
+  CHECK_FALSE(allowed("tensor/tensor.cpp", "shape.h"));
+  CHECK_FALSE(allowed("tensor/tensor.h", "cuda_runtime.h", false));
+  CHECK_FALSE(allowed("nn/linear.cpp", "cublasLt.h", false));
+}
+
+TEST_CASE("layers: headers ask for no device, but for TK_HOST_DEVICE in tensor/device.h") {
+  const std::regex pattern(R"(^\s*#\s*(if|ifdef|ifndef|elif)\b.*(CUDA|NVCC|TK_HIP))");
+  for (const Source& source : sources()) {
+    if (!source.file.ends_with(".h") || source.file.starts_with("tensor/cuda/")) continue;
+    int found = 0;
+    for (const std::string& line : source.lines) found += std::regex_search(line, pattern);
+    INFO(source.file);
+    CHECK(found == (source.file == "tensor/device.h" ? 1 : 0));
+  }
+}
+
+TEST_CASE("layers: a source includes its own header first, and headers are included once") {
+  for (const Source& source : sources()) {
+    const bool header = source.file.ends_with(".h") || source.file.ends_with(".cuh");
+    const std::string own = source.file.substr(0, source.file.rfind('.')) + ".h";
+    const auto first = std::ranges::find_if(source.lines, [](const std::string& line) {
+      return line.starts_with("#include") || line.starts_with("#pragma once");
+    });
+    if (header && (first == source.lines.end() || *first != "#pragma once")) FAIL_CHECK(source.file << ": no #pragma once");
+    if (header || !fs::exists(kRoot / own)) continue;
+    if (first == source.lines.end() || *first != "#include \"" + own + '"') {
+      FAIL_CHECK(source.file << ": " << own << " does not come first");
+    }
+  }
+}
+
+TEST_CASE("layers: each CMake target links what lies below it") {
+  for (const auto& [layer, below] : kBelow) {
+    std::ifstream in(kRoot / layer / "CMakeLists.txt");
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    const std::regex linked(R"(tk::([a-z]+))");
+    for (std::sregex_iterator it(text.begin(), text.end(), linked), end; it != end; ++it) {
+      const std::string to = (*it)[1];
+      if (to != layer && kBelow.contains(to) && !below.contains(to)) {
+        FAIL_CHECK(layer << "/CMakeLists.txt links tk::" << to);
+      }
+    }
+  }
+}
