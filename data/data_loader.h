@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace tk {
+
+/// In which order the examples of an epoch come.
+enum class BatchOrder {
+  kRandom,
+  kSequential,
+  kGroupByLength,  ///< Hugging Face's: random groups of 50 batches, each sorted from long to short
+  kLongestFirst    ///< all sorted from long to short: fewest operations for an evaluation
+};
+
+/// "random", "sequential" or "group_by_length", as --train_sampling_strategy has them; throws on another name.
+BatchOrder batch_order_from_name(std::string_view name);
+
+/// How an epoch is cut into batches: a batch is full when one more sentence would exceed either bound.
+struct LoaderOptions {
+  std::int64_t batch_size = 32;  ///< sentences of a batch at most; 0 = no bound
+  std::int64_t max_tokens = 0;   ///< tokens of a batch at most (a longer sentence is a batch by itself); 0 = no bound
+  BatchOrder order = BatchOrder::kRandom;
+  std::uint64_t seed = 42;
+};
+
+/// The batches of epoch `epoch`, as indices into `lengths` (tokens of each example). Every index occurs once. The
+/// result depends on the arguments alone, so a resumed run asks for its epoch and leaves out the batches that it has
+/// done. Throws when neither bound is given.
+std::vector<std::vector<std::int64_t>> epoch_batches(std::span<const std::int64_t> lengths,
+                                                     const LoaderOptions& options, std::int64_t epoch);
+
+}  // namespace tk

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tk {
+
+/// The parts of a GLUE task; the mismatched ones exist for MNLI alone (its kDev and kTest are the matched ones).
+enum class Split { kTrain, kDev, kDevMismatched, kTest, kTestMismatched };
+
+/// One file of a task as GLUE publishes it. The columns count from 0 and hold where no header names them; -1 = none.
+struct SplitInfo {
+  Split split;
+  std::string name;   ///< "train", "dev", "dev_matched", ...
+  std::string file;   ///< "train.tsv", "dev_matched.tsv", ...
+  std::int64_t rows;  ///< official count, without the header and without malformed rows
+  int text_a;
+  int text_b;
+  int label;
+
+  bool labelled() const { return label >= 0; }
+};
+
+/// What is known of a GLUE task before its files are read.
+struct GlueTask {
+  std::string name;    ///< Hugging Face's: "sst2"
+  std::string folder;  ///< of the published archives: "SST-2"
+  std::string text_a;  ///< the columns' names in the header; text_b is empty for tasks of single sentences
+  std::string text_b;
+  std::string label;
+  std::vector<std::string> label_names;      ///< in the order of class ids; empty for regression
+  std::vector<std::string> label_spellings;  ///< how the files and the server spell them: "0", "1" or the names
+  std::vector<std::string> metrics;          ///< Hugging Face's keys, without combined_score
+  std::string headline;                      ///< the one score that stands for the task
+  std::int64_t padded_length;                ///< that the literature pads to when it counts FLOPs of a padded BERT
+  std::vector<SplitInfo> splits;
+  bool short_rows = false;  ///< the official files hold a few malformed rows, which do not count (QQP)
+
+  bool regression() const { return label_names.empty(); }
+  bool pair() const { return !text_b.empty(); }
+  std::int64_t outputs() const { return regression() ? 1 : static_cast<std::int64_t>(label_names.size()); }
+};
+
+/// The nine tasks of GLUE and the diagnostic set AX, in the order of the GLUE paper's table.
+const std::vector<GlueTask>& glue_tasks();
+
+/// The task of that name or folder name, whatever the case; throws with the nearest known name and the list.
+const GlueTask& find_task(std::string_view name);
+
+/// The task's files of that split; throws when the task has no such split.
+const SplitInfo& find_split(const GlueTask& task, Split split);
+
+/// Also by name: "train", "dev", "test", "dev_matched", "test_mismatched"; "validation" is understood as "dev".
+const SplitInfo& find_split(const GlueTask& task, std::string_view name);
+
+/// Where a split lies under a data folder that holds CoLA/, SST-2/, ...
+struct SplitFile {
+  std::filesystem::path path;
+  bool subset;  ///< there is no train.tsv and train-subset.tsv takes its place; to be said to the user
+};
+
+/// nullopt when there is no such file.
+std::optional<SplitFile> look_for_split_file(const GlueTask& task, const SplitInfo& split,
+                                             const std::filesystem::path& data_dir);
+
+/// The same; throws, naming the file, when there is none.
+SplitFile find_split_file(const GlueTask& task, const SplitInfo& split, const std::filesystem::path& data_dir);
+
+}  // namespace tk

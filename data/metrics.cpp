@@ -1,0 +1,186 @@
+#include "data/metrics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <numeric>
+
+#include "tensor/error.h"
+
+namespace tk {
+namespace {
+
+using Values = std::span<const double>;
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+void check_equal_number(const char* metric, Values predictions, Values labels) {
+  TK_CHECK(predictions.size() == labels.size(), metric, ": expected as many predictions as labels, got ",
+           predictions.size(), " and ", labels.size());
+}
+
+double ratio_or_zero(double numerator, double denominator) { return denominator == 0 ? 0 : numerator / denominator; }
+
+bool is_constant(std::span<const double> x) {
+  return std::all_of(x.begin(), x.end(), [&](double value) { return value == x[0]; });
+}
+
+// Deviations from the mean, each side scaled to length 1: SciPy's order of operations.
+double correlation(std::vector<double> x, std::vector<double> y) {
+  if (is_constant(x) || is_constant(y)) return kNaN;
+  const auto normalize = [](std::vector<double>& v) {
+    const double mean = std::accumulate(v.begin(), v.end(), 0.0) / static_cast<double>(v.size());
+    for (double& value : v) value -= mean;
+    const double norm = std::sqrt(std::inner_product(v.begin(), v.end(), v.begin(), 0.0));
+    for (double& value : v) value /= norm;
+  };
+  normalize(x);
+  normalize(y);
+  return std::clamp(std::inner_product(x.begin(), x.end(), y.begin(), 0.0), -1.0, 1.0);
+}
+
+std::vector<double> average_ranks(Values values) {
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
+  std::vector<double> ranks(values.size());
+  for (std::size_t first = 0, end = 0; first < order.size(); first = end) {
+    while (end < order.size() && values[order[end]] == values[order[first]]) ++end;
+    // Places first + 1 .. end, counted from 1, share their mean.
+    for (std::size_t i = first; i < end; ++i) ranks[order[i]] = 0.5 * static_cast<double>(first + 1 + end);
+  }
+  return ranks;
+}
+
+bool all_finite(Values values) {
+  return std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
+}
+
+bool has_nan(Values values) {
+  return std::any_of(values.begin(), values.end(), [](double value) { return std::isnan(value); });
+}
+
+std::int64_t argmax(Values row) {
+  std::size_t best = 0;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if (std::isnan(row[i])) return static_cast<std::int64_t>(i);
+    if (row[i] > row[best]) best = i;
+  }
+  return static_cast<std::int64_t>(best);
+}
+
+double compute_metric(const std::string& name, Values predictions, Values labels) {
+  if (name == "accuracy") return accuracy(predictions, labels);
+  if (name == "f1") return f1(predictions, labels);
+  if (name == "matthews_correlation") return matthews_correlation(predictions, labels);
+  if (name == "pearson") return pearson(predictions, labels);
+  if (name == "spearmanr") return spearman(predictions, labels);
+  throw Error(concat("unknown metric \"", name, "\""));
+}
+
+}  // namespace
+
+double accuracy(Values predictions, Values labels) {
+  check_equal_number("accuracy", predictions, labels);
+  if (labels.empty()) return kNaN;
+  const double equal =
+      std::inner_product(predictions.begin(), predictions.end(), labels.begin(), 0.0, std::plus<>(),
+                         [](double prediction, double label) { return prediction == label ? 1.0 : 0.0; });
+  return equal / static_cast<double>(labels.size());
+}
+
+double f1(Values predictions, Values labels) {
+  check_equal_number("f1", predictions, labels);
+  double true_positives = 0;
+  double predicted = 0;
+  double actual = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    for (const double value : {predictions[i], labels[i]}) {
+      TK_CHECK(value == 0 || value == 1, "f1: expected classes 0 and 1, got ", value);
+    }
+    true_positives += predictions[i] * labels[i];
+    predicted += predictions[i];
+    actual += labels[i];
+  }
+  const double precision = ratio_or_zero(true_positives, predicted);
+  const double recall = ratio_or_zero(true_positives, actual);
+  return ratio_or_zero(2 * precision * recall, precision + recall);
+}
+
+double matthews_correlation(Values predictions, Values labels) {
+  check_equal_number("matthews_correlation", predictions, labels);
+  struct Count {
+    double predicted = 0;
+    double actual = 0;
+  };
+  std::map<double, Count> counts;
+  double correct = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    ++counts[predictions[i]].predicted;
+    ++counts[labels[i]].actual;
+    correct += predictions[i] == labels[i];
+  }
+  // Covariances times n^2: of predictions with labels, and of each with itself.
+  const auto n = static_cast<double>(labels.size());
+  double both = correct * n;
+  double predicted = n * n;
+  double actual = n * n;
+  for (const auto& [value, count] : counts) {
+    both -= count.predicted * count.actual;
+    predicted -= count.predicted * count.predicted;
+    actual -= count.actual * count.actual;
+  }
+  return ratio_or_zero(both, std::sqrt(predicted * actual));
+}
+
+double pearson(Values predictions, Values labels) {
+  check_equal_number("pearson", predictions, labels);
+  TK_CHECK(labels.size() >= 2, "pearson: expected at least two values, got ", labels.size());
+  TK_CHECK(all_finite(predictions) && all_finite(labels), "pearson: expected finite values");
+  if (labels.size() == 2 && predictions[0] != predictions[1] && labels[0] != labels[1]) {
+    return (predictions[0] < predictions[1]) == (labels[0] < labels[1]) ? 1 : -1;  // exactly
+  }
+  return correlation({predictions.begin(), predictions.end()}, {labels.begin(), labels.end()});
+}
+
+double spearman(Values predictions, Values labels) {
+  check_equal_number("spearman", predictions, labels);
+  if (labels.size() < 2 || has_nan(predictions) || has_nan(labels)) return kNaN;
+  return correlation(average_ranks(predictions), average_ranks(labels));
+}
+
+std::vector<Metric> compute_metrics(const GlueTask& task, Values predictions, Values labels) {
+  std::vector<Metric> metrics;
+  double sum = 0;
+  for (const std::string& name : task.metrics) {
+    metrics.push_back({name, compute_metric(name, predictions, labels)});
+    sum += metrics.back().value;
+  }
+  if (metrics.size() > 1) metrics.push_back({"combined_score", sum / static_cast<double>(metrics.size())});
+  return metrics;
+}
+
+double headline(const GlueTask& task, const std::vector<Metric>& metrics) {
+  const auto found =
+      std::find_if(metrics.begin(), metrics.end(), [&](const Metric& metric) { return metric.name == task.headline; });
+  TK_CHECK(found != metrics.end(), "headline: expected the metric ", task.headline, " of task ", task.name);
+  return found->value;
+}
+
+std::vector<double> predictions_from_logits(const GlueTask& task, const Tensor& logits) {
+  TK_CHECK(logits.rank() == 2 && logits.size(1) == task.outputs(), "predictions_from_logits: expected [examples, ",
+           task.outputs(), "] for task ", task.name, ", got ", logits.shape());
+  const std::vector<double> values = logits.to(DType::kFloat64).to_vector<double>();
+  if (task.regression()) return values;
+  const auto classes = static_cast<std::size_t>(task.outputs());
+  std::vector<double> predictions;
+  for (std::size_t row = 0; row < values.size(); row += classes) {
+    predictions.push_back(static_cast<double>(argmax(Values(values).subspan(row, classes))));
+  }
+  return predictions;
+}
+
+}  // namespace tk

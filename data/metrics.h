@@ -1,0 +1,49 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/glue_task.h"
+#include "tensor/tensor.h"
+
+namespace tk {
+
+// Predictions and labels hold one number an example, class ids for classification. All arithmetic is in double. The
+// degenerate cases give what scikit-learn and SciPy give; NaN is a result and not an error. Every function throws
+// when the two sides differ in number.
+
+/// The share of equal values; NaN when there are none.
+double accuracy(std::span<const double> predictions, std::span<const double> labels);
+
+/// Binary F1 of class 1; 0 when there is no true positive. Throws when a value is neither 0 nor 1.
+double f1(std::span<const double> predictions, std::span<const double> labels);
+
+/// Matthews' correlation, in Gorodkin's form for any number of classes ("Comparing two K-category assignments by a
+/// K-category correlation coefficient", 2004); 0 when either side is constant or empty.
+double matthews_correlation(std::span<const double> predictions, std::span<const double> labels);
+
+/// Pearson's r in [-1, 1]; NaN when a side is constant. Throws on fewer than two values and on values not finite.
+double pearson(std::span<const double> predictions, std::span<const double> labels);
+
+/// Spearman's rank correlation, ties having their average rank; NaN when a side is constant or has a NaN, and on fewer
+/// than two values.
+double spearman(std::span<const double> predictions, std::span<const double> labels);
+
+struct Metric {
+  std::string name;  ///< Hugging Face's key
+  double value;
+};
+
+/// The task's metrics in the task's order, then combined_score, their mean, when there are more than one.
+std::vector<Metric> compute_metrics(const GlueTask& task, std::span<const double> predictions,
+                                    std::span<const double> labels);
+
+/// The one score that stands for the task.
+double headline(const GlueTask& task, const std::vector<Metric>& metrics);
+
+/// Class ids by argmax (the first of equals; a NaN counts as the highest, as in NumPy), or for regression the value
+/// itself. logits: [examples, task.outputs()], any floating dtype.
+std::vector<double> predictions_from_logits(const GlueTask& task, const Tensor& logits);
+
+}  // namespace tk

@@ -1,0 +1,132 @@
+#include "data/metrics.h"
+
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "tensor/error.h"
+#include "tests/support/catch.h"
+
+namespace tk {
+namespace {
+
+using Values = std::vector<double>;
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+auto near(double value) { return Approx(value).epsilon(0).margin(1e-12); }
+
+void check_value(double value, const nlohmann::json& expected) {
+  if (expected.is_null()) {
+    CHECK(std::isnan(value));
+  } else {
+    CHECK(value == near(expected.get<double>()));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("metrics: equal scikit-learn's and SciPy's to 1e-12") {
+  std::ifstream file(TK_SOURCE_DIR "/tests/golden/metrics.json");
+  REQUIRE(file);
+  const auto golden = nlohmann::json::parse(file);
+  REQUIRE(golden["cases"].size() >= 20);
+  for (const auto& item : golden["cases"]) {
+    CAPTURE(item["name"].get<std::string>());
+    const auto predictions = item["predictions"].get<Values>();
+    const auto labels = item["labels"].get<Values>();
+    if (item.contains("accuracy")) check_value(accuracy(predictions, labels), item["accuracy"]);
+    if (item.contains("f1")) check_value(f1(predictions, labels), item["f1"]);
+    if (item.contains("matthews_correlation")) {
+      check_value(matthews_correlation(predictions, labels), item["matthews_correlation"]);
+    }
+    if (item.contains("pearson")) check_value(pearson(predictions, labels), item["pearson"]);
+    if (item.contains("spearmanr")) check_value(spearman(predictions, labels), item["spearmanr"]);
+  }
+}
+
+TEST_CASE("metrics: the published reference values") {
+  const Values predictions = {1, 1, 1, 0, 0, 0, 1, 0};
+  const Values labels = {1, 0, 1, 0, 1, 0, 1, 1};
+  CHECK(matthews_correlation(predictions, labels) == near(0.2581988897471611));
+  CHECK(f1(predictions, labels) == near(0.6666666666666665));
+  CHECK(pearson(Values{0.5, 1.2, 3.3, 4.9, 2.0}, Values{0, 1.5, 3, 5, 2.5}) == near(0.974989428288274));
+}
+
+TEST_CASE("matthews_correlation: 0 without variation, 1 and -1 at the ends") {
+  CHECK(matthews_correlation({}, {}) == 0);
+  CHECK(matthews_correlation(Values{1, 1, 1}, Values{0, 1, 1}) == 0);
+  CHECK(matthews_correlation(Values{0, 1, 1}, Values{0, 0, 0}) == 0);
+  CHECK(matthews_correlation(Values{0, 1, 1}, Values{0, 1, 1}) == 1);
+  CHECK(matthews_correlation(Values{1, 0, 0}, Values{0, 1, 1}) == -1);
+  CHECK(matthews_correlation(Values{0, 1, 2, 2}, Values{0, 1, 2, 2}) == 1);
+}
+
+TEST_CASE("f1: 0 without a true positive, and binary only") {
+  CHECK(f1({}, {}) == 0);
+  CHECK(f1(Values{0, 0}, Values{1, 0}) == 0);
+  CHECK(f1(Values{1, 1}, Values{0, 0}) == 0);
+  CHECK(f1(Values{0, 0}, Values{0, 0}) == 0);
+  CHECK(f1(Values{1, 0}, Values{1, 0}) == 1);
+  CHECK_THROWS_AS(f1(Values{2}, Values{1}), Error);
+}
+
+TEST_CASE("accuracy: NaN without examples") {
+  CHECK(std::isnan(accuracy({}, {})));
+  CHECK(accuracy(Values{0, 1, 2, 2}, Values{0, 1, 1, 2}) == 0.75);
+}
+
+TEST_CASE("pearson: degenerate sides") {
+  CHECK(std::isnan(pearson(Values{2, 2, 2}, Values{1, 2, 3})));
+  CHECK(std::isnan(pearson(Values{1, 2, 3}, Values{2, 2, 2})));
+  CHECK(pearson(Values{1, 7}, Values{0.1, 0.3}) == 1);
+  CHECK(pearson(Values{1, 7}, Values{0.3, 0.1}) == -1);
+  CHECK(std::isnan(pearson(Values{1, 1}, Values{0.3, 0.1})));
+  CHECK_THROWS_WITH(pearson(Values{1}, Values{1}), ContainsSubstring("at least two values, got 1"));
+  CHECK_THROWS_WITH(pearson(Values{1, kNaN, 2}, Values{1, 2, 3}), ContainsSubstring("finite"));
+}
+
+TEST_CASE("spearman: ties have average ranks, and what is undefined is NaN") {
+  // Ranks 1.5 1.5 3 4 against 1 2.5 2.5 4; Pearson of these is 3.75 / 4.5.
+  CHECK(spearman(Values{1, 1, 2, 3}, Values{10, 20, 20, 30}) == near(3.75 / 4.5));
+  CHECK(spearman(Values{1, 2, 3}, Values{1, 8, 27}) == near(1));
+  CHECK(spearman(Values{1, 2}, Values{2, 1}) == near(-1));
+  CHECK(std::isnan(spearman(Values{2, 2, 2}, Values{1, 2, 3})));
+  CHECK(std::isnan(spearman(Values{1}, Values{1})));
+  CHECK(std::isnan(spearman({}, {})));
+  CHECK(std::isnan(spearman(Values{1, kNaN, 2}, Values{1, 2, 3})));
+}
+
+TEST_CASE("metrics: two sides of different length are refused") {
+  CHECK_THROWS_WITH(accuracy(Values{1}, Values{1, 0}), ContainsSubstring("got 1 and 2"));
+  CHECK_THROWS_AS(spearman(Values{1}, Values{1, 0}), Error);
+}
+
+TEST_CASE("compute_metrics: Hugging Face's keys, and their mean when there are several") {
+  const Values predictions = {1, 1, 0, 0};
+  const Values labels = {1, 0, 0, 0};
+  const auto mrpc = compute_metrics(find_task("mrpc"), predictions, labels);
+  REQUIRE(mrpc.size() == 3);
+  CHECK(mrpc[0].name == "accuracy");
+  CHECK(mrpc[1].name == "f1");
+  CHECK(mrpc[2].name == "combined_score");
+  CHECK(mrpc[2].value == near((0.75 + 2.0 / 3) / 2));
+  CHECK(headline(find_task("mrpc"), mrpc) == mrpc[2].value);
+
+  const auto rte = compute_metrics(find_task("rte"), predictions, labels);
+  REQUIRE(rte.size() == 1);
+  CHECK(headline(find_task("rte"), rte) == 0.75);
+  CHECK(compute_metrics(find_task("cola"), predictions, labels)[0].name == "matthews_correlation");
+  CHECK(compute_metrics(find_task("stsb"), predictions, labels)[1].name == "spearmanr");
+}
+
+TEST_CASE("predictions_from_logits: argmax takes the first of equals, and a NaN wins") {
+  const auto nan = std::numeric_limits<float>::quiet_NaN();
+  const Tensor logits = from_values<float>({0, 1, 2, 3, 3, 1, 5, nan, 9, -2, -1, -1}, {4, 3});
+  CHECK(predictions_from_logits(find_task("mnli"), logits) == Values{2, 0, 1, 1});
+  CHECK(predictions_from_logits(find_task("stsb"), from_values<float>({1.5f, -2}, {2, 1})) == Values{1.5, -2});
+  CHECK_THROWS_AS(predictions_from_logits(find_task("rte"), logits), Error);
+}
+
+}  // namespace tk
