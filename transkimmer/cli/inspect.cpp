@@ -28,13 +28,16 @@ std::string megabytes(std::int64_t bytes) {
 // 22713216 as "22,713,216".
 std::string grouped(std::int64_t n) {
   std::string digits = std::to_string(n);
-  for (std::ptrdiff_t i = std::ssize(digits) - 3; i > 0; i -= 3) digits.insert(static_cast<std::size_t>(i), ",");
+  for (std::ptrdiff_t i = std::ssize(digits) - 3; i > 0; i -= 3) digits.insert(digits.begin() + i, ',');
   return digits;
 }
 
 Row row_of(const SafetensorsEntry& entry) {
   std::string shape;
-  for (const std::int64_t extent : entry.shape) shape += (shape.empty() ? "" : " x ") + std::to_string(extent);
+  for (const std::int64_t extent : entry.shape) {
+    if (!shape.empty()) shape += " x ";
+    shape += std::to_string(extent);
+  }
   return {printable(entry.name), entry.dtype, shape.empty() ? "scalar" : shape, megabytes(entry.end - entry.begin)};
 }
 
