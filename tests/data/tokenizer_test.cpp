@@ -2,15 +2,14 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "tensor/error.h"
 #include "tests/data/fnv.h"
-#include "tests/data/temporary_folder.h"
 #include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
 
 namespace {
 
@@ -27,11 +26,6 @@ namespace fs = std::filesystem;
 const fs::path kGolden = fs::path(TK_SOURCE_DIR) / "tests/data/golden";
 
 Json read_json(const fs::path& path) { return Json::parse(std::ifstream(path)); }
-
-std::string read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 tk::NormalizerOptions normalizer_options(const std::string& name) {
   if (name == "uncased") return {};
@@ -165,13 +159,13 @@ TEST_CASE("tokenizer: many threads get the ids that one gets") {
 
 TEST_CASE("tokenizer: a folder's settings are followed") {
   const TemporaryFolder folder;
-  folder.write("vocab.txt", vocabulary_lines());
+  tk::write_bytes(folder / "vocab.txt", vocabulary_lines());
   CHECK(Tokenizer::from_folder(folder.path()).encode("É").ids == Ids{2, 8, 3});
-  folder.write("tokenizer_config.json", R"({"do_lower_case": true, "strip_accents": false})");
+  tk::write_bytes(folder / "tokenizer_config.json", R"({"do_lower_case": true, "strip_accents": false})");
   CHECK(Tokenizer::from_folder(folder.path()).encode("É").ids == Ids{2, 7, 3});
-  folder.write("tokenizer_config.json", R"({"do_lower_case": false, "strip_accents": null})");
+  tk::write_bytes(folder / "tokenizer_config.json", R"({"do_lower_case": false, "strip_accents": null})");
   CHECK(Tokenizer::from_folder(folder.path()).encode("É é").ids == Ids{2, 1, 7, 3});
-  folder.write("tokenizer_config.json", R"({"tokenize_chinese_chars": false})");
+  tk::write_bytes(folder / "tokenizer_config.json", R"({"tokenize_chinese_chars": false})");
   CHECK(Tokenizer::from_folder(folder.path()).encode("北京").ids == Ids{2, 1, 3});
 }
 
@@ -185,7 +179,7 @@ TEST_CASE("tokenizer: a folder with tokenizer.json alone is read, as transformer
       {"model", {{"type", "WordPiece"}, {"unk_token", "[UNK]"}, {"vocab", vocabulary}}},
   };
   const TemporaryFolder folder;
-  folder.write("tokenizer.json", json.dump());
+  tk::write_bytes(folder / "tokenizer.json", json.dump());
   const Tokenizer tokenizer = Tokenizer::from_folder(folder.path());
   CHECK(tokenizer.vocabulary().tokens() == kTokens);
   CHECK(tokenizer.encode("É[MASK]").ids == Ids{2, 7, 4, 3});
@@ -193,7 +187,7 @@ TEST_CASE("tokenizer: a folder with tokenizer.json alone is read, as transformer
   const auto rejects = [&](const char* pointer, const Json& value, const char* message) {
     Json wrong = json;
     wrong[Json::json_pointer(pointer)] = value;
-    folder.write("tokenizer.json", wrong.dump());
+    tk::write_bytes(folder / "tokenizer.json", wrong.dump());
     CHECK_THROWS_WITH(Tokenizer::from_folder(folder.path()),
                       ContainsSubstring("tokenizer.json") && ContainsSubstring(message));
   };
@@ -207,15 +201,15 @@ TEST_CASE("tokenizer: a folder with tokenizer.json alone is read, as transformer
   rejects("/pre_tokenizer/type", "Whitespace", "Whitespace");
   rejects("/added_tokens/0/content", "[E1]", "[E1]");
   rejects("/added_tokens", 3, "added_tokens");
-  folder.write("tokenizer.json", "{");
+  tk::write_bytes(folder / "tokenizer.json", "{");
   CHECK_THROWS_WITH(Tokenizer::from_folder(folder.path()), ContainsSubstring("tokenizer.json"));
 }
 
 TEST_CASE("tokenizer: what is no tokenizer's folder is an error that names it") {
   const TemporaryFolder folder;
   CHECK_THROWS_WITH(Tokenizer::from_folder(folder.path()), ContainsSubstring(folder.path().string()));
-  folder.write("vocab.txt", vocabulary_lines());
-  folder.write("tokenizer_config.json", R"({"do_lower_case": "yes"})");
+  tk::write_bytes(folder / "vocab.txt", vocabulary_lines());
+  tk::write_bytes(folder / "tokenizer_config.json", R"({"do_lower_case": "yes"})");
   CHECK_THROWS_WITH(Tokenizer::from_folder(folder.path()),
                     ContainsSubstring("tokenizer_config.json") && ContainsSubstring("do_lower_case"));
 }
@@ -230,7 +224,7 @@ TEST_CASE("tokenizer: what was saved is read back") {
   CHECK_FALSE(tokenizer.options().normalizer.lower_case);
   CHECK(tokenizer.options().normalizer.strip_accents == true);
   CHECK_FALSE(tokenizer.options().normalizer.split_cjk);
-  CHECK_THROWS_WITH(tokenizer.save(folder.path() / "none"), ContainsSubstring("none"));
+  CHECK_THROWS_WITH(tokenizer.save(folder / "none"), ContainsSubstring("none"));
 }
 
 namespace {
@@ -243,7 +237,7 @@ std::uint64_t add_ids(std::uint64_t hash, const Encoding& encoding) {
 
 // Each line by itself, then each line paired with the next, in at most 128 tokens.
 std::string hash_of_file(const Tokenizer& tokenizer, const fs::path& path) {
-  const std::string content = read_file(path);
+  const std::string content = tk::read_bytes(path);
   std::vector<std::string_view> lines;
   for (std::size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
     end = content.find('\n', begin);

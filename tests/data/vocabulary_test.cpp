@@ -3,14 +3,19 @@
 #include <string>
 
 #include "tensor/error.h"
-#include "tests/data/temporary_folder.h"
 #include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
 
 namespace {
 
+std::filesystem::path write_vocabulary(const tk::TemporaryFolder& folder, const std::string& content) {
+  tk::write_bytes(folder / "vocab.txt", content);
+  return folder / "vocab.txt";
+}
+
 tk::Vocabulary read(const std::string& content) {
   const tk::TemporaryFolder folder;
-  return tk::Vocabulary::from_file(folder.write("vocab.txt", content));
+  return tk::Vocabulary::from_file(write_vocabulary(folder, content));
 }
 
 const std::string kSpecials = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n";
@@ -67,7 +72,7 @@ TEST_CASE("vocabulary: a missing special token is an error that names the file")
   for (const std::string missing : {"[UNK]", "[CLS]", "[SEP]"}) {
     std::string content = kSpecials;
     content.erase(content.find(missing), missing.size() + 1);
-    const auto path = folder.write("vocab.txt", content);
+    const auto path = write_vocabulary(folder, content);
     CHECK_THROWS_WITH(tk::Vocabulary::from_file(path), ContainsSubstring(path.string()) && ContainsSubstring(missing));
   }
 }
@@ -76,7 +81,7 @@ TEST_CASE("vocabulary: what is no vocabulary is an error that names the file") {
   const tk::TemporaryFolder folder;
   CHECK_THROWS_WITH(tk::Vocabulary::from_file("no/such/vocab.txt"), ContainsSubstring("no/such/vocab.txt"));
   CHECK_THROWS_AS(tk::Vocabulary::from_file(folder.path()), tk::Error);
-  const auto path = folder.write("vocab.txt", kSpecials + "caf\xc3\n");
+  const auto path = write_vocabulary(folder, kSpecials + "caf\xc3\n");
   CHECK_THROWS_WITH(tk::Vocabulary::from_file(path), ContainsSubstring(path.string()) && ContainsSubstring("token 5"));
 }
 
