@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tensor/binary_ops.h"
+#include "tensor/profile.h"
 #include "tensor/random.h"
 #include "tensor/step_state.h"
 #include "tensor/tensor.h"
@@ -26,6 +27,7 @@ struct Kernel<void(Args...)> {
 
   void operator()(Device device, Args... args) const {
     TK_CHECK(device == Device::kCpu, name, ": no kernel for device ", device);
+    const KernelTimer timer(name);
     cpu(args...);
   }
 };

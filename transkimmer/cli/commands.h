@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -21,8 +22,18 @@ struct Command {
   std::function<int()> run;
 };
 
+Command add_demo(CLI::App& program, const Invocation& invocation);
 Command add_train(CLI::App& program, const Invocation& invocation);
 Command add_eval(CLI::App& program, const Invocation& invocation);
+Command add_predict(CLI::App& program, const Invocation& invocation);
+Command add_tokenize(CLI::App& program);
+Command add_bench(CLI::App& program, const Invocation& invocation);
 Command add_init(CLI::App& program);
+Command add_convert(CLI::App& program);
+Command add_inspect(CLI::App& program);
+std::vector<Command> add_glue(CLI::App& program);  ///< glue info, glue verify
+
+/// All of them, in the order of the help.
+std::vector<Command> add_commands(CLI::App& program, const Invocation& invocation);
 
 }  // namespace tk

@@ -2,10 +2,11 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "transkimmer/cli/commands.h"
 #include "transkimmer/cli/runtime.h"
-#include "transkimmer/cli/scoring.h"
+#include "transkimmer/cli/speed.h"
 #include "transkimmer/cli/task_flags.h"
 #include "transkimmer/cli/task_model.h"
 
@@ -18,6 +19,10 @@ struct EvalCommand {
     flags.group("Evaluation");
     flags.add("--per_device_eval_batch_size", batch_size, "sentences of a batch").at_least(1);
     flags.add("--max_eval_samples", max_eval_samples, "score the first N examples; -1: all");
+    flags
+        .add("--speed_samples", speed_samples,
+             "sentences on which the model is timed beside the dense one with its weights; 0: not")
+        .at_least(0);
     flags.add("--json", json, "one JSON object on standard output instead of tables");
     add_runtime_flags(flags, runtime);
   }
@@ -27,6 +32,7 @@ struct EvalCommand {
   RuntimeFlags runtime;
   std::int64_t batch_size = 32;
   std::int64_t max_eval_samples = -1;
+  std::int64_t speed_samples = 256;
   bool json = false;
 };
 
@@ -34,18 +40,28 @@ int run(const EvalCommand& c, const Invocation& invocation) {
   start_runtime(c.runtime, invocation.argv);
   const GlueTask& task = find_task(c.task.task_name);
   const TaskModel model = load_for_scoring(c.task.model, task);
-  check_fits(model, c.task.max_seq_length);
   const std::vector<TaskSplit> dev =
-      load_dev(task, c.task.data_dir, model.tokenizer, c.task.max_seq_length, c.max_eval_samples);
+      load_dev(task, c.task.data_dir, model.tokenizer,
+               {.max_length = fitting_length(model, c.task.max_seq_length), .limit = c.max_eval_samples});
   const std::vector<SplitScore> scores =
       score_all(*model.model, task, dev, {.batch_size = c.batch_size, .progress = c.runtime.progress_mode()});
-  const nlohmann::json results = eval_results(scores);
+  nlohmann::json results = eval_results(scores);
+  const Evaluation& evaluation = scores.front().evaluation;
+  std::optional<SpeedComparison> speed;
+  if (c.speed_samples > 0) {
+    speed = compare_speed(
+        *model.model, task, dev.front(), model.tokenizer.vocabulary().pad().value_or(0),
+        {.batch_size = c.batch_size, .most_sentences = c.speed_samples, .progress = c.runtime.progress_mode()});
+    results.update(speed_results(*speed));
+  }
   if (c.json) {
+    results["eval_layers"] = layers_json(evaluation);
     fmt::print("{}\n", results.dump());
     return 0;
   }
-  fmt::print("{}\n{}", metrics_text("eval metrics", results),
-             layers_text(scores.front().evaluation, model.model->config().skim_gate == SkimGate::kStaged));
+  const bool staged = model.model->config().skim_gate == SkimGate::kStaged;
+  fmt::print("{}\n{}", metrics_text("eval metrics", results), layers_text(evaluation, staged));
+  if (speed) fmt::print("\n{}", speed_text(evaluation, *speed));
   return 0;
 }
 

@@ -26,7 +26,7 @@ struct EvaluationOptions {
   std::int64_t batch_size = 32;
   std::int64_t padded_length = 128;  ///< of convention 1
   const std::vector<double>* keep_shares = nullptr;
-  std::function<void(std::int64_t done, std::int64_t total)> progress;  ///< sentences so far; may be empty
+  std::function<void(std::int64_t done, std::int64_t total)> progress = {};  ///< sentences so far; may be empty
 };
 
 /// One pass over a split, longest sentences first, rows dropped for real.

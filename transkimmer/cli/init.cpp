@@ -20,8 +20,10 @@ struct InitCommand {
     flags.positional("DIR", folder, "folder to make").required();
     flags.group("Model");
     flags.add("--config", config, "bert-base, minilm-l6, tiny, or a config.json", "NAME").required();
-    flags.add("--vocab", vocab, "vocab.txt, which also sets the number of embeddings (default: the one beside the "
-                                "config.json)", "FILE");
+    flags.add("--vocab", vocab,
+              "vocab.txt, which also sets the number of embeddings (default: the one beside the "
+              "config.json)",
+              "FILE");
     flags.add("--cased", cased, "the vocabulary is cased: texts are not lower-cased");
     flags.add("--seed", seed, "of the random weights");
   }

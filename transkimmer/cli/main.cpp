@@ -74,7 +74,8 @@ int main(int argc, char** argv) {
   tk::catch_stop_signals();
   const tk::Invocation invocation{argv, command_line(argc, argv)};
 
-  CLI::App program("Tensors, autograd and a BERT that learns, layer by layer, which tokens it can drop.", "transkimmer");
+  CLI::App program("Tensors, autograd and a BERT that learns, layer by layer, which tokens it can drop.",
+                   "transkimmer");
   bool version = false;
   bool build_info = false;
   program.add_flag("--version", version, "print the version");
@@ -83,8 +84,7 @@ int main(int argc, char** argv) {
       "transkimmer COMMAND --help shows a command's flags. Each --flag_name may be written --flag-name and set by the\n"
       "environment variable TRANSKIMMER_FLAG_NAME; a switch is bare or =true, =false.\n"
       "Start with: transkimmer demo");
-  const std::vector<tk::Command> commands = {tk::add_train(program, invocation), tk::add_eval(program, invocation),
-                                             tk::add_init(program)};
+  const std::vector<tk::Command> commands = tk::add_commands(program, invocation);
   tk::set_help_layout(program);
   try {
     std::vector<std::string> arguments = tk::normalised_arguments(argc, argv);

@@ -29,9 +29,7 @@ void Manifest::add_file(const std::filesystem::path& path) {
   object_["files"].push_back({{"path", path.string()}, {"bytes", error ? nlohmann::json() : nlohmann::json(bytes)}});
 }
 
-void Manifest::add_duration(const std::string& part, double seconds) {
-  object_["seconds"][part] = rounded(seconds, 3);
-}
+void Manifest::add_duration(const std::string& part, double seconds) { object_["seconds"][part] = rounded(seconds, 3); }
 
 void Manifest::write(const std::filesystem::path& file) {
   add_duration("all", std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count());

@@ -72,7 +72,8 @@ class HelpLayout : public CLI::Formatter {
     if (!is_positional && !option->get_type_name().empty()) left += ' ' + option->get_type_name();
     std::string text = option->get_description();
     if (option->get_required()) text += " (required)";
-    if (!option->get_type_name().empty() && !option->get_default_str().empty()) text += " (default " + option->get_default_str() + ")";
+    if (!option->get_type_name().empty() && !option->get_default_str().empty())
+      text += " (default " + option->get_default_str() + ")";
     return hanging(left, text);
   }
 
@@ -214,7 +215,8 @@ Flag& Flag::choices(const std::vector<std::string>& names) {
   return check([names, list](const std::string& value) -> std::string {
     if (std::ranges::find(names, value) != names.end()) return "";
     const std::string nearest = nearest_name(value, names);
-    return concat("expected ", list, ", got ", in_quotes(value), nearest.empty() ? "" : "; did you mean " + nearest + "?");
+    return concat("expected ", list, ", got ", in_quotes(value),
+                  nearest.empty() ? "" : "; did you mean " + nearest + "?");
   });
 }
 
@@ -252,7 +254,8 @@ Flag Flags::add(const std::string& name, T& value, const std::string& help, cons
   CLI::Option* option = nullptr;
   if constexpr (IsOptional<T>::value) {
     using Value = typename T::value_type;
-    option = command_.add_option_function<Value>(name, [&value](const Value& given) { value = given; }, help);
+    option = command_.add_option_function<Value>(
+        name, [&value](const Value& given) { value = given; }, help);
     entries_.push_back({name, [&value] { return value ? json(*value) : json(); }});
   } else {
     option = command_.add_option(name, value, help);

@@ -52,8 +52,8 @@ class Flags {
   /// The heading in the help of the flags that follow.
   void group(std::string title) { group_ = std::move(title); }
 
-  /// T: std::string, std::int64_t, std::uint64_t, double, std::optional of string or double, bool (bare or with a value),
-  /// std::vector<double> (separated by commas). `metavar` stands for the value in the help.
+  /// T: std::string, std::int64_t, std::uint64_t, double, std::optional of string or double, bool (bare or with a
+  /// value), std::vector<double> (separated by commas). `metavar` stands for the value in the help.
   template <class T>
   Flag add(const std::string& name, T& value, const std::string& help, const std::string& metavar = "");
   Flag positional(const std::string& name, std::string& value, const std::string& help);

@@ -14,9 +14,9 @@ namespace tk {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::array<std::string_view, 8> kRunFiles = {
-    "run.json",          "metrics.jsonl",    "trainer_state.json", "train_results.json",
-    "eval_results.json", "all_results.json", "report.html",        "optimizer.safetensors"};
+constexpr std::array<std::string_view, 8> kRunFiles = {"run.json",           "metrics.jsonl",     "trainer_state.json",
+                                                       "train_results.json", "eval_results.json", "speed_results.json",
+                                                       "all_results.json",   "report.html"};
 
 bool is_checkpoint(const fs::directory_entry& entry) {
   const std::string name = entry.path().filename().string();

@@ -17,9 +17,9 @@ namespace {
 constexpr const char* kCoreVariable = "OPENBLAS_CORETYPE";
 
 // OpenBLAS' x86 cores without AVX: what it falls back to on a processor that it does not know.
-constexpr std::array<std::string_view, 14> kWeakCores = {
-    "Katmai",    "Coppermine", "Northwood", "Prescott", "Banias",    "Athlon", "Opteron",
-    "Barcelona", "Bobcat",     "Atom",      "Core2",    "Dunnington", "Penryn", "Nehalem"};
+constexpr std::array<std::string_view, 14> kWeakCores = {"Katmai", "Coppermine", "Northwood", "Prescott", "Banias",
+                                                         "Athlon", "Opteron",    "Barcelona", "Bobcat",   "Atom",
+                                                         "Core2",  "Dunnington", "Penryn",    "Nehalem"};
 
 bool has_feature([[maybe_unused]] bool avx512) {
 #if defined(__x86_64__)
@@ -76,8 +76,10 @@ void start_runtime(const RuntimeFlags& runtime, const char* const* argv) {
   TK_CHECK(runtime.device != "cuda", "--device: this build has no CUDA backend; cpu and auto are what there is");
   choose_blas_core(runtime.blas_coretype, argv);
   if (!blas_uses_openmp()) {
-    spdlog::warn("OpenBLAS does not thread by OpenMP here and will be several times slower inside parallel regions; "
-                 "install libopenblas-openmp-dev (or libopenblas0-openmp) and link that one: {}", blas_info());
+    spdlog::warn(
+        "OpenBLAS does not thread by OpenMP here and will be several times slower inside parallel regions; "
+        "install libopenblas-openmp-dev (or libopenblas0-openmp) and link that one: {}",
+        blas_info());
   }
   if (runtime.threads > 0) set_num_threads(static_cast<int>(runtime.threads));
 }

@@ -19,9 +19,9 @@ struct RuntimeFlags {
 
 void add_runtime_flags(Flags& flags, RuntimeFlags& runtime);
 
-/// Applies the flags. Where BLAS must run the kernels of another processor core (asked for, or because it chose ones far
-/// below what this processor can do), starts the program anew with OPENBLAS_CORETYPE set. Throws for a device that this
-/// build does not have.
+/// Applies the flags. Where BLAS must run the kernels of another processor core (asked for, or because it chose ones
+/// far below what this processor can do), starts the program anew with OPENBLAS_CORETYPE set. Throws for a device that
+/// this build does not have.
 void start_runtime(const RuntimeFlags& runtime, const char* const* argv);
 
 /// The core whose kernels BLAS should run here instead of `core`, or nothing when `core` is good enough.

@@ -27,6 +27,7 @@ std::string runtime_text(double seconds) {
 std::string value_text(const std::string& key, const json& value) {
   if (key.ends_with("_runtime")) return runtime_text(value.get<double>());
   if (key == "total_flos") return fmt::format("{}GF", std::llround(value.get<double>()) >> 30);
+  if (key.ends_with("_macs")) return fmt::format("{:.4g}", value.get<double>());
   if (value.is_number_float()) return fmt::format("{:.4f}", value.get<double>());
   return value.is_null() ? "nan" : value.dump();
 }
@@ -78,6 +79,8 @@ json eval_results(const std::vector<SplitScore>& scores) {
     set("mac_share", number(e.mac_share()));
     set("mac_speedup_unpadded", number(e.dense_macs / e.counted_macs));
     set("mac_speedup_padded", number(e.padded_macs / e.counted_macs));
+    set("executed_mac_share", number(e.executed_macs / e.dense_macs));
+    set("executed_macs", number(e.executed_macs));
   }
   return results;
 }
@@ -109,6 +112,14 @@ std::string layers_text(const Evaluation& evaluation, bool staged) {
     text += '\n';
   }
   return text;
+}
+
+json layers_json(const Evaluation& evaluation) {
+  json layers = json::array();
+  for (const LayerShares& layer : evaluation.layers) {
+    layers.push_back({{"keys", layer.keys}, {"updated", layer.updated}, {"fed", layer.fed}});
+  }
+  return layers;
 }
 
 }  // namespace tk

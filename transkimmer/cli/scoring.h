@@ -17,8 +17,8 @@ struct SplitScore {
   std::int64_t examples = 0;
   std::int64_t batches = 0;
   double seconds = 0;  ///< of the whole pass
-  Evaluation evaluation;
-  std::vector<Metric> metrics;
+  Evaluation evaluation = {};
+  std::vector<Metric> metrics = {};
 };
 
 struct ScoringOptions {
@@ -47,5 +47,7 @@ std::string metrics_text(const std::string& title, const nlohmann::json& results
 
 /// What a table of a split's layers shows: the shares of all tokens that each one read, updated and fed forward.
 std::string layers_text(const Evaluation& evaluation, bool staged);
+/// The same as a list of {"keys": ..., "updated": ..., "fed": ...}.
+nlohmann::json layers_json(const Evaluation& evaluation);
 
 }  // namespace tk

@@ -7,25 +7,26 @@
 namespace tk {
 
 TaskSplit load_split(const GlueTask& task, const SplitInfo& split, const std::filesystem::path& data_dir,
-                     const Tokenizer& tokenizer, std::int64_t max_length, std::int64_t limit) {
+                     const Tokenizer& tokenizer, const LoadOptions& options) {
   const SplitFile file = find_split_file(task, split, data_dir);
-  SplitExamples read = read_examples(task, split, file, limit);
-  if (const std::string note = incomplete_note(read); !note.empty()) spdlog::warn("{}", note);
+  SplitExamples read = read_examples(task, split, file, options.limit);
+  const std::string note = incomplete_note(read);
+  if (options.official && !note.empty()) spdlog::warn("{}", note);
   TaskSplit result{.path = read.path,
                    .suffix = split.split == Split::kDevMismatched ? "_mm" : "",
                    .examples = std::move(read.examples),
                    .tokenized = {}};
   TK_CHECK(!result.examples.empty(), file.path.string(), ": no examples are left");
-  result.tokenized = tokenize_examples(tokenizer, result.examples, max_length);
+  result.tokenized = tokenize_examples(tokenizer, result.examples, options.max_length);
   return result;
 }
 
 std::vector<TaskSplit> load_dev(const GlueTask& task, const std::filesystem::path& data_dir, const Tokenizer& tokenizer,
-                                std::int64_t max_length, std::int64_t limit) {
+                                const LoadOptions& options) {
   std::vector<TaskSplit> splits;
   for (const SplitInfo& split : task.splits) {
     if (split.split != Split::kDev && split.split != Split::kDevMismatched) continue;
-    splits.push_back(load_split(task, split, data_dir, tokenizer, max_length, limit));
+    splits.push_back(load_split(task, split, data_dir, tokenizer, options));
     check_labelled(splits.back());
   }
   TK_CHECK(!splits.empty(), "--task_name: ", task.name, " has no dev set; its test set is for predict");

@@ -21,14 +21,19 @@ struct TaskSplit {
   std::int64_t size() const { return static_cast<std::int64_t>(examples.size()); }
 };
 
-/// Reads and tokenises a split; says on standard error when the file is not the complete official one. `limit` < 0 takes
-/// all. Throws as read_examples does.
+struct LoadOptions {
+  std::int64_t max_length = 128;  ///< tokens of an example at most
+  std::int64_t limit = -1;        ///< examples at most; all when negative
+  bool official = true;           ///< to say on standard error when the file is not the complete official one
+};
+
+/// Reads and tokenises a split. Throws as read_examples does.
 TaskSplit load_split(const GlueTask& task, const SplitInfo& split, const std::filesystem::path& data_dir,
-                     const Tokenizer& tokenizer, std::int64_t max_length, std::int64_t limit = -1);
+                     const Tokenizer& tokenizer, const LoadOptions& options);
 
 /// The task's dev sets, two for MNLI, every example labelled; throws for a task without one.
 std::vector<TaskSplit> load_dev(const GlueTask& task, const std::filesystem::path& data_dir, const Tokenizer& tokenizer,
-                                std::int64_t max_length, std::int64_t limit = -1);
+                                const LoadOptions& options);
 
 /// Throws when an example has no label.
 void check_labelled(const TaskSplit& split);

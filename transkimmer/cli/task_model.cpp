@@ -16,9 +16,9 @@ namespace fs = std::filesystem;
 namespace {
 
 enum class LabelMatch {
-  kSame,        // the task's, in its order
-  kPermuted,    // the task's, in another order
-  kUnnamed,     // LABEL_0 ...: as many as the task has
+  kSame,      // the task's, in its order
+  kPermuted,  // the task's, in another order
+  kUnnamed,   // LABEL_0 ...: as many as the task has
   kOther
 };
 
@@ -76,7 +76,8 @@ bool has_classifier(const LoadReport& report) {
 void permute_classifier(const BertClassifier& model, const std::vector<std::string>& from, const GlueTask& task) {
   std::vector<std::int64_t> rows;
   const std::vector<std::string> have = lower(from);
-  for (const std::string& label : lower(task.label_names)) rows.push_back(std::ranges::find(have, label) - have.begin());
+  for (const std::string& label : lower(task.label_names))
+    rows.push_back(std::ranges::find(have, label) - have.begin());
   for (const NamedTensor& weight : named_values(model.parameters())) {
     if (!is_classifier(weight.name)) continue;
     weight.tensor.copy_from(index_select(weight.tensor, from_values(rows)));
@@ -90,9 +91,26 @@ std::vector<NamedTensor> without_classifier(std::vector<NamedTensor> weights) {
 }
 
 void add_predictors(Config& config, const SkimSettings& skim) {
-  config.skim_gate = skim.gate;
-  config.skim_attention = skim.attention;
+  config.skim_gate = skim.gate.value_or(SkimGate::kStaged);
+  config.skim_attention = skim.attention.value_or(SkimAttention::kExact);
   config.skim_width = skim.width > 0 ? skim.width : std::max<std::int64_t>(1, config.hidden_size / 4);
+}
+
+// A checkpoint's predictors have a gate already: settings may name it, not change it.
+void check_own_predictors(const Config& config, const std::optional<SkimSettings>& skim, const fs::path& folder) {
+  if (!skim) {
+    spdlog::warn("{}: has skim predictors; without --skim no budget binds them", folder.string());
+    return;
+  }
+  const auto check = [&](const char* flag, const auto& asked, const auto& found) {
+    TK_CHECK(asked == found, flag, ": ", folder.string(), " has skim predictors with ", found, ", which cannot become ",
+             asked);
+  };
+  using Name = std::string_view;
+  check("--skim_gate", Name(name(skim->gate.value_or(config.skim_gate))), Name(name(config.skim_gate)));
+  check("--skim_attention", Name(name(skim->attention.value_or(config.skim_attention))),
+        Name(name(config.skim_attention)));
+  check("--skim_width", skim->width > 0 ? skim->width : config.skim_width, config.skim_width);
 }
 
 bool is_predictor(const std::string& name) { return name.find(".skim_predictors.") != std::string::npos; }
@@ -108,11 +126,24 @@ void tell_new_weights(LoadReport report, const Config& config, const fs::path& f
 
 void check_same_task(const Config& config, const GlueTask& task, const fs::path& folder) {
   if (config.finetuning_task && *config.finetuning_task != task.name) {
-    spdlog::warn("{}: was fine-tuned for {}, not for {}", folder.string(), printable(*config.finetuning_task), task.name);
+    spdlog::warn("{}: was fine-tuned for {}, not for {}", folder.string(), printable(*config.finetuning_task),
+                 task.name);
   }
 }
 
 }  // namespace
+
+SkimGate skim_gate_from_name(std::string_view name) {
+  if (name == "staged") return SkimGate::kStaged;
+  TK_CHECK(name == "layer", "--skim_gate: expected staged or layer, got \"", name, '"');
+  return SkimGate::kLayer;
+}
+
+SkimAttention skim_attention_from_name(std::string_view name) {
+  if (name == "exact") return SkimAttention::kExact;
+  TK_CHECK(name == "paper", "--skim_attention: expected exact or paper, got \"", name, '"');
+  return SkimAttention::kPaper;
+}
 
 TaskModel load_for_training(const fs::path& folder, const GlueTask& task, const std::optional<SkimSettings>& skim,
                             std::uint64_t seed) {
@@ -121,7 +152,11 @@ TaskModel load_for_training(const fs::path& folder, const GlueTask& task, const 
   Config config = task_config(found, task);
   TaskModel result{.folder = folder, .model = nullptr, .tokenizer = Tokenizer::from_folder(folder)};
   result.was_dense = found.skim_gate == SkimGate::kNone;
-  if (skim && result.was_dense) add_predictors(config, *skim);
+  if (!result.was_dense) {
+    check_own_predictors(config, skim, folder);
+  } else if (skim) {
+    add_predictors(config, *skim);
+  }
   result.model = std::make_unique<BertClassifier>(config);
   result.model->initialize(seed);
 
@@ -148,8 +183,8 @@ TaskModel load_for_training(const fs::path& folder, const GlueTask& task, const 
 TaskModel load_for_scoring(const fs::path& folder, const GlueTask& task, bool dense) {
   const Config found = load_config(folder);
   const LabelMatch match = match_labels(found, task);
-  TK_CHECK(match != LabelMatch::kOther, folder.string(), ": its ", found.num_labels(), " labels (", joined(found.labels),
-           ") are not the ", task.outputs(), " of ", task.name, " (", joined(task_labels(task)),
+  TK_CHECK(match != LabelMatch::kOther, folder.string(), ": its ", found.num_labels(), " labels (",
+           joined(found.labels), ") are not the ", task.outputs(), " of ", task.name, " (", joined(task_labels(task)),
            "); a score would mean nothing");
   Config config = task_config(found, task);
   TaskModel result{.folder = folder, .model = nullptr, .tokenizer = Tokenizer::from_folder(folder)};
@@ -183,12 +218,14 @@ std::unique_ptr<BertClassifier> dense_twin(const BertClassifier& model) {
   return twin;
 }
 
-void check_fits(const TaskModel& model, std::int64_t max_length) {
+std::int64_t fitting_length(const TaskModel& model, std::int64_t asked) {
   const Config& config = model.model->config();
-  TK_CHECK(max_length >= 2 && max_length <= config.max_position_embeddings, "--max_seq_length: expected 2 to ",
-           config.max_position_embeddings, ", the model's positions, got ", max_length);
   TK_CHECK(model.tokenizer.vocabulary().size() <= config.vocab_size, model.folder.string(), ": the vocabulary has ",
            model.tokenizer.vocabulary().size(), " tokens, the model embeds ", config.vocab_size);
+  if (asked <= config.max_position_embeddings) return asked;
+  spdlog::warn("--max_seq_length: {} is more than the {} positions of {}; texts are cut there", asked,
+               config.max_position_embeddings, model.folder.string());
+  return config.max_position_embeddings;
 }
 
 }  // namespace tk

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "data/glue_task.h"
 #include "data/tokenizer.h"
@@ -21,15 +22,21 @@ struct TaskModel {
   bool was_dense = true;    ///< the folder had no skim predictors
 };
 
-/// What training adds to a checkpoint that has no skim predictors.
+/// The predictors that training adds to a checkpoint without any. What is left open is staged, exact and a quarter of
+/// the model's width.
 struct SkimSettings {
-  SkimGate gate = SkimGate::kStaged;
-  SkimAttention attention = SkimAttention::kExact;
-  std::int64_t width = 0;  ///< 0: hidden_size / 4
+  std::optional<SkimGate> gate = {};
+  std::optional<SkimAttention> attention = {};
+  std::int64_t width = 0;  ///< 0: left open
 };
 
-/// A model to train. Weights that the checkpoint lacks, or a classifier of other labels, are drawn from `seed`, which is
-/// said on standard error. A checkpoint's own predictors stay as they are. Throws for a folder that does not fit.
+/// "staged" or "layer"; "exact" or "paper".
+SkimGate skim_gate_from_name(std::string_view name);
+SkimAttention skim_attention_from_name(std::string_view name);
+
+/// A model to train. Weights that the checkpoint lacks, or a classifier of other labels, are drawn from `seed`, which
+/// is said on standard error. A checkpoint's own predictors stay as they are. Throws for a folder that does not fit,
+/// and for settings that contradict its own predictors.
 TaskModel load_for_training(const std::filesystem::path& folder, const GlueTask& task,
                             const std::optional<SkimSettings>& skim, std::uint64_t seed);
 
@@ -40,7 +47,8 @@ TaskModel load_for_scoring(const std::filesystem::path& folder, const GlueTask& 
 /// A dense model with the weights of `model`.
 std::unique_ptr<BertClassifier> dense_twin(const BertClassifier& model);
 
-/// Throws unless sentences of `max_length` tokens fit the model's positions, and every token its vocabulary.
-void check_fits(const TaskModel& model, std::int64_t max_length);
+/// `asked`, or the number of the model's positions if that is smaller, which is said on standard error. Throws unless
+/// the model embeds every token of its vocabulary.
+std::int64_t fitting_length(const TaskModel& model, std::int64_t asked);
 
 }  // namespace tk

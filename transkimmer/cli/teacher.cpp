@@ -1,5 +1,6 @@
 #include "transkimmer/cli/teacher.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <chrono>
@@ -26,7 +27,8 @@ Teaching listen(const BertClassifier& teacher, const GlueTask& task, const TaskS
   return teaching;
 }
 
-void tell(const std::string& who, const GlueTask& task, const Teaching& teaching) {
+void introduce(const std::string& who, const GlueTask& task, Teaching& teaching) {
+  teaching.who = who;
   const std::string score =
       teaching.scores.empty() ? "" : fmt::format(" (dev {} {:.4f})", task.headline, headline(task, teaching.scores));
   spdlog::info("teacher: {}{}; its logits took {:.1f} s", who, score, teaching.seconds);
@@ -38,21 +40,22 @@ Teaching teach(const TeacherChoice& choice, const GlueTask& task, const TaskMode
                const std::vector<TaskSplit>& dev, const ScoringOptions& options, std::int64_t max_length) {
   if (choice.folder) {
     const TaskModel teacher = load_for_scoring(*choice.folder, task, true);
-    check_fits(teacher, max_length);
+    const std::int64_t length = fitting_length(teacher, max_length);
     std::vector<TaskSplit> own_dev;
-    for (const TaskSplit& split : dev) own_dev.push_back(retokenized(split, teacher, max_length));
-    Teaching teaching = listen(*teacher.model, task, retokenized(train, teacher, max_length), own_dev, options);
-    tell(*choice.folder, task, teaching);
+    for (const TaskSplit& split : dev) own_dev.push_back(retokenized(split, teacher, length));
+    Teaching teaching = listen(*teacher.model, task, retokenized(train, teacher, length), own_dev, options);
+    introduce(*choice.folder, task, teaching);
     return teaching;
   }
   if (!choice.by_default) return {};
   if (!start.was_dense || !start.fine_tuned) {
-    spdlog::info("no teacher: {} is not a dense model fine-tuned for {}; scores are better when it is, or with --teacher",
-                 start.folder.string(), task.name);
+    spdlog::info(
+        "no teacher: {} is not a dense model fine-tuned for {}; scores are better when it is, or with --teacher",
+        start.folder.string(), task.name);
     return {};
   }
   Teaching teaching = listen(*dense_twin(*start.model), task, train, dev, options);
-  tell("the starting model", task, teaching);
+  introduce("the starting model", task, teaching);
   return teaching;
 }
 

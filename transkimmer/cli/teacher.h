@@ -18,7 +18,8 @@ struct TeacherChoice {
 
 /// What a dense teacher says.
 struct Teaching {
-  Tensor logits;  ///< [train examples, labels] in the task's order of labels; undefined without a teacher
+  std::string who;  ///< empty without a teacher
+  Tensor logits;    ///< [train examples, labels] in the task's order of labels; undefined without a teacher
   std::vector<SplitScore> scores;  ///< of the teacher on `dev`
   double seconds = 0;
 };

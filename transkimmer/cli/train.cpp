@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <random>
@@ -10,8 +9,7 @@
 #include "transkimmer/cli/commands.h"
 #include "transkimmer/cli/runtime.h"
 #include "transkimmer/cli/task_flags.h"
-#include "transkimmer/cli/teacher.h"
-#include "transkimmer/cli/training_run.h"
+#include "transkimmer/cli/training_job.h"
 
 namespace tk {
 namespace {
@@ -27,6 +25,7 @@ struct TrainCommand {
   bool overwrite_output_dir = false;
   bool do_train = true;
   bool do_eval = true;
+  bool report = true;
   std::int64_t max_train_samples = -1;
   std::int64_t max_eval_samples = -1;
   std::optional<double> warmup_steps;
@@ -46,7 +45,8 @@ struct TrainCommand {
   void add_skim_flags();
 };
 
-TrainCommand::TrainCommand(CLI::App& program) : flags(program, "train", "fine-tune on a GLUE task; --skim adds skimming") {
+TrainCommand::TrainCommand(CLI::App& program)
+    : flags(program, "train", "fine-tune on a GLUE task; --skim adds skimming") {
   add_task_flags(flags, task);
   add_run_flags();
   add_optimizer_flags();
@@ -54,7 +54,8 @@ TrainCommand::TrainCommand(CLI::App& program) : flags(program, "train", "fine-tu
   add_runtime_flags(flags, runtime);
   flags.footer(
       "Writes to --output_dir: the model folder (config.json, model.safetensors, vocab.txt ...), checkpoint-N/,\n"
-      "trainer_state.json, train_results.json, eval_results.json, all_results.json, metrics.jsonl, run.json.\n"
+      "trainer_state.json, train_results.json, eval_results.json, all_results.json, metrics.jsonl, run.json, "
+      "report.html.\n"
       "Fine-tune first, then skim from the result, which then teaches:\n"
       "  transkimmer train --task_name sst2 --data_dir glue --model_name_or_path minilm --output_dir dense\n"
       "  transkimmer train --task_name sst2 --data_dir glue --model_name_or_path dense --output_dir skimmed --skim\n"
@@ -71,6 +72,9 @@ void TrainCommand::add_run_flags() {
         return off ? "this command always trains; transkimmer eval only evaluates" : "";
       });
   flags.add("--do_eval", do_eval, "score the dev set at the end; on unless --do_eval=false");
+  flags.add("--report", report,
+            "with the dev scores: time the model beside the dense one, write report.html; on unless "
+            "--report=false");
   flags.add("--max_train_samples", max_train_samples, "train on the first N examples; -1: all");
   flags.add("--max_eval_samples", max_eval_samples, "score the first N dev examples; -1: all");
   flags.add("--per_device_eval_batch_size", settings.eval_batch_size, "sentences of an evaluation's batch").at_least(1);
@@ -80,7 +84,8 @@ void TrainCommand::add_run_flags() {
   flags.add("--eval_steps", settings.eval_steps, "steps between them").at_least(1);
   flags.add("--save_strategy", save_strategy, "when to write checkpoint-N/").choices({"no", "steps", "epoch"});
   flags.add("--save_steps", settings.save_steps, "steps between checkpoints").at_least(1);
-  flags.add("--save_total_limit", settings.save_total_limit, "checkpoints to keep, the newest ones; 0: all").at_least(0);
+  flags.add("--save_total_limit", settings.save_total_limit, "checkpoints to keep, the newest ones; 0: all")
+      .at_least(0);
 }
 
 void TrainCommand::add_optimizer_flags() {
@@ -90,8 +95,11 @@ void TrainCommand::add_optimizer_flags() {
   flags.add("--learning_rate", t.learning_rate, "peak of AdamW's learning rate").at_least(0);
   flags.add("--num_train_epochs", t.epochs, "passes over the training set; may be fractional").above(0);
   flags.add("--max_steps", t.max_steps, "steps, in place of epochs; -1: not set");
-  flags.add("--warmup_steps", warmup_steps, "steps of linear warm-up, or their share of all steps below 1; wins over "
-                                            "--warmup_ratio").at_least(0);
+  flags
+      .add("--warmup_steps", warmup_steps,
+           "steps of linear warm-up, or their share of all steps below 1; wins over "
+           "--warmup_ratio")
+      .at_least(0);
   flags.add("--warmup_ratio", warmup_ratio, "share of the steps for linear warm-up").range(0, 0.999);
   flags.add("--weight_decay", t.weight_decay, "AdamW's; never on biases and layer norms").at_least(0);
   flags.add("--adam_beta1", t.adam.beta1, "decay of the first moment").range(0, 0.999999);
@@ -106,9 +114,12 @@ void TrainCommand::add_optimizer_flags() {
 void TrainCommand::add_skim_flags() {
   TrainerOptions& t = settings.trainer;
   flags.group("Skimming");
-  flags.add("--skim", skim, "learn which tokens each layer may drop; a checkpoint that has skim predictors keeps its own");
-  flags.add("--skim_target", t.skim_target,
-            "budget: share of the dense model's multiply-accumulates to spend (default 0.5)").range(0.01, 1);
+  flags.add("--skim", skim,
+            "learn which tokens each layer may drop; a checkpoint that has skim predictors keeps its own");
+  flags
+      .add("--skim_target", t.skim_target,
+           "budget: share of the dense model's multiply-accumulates to spend (default 0.5)")
+      .range(0.01, 1);
   flags.add("--skim_coefficient", t.skim_coefficient, "the paper's fixed weight on the skim loss, instead of a budget")
       .at_least(0);
   flags.add("--skim_ramp", t.skim_ramp, "share of the steps over which the budget falls from 1 to its target")
@@ -122,7 +133,8 @@ void TrainCommand::add_skim_flags() {
   flags.add("--skim_temperature", t.temperature, "of the gates' Gumbel noise").above(0);
   flags.add("--teacher", teacher,
             "model folder whose logits on the training set are learnt too (default with --skim: the starting model, if "
-            "it is dense and fine-tuned for the task)", "DIR");
+            "it is dense and fine-tuned for the task)",
+            "DIR");
   flags.add("--distill_weight", t.distill_weight, "of the teacher's loss; the task's has the rest").range(0, 1);
   flags.add("--distill_temperature", t.distill_temperature, "of both softmaxes in the teacher's loss").above(0);
 }
@@ -159,55 +171,31 @@ void complete_settings(TrainCommand& c) {
 
 std::optional<SkimSettings> skim_settings(const TrainCommand& c) {
   if (!c.skim) return std::nullopt;
-  return SkimSettings{.gate = c.skim_gate == "layer" ? SkimGate::kLayer : SkimGate::kStaged,
-                      .attention = c.skim_attention == "paper" ? SkimAttention::kPaper : SkimAttention::kExact,
-                      .width = c.skim_width};
-}
-
-// A checkpoint's predictors have a gate already: flags may name it, not change it.
-void check_own_predictors(const TrainCommand& c, const TaskModel& model) {
-  if (model.was_dense) return;
-  const Config& config = model.model->config();
-  if (!c.skim) {
-    spdlog::warn("{}: has skim predictors; without --skim no budget binds them", model.folder.string());
-  }
-  const auto check = [&](const char* flag, const std::string& asked, const std::string& found) {
-    TK_CHECK(!c.flags.given(flag) || asked == found, flag, ": ", model.folder.string(), " has skim predictors with ",
-             found, ", which cannot become ", asked);
-  };
-  check("--skim_gate", c.skim_gate, name(config.skim_gate));
-  check("--skim_attention", c.skim_attention, name(config.skim_attention));
-  if (c.skim_width > 0) check("--skim_width", concat(c.skim_width), concat(config.skim_width));
+  SkimSettings settings{.width = c.skim_width};
+  if (c.flags.given("--skim_gate")) settings.gate = skim_gate_from_name(c.skim_gate);
+  if (c.flags.given("--skim_attention")) settings.attention = skim_attention_from_name(c.skim_attention);
+  return settings;
 }
 
 int run(TrainCommand& c, const Invocation& invocation) {
   check_combinations(c);
   start_runtime(c.runtime, invocation.argv);
   complete_settings(c);
-  const GlueTask& task = find_task(c.task.task_name);
   OutputFolder folder(c.output_dir, c.overwrite_output_dir);
-  Manifest manifest(invocation.text, c.flags.values(), c.settings.trainer.seed);
-
-  TaskModel model = load_for_training(c.task.model, task, skim_settings(c), c.settings.trainer.seed);
-  check_own_predictors(c, model);
-  check_fits(model, c.task.max_seq_length);
-  const TaskSplit train = load_split(task, find_split(task, Split::kTrain), c.task.data_dir, model.tokenizer,
-                                     c.task.max_seq_length, c.max_train_samples);
-  check_labelled(train);
-  std::vector<TaskSplit> dev;
-  if (c.do_eval) dev = load_dev(task, c.task.data_dir, model.tokenizer, c.task.max_seq_length, c.max_eval_samples);
-  manifest.add_file(model.folder / "model.safetensors");
-  manifest.add_file(train.path);
-  for (const TaskSplit& split : dev) manifest.add_file(split.path);
-
-  folder.begin_run();
-  const Teaching teaching = teach(
-      {.folder = c.teacher, .by_default = c.skim && c.settings.trainer.distill_weight > 0}, task, model, train, dev,
-      {.batch_size = c.settings.eval_batch_size, .progress = c.settings.progress}, c.task.max_seq_length);
-  if (teaching.logits.defined()) manifest.add_duration("teacher", teaching.seconds);
-  run_training({.task = task, .model = model, .train = train, .dev = dev, .teacher_logits = teaching.logits},
-               c.settings, folder, manifest);
-  manifest.write(folder.path() / "run.json");
+  run_training_job({.task = find_task(c.task.task_name),
+                    .data_dir = c.task.data_dir,
+                    .model_folder = c.task.model,
+                    .max_seq_length = c.task.max_seq_length,
+                    .max_train_samples = c.max_train_samples,
+                    .max_eval_samples = c.max_eval_samples,
+                    .do_eval = c.do_eval,
+                    .report = c.report,
+                    .skim = skim_settings(c),
+                    .teacher = {.folder = c.teacher, .by_default = c.skim},
+                    .settings = c.settings,
+                    .command = invocation.text,
+                    .flags = c.flags.values()},
+                   folder);
   spdlog::info("wrote {}", folder.path().string());
   return 0;
 }

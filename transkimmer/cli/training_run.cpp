@@ -54,17 +54,18 @@ double operations_per_token(const BertClassifier& model) {
 
 class Run {
  public:
-  Run(const TrainingInputs& inputs, const TrainingSettings& settings, const OutputFolder& folder, Manifest& manifest)
+  Run(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder, Manifest& manifest)
       : inputs_(inputs),
         settings_(settings),
         folder_(folder.path()),
         manifest_(manifest),
         trainer_(*inputs.model.model, inputs.task, inputs.train.tokenized, settings.trainer, inputs.teacher_logits),
-        log_(folder_),
+        log_(begin(folder)),
         skims_(inputs.model.model->config().skim_gate != SkimGate::kNone) {}
 
   TrainingResult operator()() {
     tell_start();
+    result_.train_examples = inputs_.train.size();
     train();
     save_model_folder(folder_, inputs_.model.model->config(), named_values(inputs_.model.model->parameters()),
                       tokenizer_files());
@@ -75,12 +76,17 @@ class Run {
   }
 
  private:
+  static const fs::path& begin(OutputFolder& folder) {
+    folder.begin_run();
+    return folder.path();
+  }
+
   void tell_start() const {
-    spdlog::info("training on {} examples of {}, {} steps ({:.2f} epochs of {}), batch {}, learning rate {:g}{}, seed {}",
-                 inputs_.train.size(), inputs_.task.name, trainer_.total_steps(), epochs_of(trainer_.total_steps()),
-                 trainer_.steps_per_epoch(), settings_.trainer.batch_size, settings_.trainer.learning_rate,
-                 skims_ ? fmt::format(" (predictors {:g})", settings_.trainer.skim_learning_rate) : "",
-                 settings_.trainer.seed);
+    spdlog::info(
+        "training on {} examples of {}, {} steps ({:.2f} epochs of {}), batch {}, learning rate {:g}{}, seed {}",
+        inputs_.train.size(), inputs_.task.name, trainer_.total_steps(), epochs_of(trainer_.total_steps()),
+        trainer_.steps_per_epoch(), settings_.trainer.batch_size, settings_.trainer.learning_rate,
+        skims_ ? fmt::format(" (predictors {:g})", settings_.trainer.skim_learning_rate) : "", settings_.trainer.seed);
   }
 
   void train() {
@@ -134,9 +140,9 @@ class Run {
                 {"learning_rate", report.learning_rate},
                 {"ms_per_step", rounded(1e3 * w.mean(w.seconds), 2)},
                 {"sentences_per_second", rounded(w.sentences_per_second(), 2)}};
-    std::string text = fmt::format("step {:>6}  epoch {:.2f}  loss {:.4f}  task {:.4f}  |g| {:.2f}  lr {:.2e}",
-                                   report.step, report.epoch, w.mean(w.loss), w.mean(w.task_loss), report.grad_norm,
-                                   report.learning_rate);
+    std::string text =
+        fmt::format("step {:>6}  epoch {:.2f}  loss {:.4f}  task {:.4f}  |g| {:.2f}  lr {:.2e}", report.step,
+                    report.epoch, w.mean(w.loss), w.mean(w.task_loss), report.grad_norm, report.learning_rate);
     if (skims_) {
       row["mac_share"] = w.mean(w.mac_share);
       text += fmt::format("  cost {:.1f}%", 100 * w.mean(w.mac_share));
@@ -233,7 +239,8 @@ class Run {
 
   void write_train_results() {
     const auto steps = static_cast<double>(trainer_.steps_done());
-    const double samples = steps / static_cast<double>(trainer_.steps_per_epoch()) * static_cast<double>(inputs_.train.size());
+    const double samples =
+        steps / static_cast<double>(trainer_.steps_per_epoch()) * static_cast<double>(inputs_.train.size());
     json results = {{"epoch", rounded(epochs_of(trainer_.steps_done()), 4)},
                     {"total_flos", total_operations()},
                     {"train_loss", loss_sum_ / steps},
@@ -242,7 +249,7 @@ class Run {
                     {"train_samples_per_second", rounded(samples / train_seconds_, 3)},
                     {"train_steps_per_second", rounded(steps / train_seconds_, 3)}};
     write_results(folder_, "train", results);
-    fmt::print("{}", metrics_text("train metrics", results));
+    if (settings_.print_metrics) fmt::print("{}", metrics_text("train metrics", results));
     manifest_.add_duration("train", train_seconds_);
   }
 
@@ -253,7 +260,7 @@ class Run {
     json results = eval_results(scores);
     results["epoch"] = rounded(epochs_of(trainer_.steps_done()), 4);
     write_results(folder_, "eval", results);
-    fmt::print("{}", metrics_text("eval metrics", results));
+    if (settings_.print_metrics) fmt::print("{}", metrics_text("eval metrics", results));
     manifest_.add_duration("eval", seconds_since(start));
     return scores;
   }
@@ -284,8 +291,8 @@ Strategy strategy_from_name(std::string_view name) {
   return Strategy::kEpoch;
 }
 
-TrainingResult run_training(const TrainingInputs& inputs, const TrainingSettings& settings,
-                            const OutputFolder& folder, Manifest& manifest) {
+TrainingResult run_training(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder,
+                            Manifest& manifest) {
   return Run(inputs, settings, folder, manifest)();
 }
 

@@ -28,6 +28,7 @@ struct TrainingSettings {
   Strategy save_strategy = Strategy::kSteps;
   std::int64_t save_steps = 500;
   std::int64_t save_total_limit = 2;  ///< checkpoints to keep, the newest ones; 0: all
+  bool print_metrics = true;          ///< on standard output, at the end
   ProgressMode progress = ProgressMode::kAuto;
 };
 
@@ -50,12 +51,14 @@ struct TrainingCurves {
 
 struct TrainingResult {
   TrainingCurves curves;
+  std::int64_t train_examples = 0;
   std::vector<SplitScore> scores;  ///< of the finished model on `dev`
 };
 
-/// Trains, logging to `folder` (metrics.jsonl, checkpoint-N/) and leaving there the model, trainer_state.json and the
-/// results files. When a signal asks to stop it finishes the step, writes a checkpoint and throws Interrupted.
-TrainingResult run_training(const TrainingInputs& inputs, const TrainingSettings& settings,
-                            const OutputFolder& folder, Manifest& manifest);
+/// Begins the run in `folder` once the options are known to be good; trains, logging there (metrics.jsonl,
+/// checkpoint-N/) and leaving there the model, trainer_state.json and the results files. When a signal asks to stop it
+/// finishes the step, writes a checkpoint and throws Interrupted.
+TrainingResult run_training(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder,
+                            Manifest& manifest);
 
 }  // namespace tk
