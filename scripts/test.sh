@@ -5,4 +5,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/build.sh all
-ctest --test-dir build/release --output-on-failure -j "$(nproc)" "$@"
+# Several test programs share the cores, so their threads should sleep rather than spin.
+OMP_WAIT_POLICY=passive ctest --test-dir build/release --output-on-failure -j "$(nproc)" "$@"
