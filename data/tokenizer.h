@@ -45,10 +45,6 @@ class Tokenizer {
   /// Throws, naming the file, when that holds something else than a BERT tokenizer.
   static Tokenizer from_folder(const std::filesystem::path& folder);
 
-  /// Writes `vocab.txt` and `tokenizer_config.json` so that from_folder and `transformers` read the same tokenizer
-  /// back.
-  void save(const std::filesystem::path& folder) const;
-
   /// Encodes a text or a pair, in at most max_length tokens. Throws when max_length leaves no room for [CLS] and [SEP],
   /// or when the text that alone may be cut would not keep a token.
   Encoding encode(std::string_view a, std::optional<std::string_view> b = std::nullopt,

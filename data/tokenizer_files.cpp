@@ -5,12 +5,18 @@
 #include <nlohmann/json.hpp>
 
 #include "tensor/error.h"
-#include "tensor/io/atomic_file.h"
+#include "tensor/io/in_quotes.h"
 
 namespace tk {
 namespace {
 
 using Json = nlohmann::json;
+
+// A value for a message: untrusted, perhaps long.
+std::string shown(const Json& value) {
+  constexpr bool kAscii = true;
+  return value.is_string() ? in_quotes(value.get<std::string>()) : value.dump(-1, ' ', kAscii).substr(0, 80);
+}
 
 Json read_json(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -28,7 +34,7 @@ Json read_json(const std::filesystem::path& path) {
 std::optional<bool> read_bool(const Json& json, const char* key, const std::filesystem::path& path) {
   const auto found = json.find(key);
   if (found == json.end() || found->is_null()) return std::nullopt;
-  TK_CHECK(found->is_boolean(), path.string(), ": expected true or false for ", key, ", got ", found->dump());
+  TK_CHECK(found->is_boolean(), path.string(), ": expected true or false for ", key, ", got ", shown(*found));
   return found->get<bool>();
 }
 
@@ -36,7 +42,7 @@ std::optional<bool> read_bool(const Json& json, const char* key, const std::file
 void check_value(const Json& json, const char* key, const Json& expected, const std::filesystem::path& path) {
   const auto found = json.find(key);
   TK_CHECK(found == json.end() || *found == expected, path.string(), ": not a BERT tokenizer: expected ", key, " = ",
-           expected.dump(), ", got ", found->dump());
+           shown(expected), ", got ", shown(*found));
 }
 
 const Json& read_object(const Json& json, const char* key, const std::filesystem::path& path) {
@@ -50,11 +56,11 @@ Vocabulary read_vocabulary(const Json& model, const std::filesystem::path& path)
   std::vector<std::string> tokens;
   for (const auto& [token, id] : read_object(model, "vocab", path).items()) {
     TK_CHECK(id.is_number_unsigned() && id.get<std::uint64_t>() < kMaxId, path.string(), ": expected an id below ",
-             kMaxId, " for the token ", token, ", got ", id.dump());
+             kMaxId, " for the token ", in_quotes(token), ", got ", shown(id));
     const auto index = id.get<std::size_t>();
     if (index >= tokens.size()) tokens.resize(index + 1);
-    TK_CHECK(tokens[index].empty(), path.string(), ": the tokens ", tokens[index], " and ", token, " share the id ",
-             index);
+    TK_CHECK(tokens[index].empty(), path.string(), ": the tokens ", in_quotes(tokens[index]), " and ", in_quotes(token),
+             " share the id ", index);
     tokens[index] = token;
   }
   return Vocabulary(std::move(tokens), path.string());
@@ -64,12 +70,12 @@ Vocabulary read_vocabulary(const Json& model, const std::filesystem::path& path)
 void check_added_tokens(const Json& json, const std::filesystem::path& path) {
   const auto found = json.find("added_tokens");
   if (found == json.end()) return;
-  TK_CHECK(found->is_array(), path.string(), ": expected a list of added_tokens, got ", found->dump());
+  TK_CHECK(found->is_array(), path.string(), ": expected a list of added_tokens, got ", shown(*found));
   for (const Json& token : *found) {
     const Json content = token.is_object() ? token.value("content", Json()) : Json();
     const auto& known = Tokenizer::kSpecialTokens;
     const bool is_known = std::any_of(known.begin(), known.end(), [&](auto text) { return Json(text) == content; });
-    TK_CHECK(is_known, path.string(), ": not a BERT tokenizer: it adds the token ", token.dump());
+    TK_CHECK(is_known, path.string(), ": not a BERT tokenizer: it adds the token ", shown(token));
   }
 }
 
@@ -115,26 +121,6 @@ Tokenizer Tokenizer::from_folder(const std::filesystem::path& folder) {
   TK_CHECK(std::filesystem::exists(tokenizer), folder.string(),
            ": expected vocab.txt or tokenizer.json in this folder");
   return read_tokenizer_json(tokenizer);
-}
-
-void Tokenizer::save(const std::filesystem::path& folder) const {
-  std::string lines;
-  for (const std::string& token : vocabulary_.tokens()) lines += token + '\n';
-  write_file_atomically(folder / "vocab.txt", lines);
-
-  const NormalizerOptions& normalizer = options_.normalizer;
-  const nlohmann::ordered_json config = {
-      {"tokenizer_class", "BertTokenizer"},
-      {"do_lower_case", normalizer.lower_case},
-      {"strip_accents", normalizer.strip_accents ? Json(*normalizer.strip_accents) : Json()},
-      {"tokenize_chinese_chars", normalizer.split_cjk},
-      {"unk_token", "[UNK]"},
-      {"sep_token", "[SEP]"},
-      {"pad_token", "[PAD]"},
-      {"cls_token", "[CLS]"},
-      {"mask_token", "[MASK]"},
-  };
-  write_file_atomically(folder / "tokenizer_config.json", config.dump(2) + '\n');
 }
 
 }  // namespace tk
