@@ -183,11 +183,11 @@ TEST_CASE("html: numbers are short and use a proper minus") {
 
 TEST_CASE("report: a word says which layer dropped it and which updated it last") {
   const std::string page = render_report(full_report());
-  REQUIRE(contains(page, "dropped after layer 1, never updated\">truly<sub>1</sub>"));
-  REQUIRE(contains(page, "read by every layer, last updated by layer 2\">moving</span>"));
+  REQUIRE(contains(page, "dropped after layer 1, never updated\">truly<sub>0</sub>"));
+  REQUIRE(contains(page, "read by every layer, last updated by layer 2\">moving<sub>2</sub></span>"));
   REQUIRE(contains(page, "dropped before the first layer\">film<sub>0</sub>"));
-  REQUIRE(contains(page, "<th scope=\"row\">after layer 1</th><td>1</td><td class=\"list\"><bdi>truly</bdi>"));
-  REQUIRE(contains(page, "<th scope=\"row\">kept to the end</th><td>2</td>"));
+  REQUIRE(contains(page, "<th scope=\"row\">none</th><td>2</td><td class=\"list\"><bdi>film</bdi> <bdi>truly</bdi>"));
+  REQUIRE(contains(page, "<th scope=\"row\">every layer</th><td>1</td>"));
 }
 
 TEST_CASE("report: layers beyond the model's are clamped") {

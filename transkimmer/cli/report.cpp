@@ -66,7 +66,12 @@ std::string cards_html(const Report& report) {
     cards += card_html("Less arithmetic", format_factor(s.macs_unpadded), "MACs, padding not counted");
   if (std::isfinite(s.time_unpadded))
     cards += card_html("Measured speed", format_factor(s.time_unpadded), "of the dense model, unpadded");
-  if (!report.layers.empty() && std::isfinite(report.layers.back().keys)) {
+  const std::size_t n = report.layers.size();
+  if (report.is_staged && n >= 2 && std::isfinite(report.layers[n - 2].updated)) {
+    // The last layer updates [CLS] alone; the one before it says what skimming left.
+    cards += card_html("Tokens still updated", format_percent(report.layers[n - 2].updated),
+                       fmt::format("by layer {}", n - 1));
+  } else if (n > 0 && std::isfinite(report.layers.back().keys)) {
     cards += card_html("Tokens left at the end", format_percent(report.layers.back().keys),
                        fmt::format("read by layer {}", report.layers.size()));
   }

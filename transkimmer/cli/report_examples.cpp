@@ -30,13 +30,14 @@ std::string fate(std::int64_t read, std::int64_t updated, std::int64_t layer_cou
   return dropped + (updated == 0 ? ", never updated" : fmt::format(", last updated by layer {}", updated));
 }
 
-// The last layer that read a dropped word, small and beside it, so that nothing hangs on colour alone.
+// A word fades with the layers that stopped working on it; the last one that did stands small beside it, so that nothing
+// hangs on colour alone. With the published gate reading and updating end together.
 std::string word_html(const ReportWord& word, std::int64_t layer_count) {
   const std::int64_t read = layers_read(word, layer_count);
   const std::int64_t updated = layers_updated(word, layer_count);
   const double depth = static_cast<double>(read) / static_cast<double>(layer_count);
   const double updated_depth = static_cast<double>(updated) / static_cast<double>(layer_count);
-  const std::string mark = read == layer_count ? "" : fmt::format("<sub>{}</sub>", read);
+  const std::string mark = updated == layer_count ? "" : fmt::format("<sub>{}</sub>", updated);
   return fmt::format(
       R"(<span class="word{}" data-read="{}" data-updated="{}" style="--r:{};--u:{}" title="{}"{}>{}{}</span> )",
       word.is_special ? " special" : "", read, updated, fixed(depth, 3), fixed(updated_depth, 3),
@@ -115,15 +116,15 @@ std::string fate_row(const std::string& name, const WordCounts& counts) {
 std::string fates_html(const Report& report, std::int64_t layer_count) {
   std::vector<WordCounts> fates(static_cast<std::size_t>(layer_count) + 1);
   for (const ReportExample& example : report.examples) {
-    for (const ReportWord& word : example.words) ++fates[layers_read(word, layer_count)][word.text];
+    for (const ReportWord& word : example.words) ++fates[layers_updated(word, layer_count)][word.text];
   }
   std::string rows;
-  if (!fates.front().empty()) rows += fate_row("before layer 1", fates.front());
-  for (std::int64_t i = 1; i < layer_count; ++i) rows += fate_row(fmt::format("after layer {}", i), fates[i]);
-  rows += fate_row("kept to the end", fates.back());
+  if (!fates.front().empty()) rows += fate_row("none", fates.front());
+  for (std::int64_t i = 1; i < layer_count; ++i) rows += fate_row(fmt::format("layer {}", i), fates[i]);
+  rows += fate_row("every layer", fates.back());
   return R"(<div class="scroll card"><table class="fates">)"
-         R"(<caption>Words of these sentences, by the layer that dropped them</caption>)"
-         R"(<thead><tr><th scope="col">Dropped</th><th scope="col">Words</th><th scope="col">Which</th></tr>)"
+         R"(<caption>Words of these sentences, by the last layer that worked on them</caption>)"
+         R"(<thead><tr><th scope="col">Last layer</th><th scope="col">Words</th><th scope="col">Which</th></tr>)"
          R"(</thead><tbody>)" +
          rows + "</tbody></table></div>\n";
 }
@@ -142,11 +143,11 @@ std::string legend_html(const Report& report, std::int64_t layer_count) {
   };
   const std::int64_t early = (layer_count - 1) / 3 + (layer_count > 1), late = layer_count - 1;
   std::string out = R"(<ul class="legend words" aria-hidden="true">)";
-  out += "<li>" + sample("kept", layer_count, -1) + "read to the end</li>";
-  if (layer_count > 1) out += "<li>" + sample("dropped", early, -1) + fmt::format("last read by layer {}</li>", early);
+  out += "<li>" + sample("kept", layer_count, -1) + "worked on by every layer</li>";
+  if (layer_count > 1) out += "<li>" + sample("dropped", early, -1) + fmt::format("dropped after layer {}</li>", early);
   if (report.is_staged && late > early) {
     out += "<li>" + sample("frozen", late, early) +
-           fmt::format("still read to layer {}, no longer updated after layer {}</li>", late, early);
+           fmt::format("not updated after layer {}, still read to layer {}</li>", early, late);
   }
   return out + "</ul>";
 }
@@ -156,8 +157,9 @@ std::string legend_html(const Report& report, std::int64_t layer_count) {
 std::string examples_html(const Report& report, std::int64_t layer_count) {
   return fmt::format(
              R"(<section id="sentences" data-layers="{}"><h2>What it skims</h2>)"
-             R"(<p class="lead">Dev sentences, each word shaded by how deep it is read: the line under a word grows )"
-             R"(with the layers that read it, and a small number names the last one that did.</p>)",
+             R"(<p class="lead">Dev sentences, each word shaded by how deep layers work on it; a small number names the )"
+             R"(last one that did. The line under a word grows with the layers that update it, and fainter with those )"
+             R"(that still read it.</p>)",
              layer_count) +
          legend_html(report, layer_count) + stepper_html(layer_count) + list_html(report, layer_count) +
          fates_html(report, layer_count) + "</section>\n";

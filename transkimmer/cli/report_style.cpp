@@ -157,8 +157,8 @@ details table { font-size: .85rem; }
 .word {
   display: inline-block; position: relative; max-width: 100%; overflow-wrap: anywhere; margin: 0 1px 7px 0;
   padding: 1px 6px 5px; border-radius: 6px;
-  background: rgb(var(--tint) / calc(.02 + .17 * var(--r) * var(--r)));
-  color: rgb(var(--ink-rgb) / calc(.66 + .34 * var(--r)));
+  background: rgb(var(--tint) / calc(.02 + .17 * var(--u) * var(--u)));
+  color: rgb(var(--ink-rgb) / calc(.55 + .45 * var(--u)));
   transition: opacity .25s, background-color .25s, color .25s;
 }
 .word::after {
@@ -330,16 +330,17 @@ const char* const kReportScript = R"js(
   const words = [...section.querySelectorAll('.example .word')];
   const layers = +section.dataset.layers;
   const show = layer => {
-    let read = 0;
+    let read = 0, updated = 0;
     for (const word of words) {
       const isRead = word.dataset.read >= layer, isUpdated = word.dataset.updated >= layer;
       read += isRead;
+      updated += isUpdated;
       word.classList.toggle('gone', layer > 0 && !isRead);
       word.classList.toggle('frozen', layer > 0 && isRead && !isUpdated);
       word.classList.toggle('live', layer > 0 && isUpdated);
     }
     slider.value = layer;
-    const caption = `Layer ${layer} of ${layers} reads ${read} of ${words.length} words`;
+    const caption = `Layer ${layer} of ${layers} reads ${read} and updates ${updated} of ${words.length} words`;
     output.textContent = layer ? caption : 'All layers at once';
     slider.setAttribute('aria-valuetext', output.textContent);
   };
