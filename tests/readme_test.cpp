@@ -1,0 +1,100 @@
+// What README.md and docs/ promise: the example is the one that is compiled here and prints what they say, links lead
+// to files, and the program's flags exist.
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/support/catch.h"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path kRoot = TK_SOURCE_DIR;
+
+std::string text_of(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  REQUIRE(in.good());
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::vector<fs::path> pages() {
+  std::vector<fs::path> pages = {kRoot / "README.md", kRoot / "CONTRIBUTING.md", kRoot / "CHANGELOG.md"};
+  for (const auto& entry : fs::directory_iterator(kRoot / "docs")) {
+    if (entry.path().extension() == ".md") pages.push_back(entry.path());
+  }
+  return pages;
+}
+
+std::set<std::string> matches(const std::string& text, const std::regex& pattern) {
+  std::set<std::string> found;
+  for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it) found.insert((*it)[1]);
+  return found;
+}
+
+// What the program writes to standard output; its exit code must be 0.
+std::string output_of(const std::string& program) {
+  FILE* pipe = ::popen(('"' + program + '"').c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  std::string output;
+  std::array<char, 256> buffer;
+  while (std::fgets(buffer.data(), static_cast<int>(buffer.size()), pipe) != nullptr) output += buffer.data();
+  CHECK(::pclose(pipe) == 0);
+  return output;
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("readme: the example is tests/readme_example.cpp, in under 30 lines") {
+  const std::string example = text_of(kRoot / "tests/readme_example.cpp");
+  CHECK(contains(text_of(kRoot / "README.md"), "\n```cpp\n" + example + "```\n"));
+  CHECK(std::ranges::count(example, '\n') < 30);
+}
+
+TEST_CASE("readme: the example prints what README.md says") {
+  const std::string output = output_of(TK_README_EXAMPLE);
+  CHECK(std::ranges::count(output, '\n') == 2);
+  CHECK(contains(text_of(kRoot / "README.md"), "\n```\n" + output + "```\n"));
+}
+
+TEST_CASE("readme: links lead to files") {
+  int links = 0;
+  for (const fs::path& page : pages()) {
+    for (const std::string& target : matches(text_of(page), std::regex(R"rx(\]\(([^)#\s]+)(?:#[^)\s]*)?\))rx"))) {
+      if (target.starts_with("http")) continue;
+      ++links;
+      if (!fs::exists(page.parent_path() / target)) FAIL_CHECK(page.filename() << ": no file " << target);
+    }
+  }
+  CHECK(links > 10);
+}
+
+TEST_CASE("readme: flags are the program's") {
+  std::set<std::string> known = {"--help", "--version", "--build_info"};
+  for (const auto& entry : fs::directory_iterator(kRoot / "transkimmer/cli")) {
+    if (entry.path().extension() == ".cpp")
+      known.merge(matches(text_of(entry.path()), std::regex(R"rx("(--[a-z0-9_]+)")rx")));
+  }
+  // Those of cmake, ctest, git and the benchmarks' scripts.
+  const std::set<std::string> of_others = {"--build",  "--preset", "--target", "--test_dir",   "--output_on_failure",
+                                           "--rounds", "--venv",   "--sorted", "--transkimmer"};
+  CHECK(known.size() > 40);
+  std::set<std::string> used;
+  for (const fs::path& page : pages()) {
+    for (std::string flag : matches(text_of(page), std::regex(R"rx((--[a-z][a-z0-9_-]*))rx"))) {
+      std::replace(flag.begin() + 2, flag.end(), '-', '_');
+      used.insert(flag);
+      if (!known.contains(flag) && !of_others.contains(flag)) FAIL_CHECK(page.filename() << ": no flag " << flag);
+    }
+  }
+  CHECK(used.size() > 40);
+}
