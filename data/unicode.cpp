@@ -76,18 +76,17 @@ bool is_punctuation(char32_t c, UnicodeTables tables) {
 
 bool is_nonspacing_mark(char32_t c, UnicodeTables tables) {
   if (tables == UnicodeTables::kHuggingFace) {
-    if (c == 0x1734) return true;                                                 // Mc since
+    if (c == 0x1734 || c == 0x1171E) return true;                                 // Mc since Unicode 14 and 16
     if (c == 0x1885 || c == 0x1886 || c == 0xA9BD || c == 0x111C9) return false;  // Lo, Lo, Mc and Po before
   }
   return has_category(c, U_GC_MN_MASK, tables);
 }
 
 bool is_cjk(char32_t c) {
-  // The seventh range begins at 2B820 in Google's code; `tokenizers` has 2B920, and what it does is what models have
-  // seen.
+  // Google's seventh range begins at 2B820; `tokenizers` has 2B920, a slip that the models trained with it have seen.
   return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) ||
-         (c >= 0x2A700 && c <= 0x2B73F) || (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0xF900 && c <= 0xFAFF) ||
-         (c >= 0x2B920 && c <= 0x2CEAF) || (c >= 0x2F800 && c <= 0x2FA1F);
+         (c >= 0x2A700 && c <= 0x2B73F) || (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
+         (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
 }
 
 int combining_class(char32_t c, UnicodeTables tables) {
