@@ -17,6 +17,7 @@ struct GlueCommand {
       : flags(program, "glue", "the GLUE data sets: what they are, and whether a folder holds them"),
         info(flags.command(), "info", "a table of the tasks: splits, labels, metrics"),
         verify(flags.command(), "verify", "compare a folder's files with the official row counts") {
+    flags.need_command();
     verify.group("Data");
     verify.add("--data_dir", data_dir, "folder that holds CoLA/, SST-2/ ...", "DIR").required();
     verify.footer(
@@ -62,9 +63,10 @@ std::string counts_text(const GlueFileReport& report) {
 }
 
 int verify_folder(const std::string& data_dir) {
+  const std::vector<GlueFileReport> reports = verify_glue(data_dir);
   bool good = true;
   fmt::print("{:<6} {:<16} {:<12} {:>8} {:>8}  {}\n", "task", "split", "status", "rows", "official", "labels");
-  for (const GlueFileReport& report : verify_glue(data_dir)) {
+  for (const GlueFileReport& report : reports) {
     good = good && report.status != GlueFileStatus::kBroken && report.status != GlueFileStatus::kWrongCount;
     const std::string rows = report.status == GlueFileStatus::kMissing ? "" : std::to_string(report.rows);
     fmt::print("{:<6} {:<16} {:<12} {:>8} {:>8}  {}\n", report.task->name, report.split->name, name(report.status),

@@ -71,7 +71,6 @@ int run_safely(const std::vector<tk::Command>& commands) {
 
 int main(int argc, char** argv) {
   tk::start_log();
-  tk::catch_stop_signals();
   const tk::Invocation invocation{argv, command_line(argc, argv)};
 
   CLI::App program("Tensors, autograd and a BERT that learns, layer by layer, which tokens it can drop.",
@@ -80,11 +79,11 @@ int main(int argc, char** argv) {
   bool build_info = false;
   program.add_flag("--version", version, "print the version");
   program.add_flag("--build_info", build_info, "print what this build is made of: compiler, BLAS, git commit");
+  const std::vector<tk::Command> commands = tk::add_commands(program, invocation);
   program.footer(
       "transkimmer COMMAND --help shows a command's flags. Each --flag_name may be written --flag-name and set by the\n"
       "environment variable TRANSKIMMER_FLAG_NAME; a switch is bare or =true, =false.\n"
       "Start with: transkimmer demo");
-  const std::vector<tk::Command> commands = tk::add_commands(program, invocation);
   tk::set_help_layout(program);
   try {
     std::vector<std::string> arguments = tk::normalised_arguments(argc, argv);

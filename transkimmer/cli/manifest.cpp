@@ -31,9 +31,12 @@ void Manifest::add_file(const std::filesystem::path& path) {
 
 void Manifest::add_duration(const std::string& part, double seconds) { object_["seconds"][part] = rounded(seconds, 3); }
 
-void Manifest::write(const std::filesystem::path& file) {
+void Manifest::finish() {
   add_duration("all", std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count());
   object_["finished"] = utc_now();
+}
+
+void Manifest::write(const std::filesystem::path& file) const {
   const auto replace = nlohmann::json::error_handler_t::replace;
   write_file_atomically(file, object_.dump(2, ' ', false, replace) + '\n');
 }

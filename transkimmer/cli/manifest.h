@@ -19,8 +19,9 @@ class Manifest {
   void add_duration(const std::string& part, double seconds);
 
   const nlohmann::json& json() const { return object_; }
-  /// Writes it, with the duration up to now.
-  void write(const std::filesystem::path& file);
+  /// Notes that the run is finished, and how long it took.
+  void finish();
+  void write(const std::filesystem::path& file) const;
 
  private:
   nlohmann::json object_;

@@ -4,6 +4,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -49,6 +50,16 @@ std::string finite_problem(const std::string& text) {
   return value && std::isfinite(*value) ? "" : concat("expected a number, got ", in_quotes(text));
 }
 
+// CLI11 would read -3 as a large unsigned number, and 07 as octal.
+template <class T>
+std::string integer_problem(const std::string& text) {
+  T value = 0;
+  const char* end = text.data() + text.size();
+  const auto [read, error] = std::from_chars(text.data(), end, value);
+  if (error == std::errc() && read == end) return "";
+  return concat("expected an integer", std::is_unsigned_v<T> ? " of at least 0" : "", ", got ", in_quotes(text));
+}
+
 template <class T>
 std::string metavar_of() {
   if constexpr (IsOptional<T>::value) {
@@ -81,14 +92,20 @@ class HelpLayout : public CLI::Formatter {
     return hanging("  " + sub->get_name(), sub->get_description());
   }
 
+  std::string make_group(std::string group, bool is_positional,
+                         std::vector<const CLI::Option*> options) const override {
+    std::string text = group + ":\n";
+    for (const CLI::Option* option : options) text += make_option(option, is_positional);
+    return text;
+  }
+
   std::string make_usage(const CLI::App* app, std::string name) const override {
-    std::string usage = "Usage: " + (name.empty() ? "" : name + ' ') + app->get_name();
-    if (app->get_parent() == nullptr) usage = "Usage: " + app->get_name();
+    std::string usage = "Usage: " + name;
     if (!app->get_subcommands({}).empty()) usage += " COMMAND";
     for (const CLI::Option* option : app->get_options()) {
       if (!option->nonpositional()) usage += ' ' + option->get_name(true);
     }
-    return usage + " [--flag value ...]\n";
+    return usage + " [--flag value ...]\n\n";
   }
 
  private:
@@ -247,6 +264,8 @@ Flag& Flag::above(double low) {
 Flags::Flags(CLI::App& program, const std::string& name, const std::string& description)
     : command_(*program.add_subcommand(name, description)) {}
 
+void Flags::need_command() { command_.require_subcommand(1); }
+
 void Flags::footer(const std::string& text) { command_.footer(text); }
 
 template <class T>
@@ -271,6 +290,7 @@ Flag Flags::add(const std::string& name, T& value, const std::string& help, cons
     if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::optional<double>>) {
       option->check(finite_problem, "", "");
     }
+    if constexpr (std::is_integral_v<T>) option->check(integer_problem<T>, "", "");
     if constexpr (!IsOptional<T>::value) option->capture_default_str();
     option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   }
@@ -339,10 +359,12 @@ void set_help_layout(CLI::App& program) {
 std::string parse_problem(const CLI::App& program, const std::exception& error) {
   const CLI::App& command = parsed_command(program);
   const std::vector<std::string> left = program.remaining(true);
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !left.empty()) {
+  const bool something_misses = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  // What is missing may just be misspelt.
+  if ((dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr || something_misses) && !left.empty()) {
     return unexpected(command, left.front());
   }
-  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !command.get_subcommands({}).empty()) {
+  if (something_misses && !command.get_subcommands({}).empty()) {
     std::string list;
     for (const std::string& name : command_names(command)) list += ' ' + name;
     return "a command is missing; known:" + list;

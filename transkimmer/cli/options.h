@@ -47,6 +47,8 @@ class Flags {
   Flags(CLI::App& program, const std::string& name, const std::string& description);
 
   CLI::App& command() const { return command_; }
+  /// One of its own commands has to follow it.
+  void need_command();
   /// Text behind the flags in the help: examples, and what the command writes.
   void footer(const std::string& text);
   /// The heading in the help of the flags that follow.

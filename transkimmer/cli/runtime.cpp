@@ -10,6 +10,7 @@
 
 #include "tensor/error.h"
 #include "tensor/threads.h"
+#include "transkimmer/cli/signals.h"
 
 namespace tk {
 namespace {
@@ -75,6 +76,7 @@ void add_runtime_flags(Flags& flags, RuntimeFlags& runtime) {
 void start_runtime(const RuntimeFlags& runtime, const char* const* argv) {
   TK_CHECK(runtime.device != "cuda", "--device: this build has no CUDA backend; cpu and auto are what there is");
   choose_blas_core(runtime.blas_coretype, argv);
+  catch_stop_signals();
   if (!blas_uses_openmp()) {
     spdlog::warn(
         "OpenBLAS does not thread by OpenMP here and will be several times slower inside parallel regions; "

@@ -20,8 +20,8 @@ struct RuntimeFlags {
 void add_runtime_flags(Flags& flags, RuntimeFlags& runtime);
 
 /// Applies the flags. Where BLAS must run the kernels of another processor core (asked for, or because it chose ones
-/// far below what this processor can do), starts the program anew with OPENBLAS_CORETYPE set. Throws for a device that
-/// this build does not have.
+/// far below what this processor can do), starts the program anew with OPENBLAS_CORETYPE set. From here on SIGINT and
+/// SIGTERM only ask to stop (see signals.h). Throws for a device that this build does not have.
 void start_runtime(const RuntimeFlags& runtime, const char* const* argv);
 
 /// The core whose kernels BLAS should run here instead of `core`, or nothing when `core` is good enough.

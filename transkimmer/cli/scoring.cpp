@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "transkimmer/cli/manifest.h"
 #include "transkimmer/cli/signals.h"

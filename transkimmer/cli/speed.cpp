@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "transkimmer/cli/manifest.h"
 #include "transkimmer/cli/signals.h"

@@ -5,6 +5,13 @@
 #include "tensor/error.h"
 
 namespace tk {
+namespace {
+
+bool is_mismatched(const SplitInfo& split) {
+  return split.split == Split::kDevMismatched || split.split == Split::kTestMismatched;
+}
+
+}  // namespace
 
 TaskSplit load_split(const GlueTask& task, const SplitInfo& split, const std::filesystem::path& data_dir,
                      const Tokenizer& tokenizer, const LoadOptions& options) {
@@ -13,7 +20,7 @@ TaskSplit load_split(const GlueTask& task, const SplitInfo& split, const std::fi
   const std::string note = incomplete_note(read);
   if (options.official && !note.empty()) spdlog::warn("{}", note);
   TaskSplit result{.path = read.path,
-                   .suffix = split.split == Split::kDevMismatched ? "_mm" : "",
+                   .suffix = is_mismatched(split) ? "_mm" : "",
                    .examples = std::move(read.examples),
                    .tokenized = {}};
   TK_CHECK(!result.examples.empty(), file.path.string(), ": no examples are left");

@@ -9,7 +9,6 @@
 #include "tensor/error.h"
 #include "transkimmer/cli/commands.h"
 #include "transkimmer/cli/options.h"
-#include "transkimmer/cli/signals.h"
 
 namespace tk {
 namespace {
@@ -42,7 +41,6 @@ int run(const TokenizeCommand& c) {
   const std::optional<std::int64_t> length = c.max_seq_length > 0 ? std::optional(c.max_seq_length) : std::nullopt;
   std::ios::sync_with_stdio(false);
   for (std::string line; std::getline(std::cin, line);) {
-    throw_if_stopped();
     const std::string_view text = line;
     const std::size_t tab = text.find('\t');
     const bool pair = tab != std::string_view::npos;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <random>
@@ -26,6 +27,7 @@ struct TrainCommand {
   bool do_train = true;
   bool do_eval = true;
   bool report = true;
+  bool dump_config = false;
   std::int64_t max_train_samples = -1;
   std::int64_t max_eval_samples = -1;
   std::optional<double> warmup_steps;
@@ -34,8 +36,8 @@ struct TrainCommand {
   std::string eval_strategy = "no";
   std::string save_strategy = "steps";
   bool skim = false;
-  std::string skim_gate = "staged";
-  std::string skim_attention = "exact";
+  std::optional<std::string> skim_gate;
+  std::optional<std::string> skim_attention;
   std::int64_t skim_width = 0;
   std::optional<std::string> teacher;
 
@@ -66,6 +68,7 @@ void TrainCommand::add_run_flags() {
   flags.group("Run");
   flags.add("--output_dir", output_dir, "folder to write to; must be empty or new", "DIR").required();
   flags.add("--overwrite_output_dir", overwrite_output_dir, "replace another run's files in it");
+  flags.add("--dump_config", dump_config, "only print the flags as JSON, for `transkimmer train FILE.json`");
   flags.add("--do_train", do_train, "accepted for Hugging Face's scripts; this command always trains")
       .check([](const std::string& value) -> std::string {
         const bool off = value == "false" || value == "no" || value == "0" || value == "off";
@@ -124,11 +127,12 @@ void TrainCommand::add_skim_flags() {
       .at_least(0);
   flags.add("--skim_ramp", t.skim_ramp, "share of the steps over which the budget falls from 1 to its target")
       .range(0, 1);
-  flags.add("--skim_gate", skim_gate, "what a token loses: in stages, or all at once as published")
+  flags.add("--skim_gate", skim_gate, "what a token loses: in stages, or all at once as published (default staged)")
       .choices({"staged", "layer"});
   flags.add("--skim_width", skim_width, "hidden width of the predictors; 0: a quarter of the model's").at_least(0);
   flags.add("--skim_learning_rate", t.skim_learning_rate, "peak learning rate of the predictors").at_least(0);
-  flags.add("--skim_attention", skim_attention, "whether a skimmed token leaves the softmax in training")
+  flags
+      .add("--skim_attention", skim_attention, "whether a skimmed token leaves the softmax in training (default exact)")
       .choices({"exact", "paper"});
   flags.add("--skim_temperature", t.temperature, "of the gates' Gumbel noise").above(0);
   flags.add("--teacher", teacher,
@@ -139,10 +143,13 @@ void TrainCommand::add_skim_flags() {
   flags.add("--distill_temperature", t.distill_temperature, "of both softmaxes in the teacher's loss").above(0);
 }
 
+constexpr std::array<const char*, 8> kSkimFlags = {"--skim_target",    "--skim_coefficient", "--skim_ramp",
+                                                   "--skim_gate",      "--skim_width",       "--skim_learning_rate",
+                                                   "--skim_attention", "--skim_temperature"};
+
 // Flags that mean something only beside another one.
 void check_combinations(const TrainCommand& c) {
-  for (const char* name : {"--skim_target", "--skim_coefficient", "--skim_ramp", "--skim_gate", "--skim_width",
-                           "--skim_learning_rate", "--skim_attention", "--skim_temperature"}) {
+  for (const char* name : kSkimFlags) {
     if (!c.skim && c.flags.given(name)) throw UsageError(concat(name, ": only together with --skim"));
   }
   if (c.settings.trainer.skim_target && c.settings.trainer.skim_coefficient) {
@@ -172,13 +179,27 @@ void complete_settings(TrainCommand& c) {
 std::optional<SkimSettings> skim_settings(const TrainCommand& c) {
   if (!c.skim) return std::nullopt;
   SkimSettings settings{.width = c.skim_width};
-  if (c.flags.given("--skim_gate")) settings.gate = skim_gate_from_name(c.skim_gate);
-  if (c.flags.given("--skim_attention")) settings.attention = skim_attention_from_name(c.skim_attention);
+  if (c.skim_gate) settings.gate = skim_gate_from_name(*c.skim_gate);
+  if (c.skim_attention) settings.attention = skim_attention_from_name(*c.skim_attention);
   return settings;
+}
+
+// What `transkimmer train FILE.json` needs to do the same again.
+nlohmann::json effective_flags(const TrainCommand& c) {
+  nlohmann::json flags = c.flags.values();
+  flags.erase("dump_config");
+  for (const std::string_view flag : kSkimFlags) {
+    if (!c.skim) flags.erase(std::string(flag.substr(2)));
+  }
+  return flags;
 }
 
 int run(TrainCommand& c, const Invocation& invocation) {
   check_combinations(c);
+  if (c.dump_config) {
+    fmt::print("{}\n", effective_flags(c).dump(2));
+    return 0;
+  }
   start_runtime(c.runtime, invocation.argv);
   complete_settings(c);
   OutputFolder folder(c.output_dir, c.overwrite_output_dir);
@@ -194,7 +215,7 @@ int run(TrainCommand& c, const Invocation& invocation) {
                     .teacher = {.folder = c.teacher, .by_default = c.skim},
                     .settings = c.settings,
                     .command = invocation.text,
-                    .flags = c.flags.values()},
+                    .flags = effective_flags(c)},
                    folder);
   spdlog::info("wrote {}", folder.path().string());
   return 0;

@@ -64,6 +64,7 @@ TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
                                  .teacher_logits = outcome.teaching.logits},
                                 settings, folder, manifest);
   if (job.do_eval && job.report) write_run_report(job, outcome, folder, manifest);
+  manifest.finish();
   manifest.write(folder.path() / "run.json");
   return outcome;
 }

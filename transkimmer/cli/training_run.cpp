@@ -65,6 +65,7 @@ class Run {
 
   TrainingResult operator()() {
     tell_start();
+    manifest_.write(folder_ / "run.json");  // an unfinished run has one too
     result_.train_examples = inputs_.train.size();
     train();
     save_model_folder(folder_, inputs_.model.model->config(), named_values(inputs_.model.model->parameters()),

@@ -55,7 +55,7 @@ struct TrainingResult {
   std::vector<SplitScore> scores;  ///< of the finished model on `dev`
 };
 
-/// Begins the run in `folder` once the options are known to be good; trains, logging there (metrics.jsonl,
+/// Begins the run in `folder` once the options are known to be good; trains, logging there (run.json, metrics.jsonl,
 /// checkpoint-N/) and leaving there the model, trainer_state.json and the results files. When a signal asks to stop it
 /// finishes the step, writes a checkpoint and throws Interrupted.
 TrainingResult run_training(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder,

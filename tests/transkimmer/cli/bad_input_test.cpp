@@ -1,0 +1,219 @@
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include "tests/support/catch.h"
+#include "tests/transkimmer/cli/program.h"
+
+// What a user can get wrong: one clear line, the right exit code, and nothing lost or half written.
+namespace tk {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+using Arguments = std::vector<std::string>;
+
+constexpr int kRunTimeError = 1;
+constexpr int kWrongCommandLine = 2;
+
+// The run failed with `code`, said nothing on standard output, and its last line names `text`.
+void check_failed(const Ran& ran, int code, const std::string& text) {
+  INFO(ran.err);
+  CHECK(ran.code == code);
+  CHECK(ran.out.empty());
+  REQUIRE(ran.err.ends_with('\n'));
+  const std::string said = ran.err.substr(0, ran.err.size() - 1);
+  const std::string last = said.substr(said.rfind('\n') + 1);
+  CHECK_THAT(last, ContainsSubstring(text));
+  CHECK(last.size() < 400);
+}
+
+// Every command that reads the broken thing fails, and training leaves no folder behind.
+void check_all_fail(const Workplace& place, const std::string& text, const std::string& model = "model") {
+  check_failed(place.train("out", {}, "sst2", model), kRunTimeError, text);
+  CHECK_FALSE(fs::exists(place / "out"));
+  check_failed(run_program(Arguments{"eval"} + place.task("sst2", model)), kRunTimeError, text);
+  check_failed(run_program(Arguments{"bench"} + place.task("sst2", model)), kRunTimeError, text);
+}
+
+void edit_config(const Workplace& place, const std::string& key, const json& value) {
+  json config = json::parse(read_bytes(place / "model/config.json"));
+  config[key] = value;
+  if (value.is_null()) config.erase(key);
+  write_bytes(place / "model/config.json", config.dump());
+}
+
+TEST_CASE("command line: what is wrong is said in one line with exit code 2") {
+  const Workplace place;
+  const auto fails = [&](const Arguments& arguments, const std::string& text) {
+    const Ran ran = run_program(arguments);
+    check_failed(ran, kWrongCommandLine, text);
+    CHECK(std::ranges::count(ran.err, '\n') == 1);
+  };
+  const Arguments train = Arguments{"train"} + place.task() + Arguments{"--output_dir", place / "out"};
+  fails({"trian"}, "did you mean train?");
+  fails({"train"}, "--task_name is required");
+  fails(train + Arguments{"--learning_rat", "1"}, "unknown flag --learning_rat; did you mean --learning_rate?");
+  fails(train + Arguments{"surplus"}, "surplus");
+  fails(train + Arguments{"--learning_rate", "fast"}, "--learning_rate");
+  fails(train + Arguments{"--learning_rate", "nan"}, "--learning_rate");
+  fails(train + Arguments{"--learning_rate", "-1"}, "--learning_rate");
+  fails(train + Arguments{"--seed", "-3"}, "--seed");
+  fails(train + Arguments{"--seed", "99999999999999999999999"}, "--seed");
+  fails(train + Arguments{"--per_device_train_batch_size", "0"}, "--per_device_train_batch_size");
+  fails(train + Arguments{"--max_seq_length", "1"}, "--max_seq_length");
+  fails(train + Arguments{"--logging_steps"}, "--logging_steps");
+  fails(train + Arguments{"--eval_strategy", "step"}, "did you mean steps?");
+  fails(train + Arguments{"--overwrite_output_dir=maybe"}, "--overwrite_output_dir");
+  fails(train + Arguments{"--do_train=false"}, "transkimmer eval");
+  fails(train + Arguments{"--skim_target", "0.4"}, "--skim_target: only together with --skim");
+  fails(train + Arguments{"--skim", "--skim_target", "0"}, "--skim_target");
+  fails(train + Arguments{"--skim", "--skim_target", "0.4", "--skim_coefficient", "0.5"}, "--skim_coefficient");
+  fails({"eval", "--task_name", "ssst2", "--data_dir", "d", "--model_name_or_path", "m"}, "did you mean \"sst2\"?");
+  fails({"eval", "--task_name", "sentiment", "--data_dir", "d", "--model_name_or_path", "m"}, "known: cola, sst2");
+  fails({"glue"}, "a command is missing");
+  fails({"glue", "verfiy"}, "did you mean verify?");
+  fails({"init", "--config", "tiny"}, "DIR");
+  fails(Arguments{"bench", "--dtype", "float16"} + place.task(), "--dtype");
+  CHECK(run_program({}).code == kWrongCommandLine);
+  CHECK(run_program(train, "", {"TRANSKIMMER_SEED=many"}).code == kWrongCommandLine);
+  CHECK_FALSE(fs::exists(place / "out"));
+}
+
+TEST_CASE("config.json: missing, negative, huge and contradicting numbers") {
+  const Workplace place;
+  const std::string good = read_bytes(place / "model/config.json");
+  const auto fails = [&](const std::string& key, const json& value, const std::string& text) {
+    write_bytes(place / "model/config.json", good);
+    edit_config(place, key, value);
+    check_failed(run_program(Arguments{"eval"} + place.task()), kRunTimeError, text);
+  };
+  fails("hidden_size", json(), "hidden_size");
+  fails("hidden_size", -16, "hidden_size");
+  fails("hidden_size", 1LL << 40, "hidden_size");
+  fails("hidden_size", 17, "num_attention_heads");
+  fails("hidden_size", 32, "shapes differ");
+  fails("num_hidden_layers", 0, "num_hidden_layers");
+  fails("num_hidden_layers", 5, "lacks weights");
+  fails("vocab_size", 1e300, "vocab_size");
+  fails("hidden_act", "relu", "hidden_act");
+  fails("id2label", {{"0", "negative"}, {"2", "positive"}}, "id2label");
+  fails("skim_gate", "sometimes", "skim_gate");
+  write_bytes(place / "model/config.json", "{\"hidden_size\": ");
+  check_all_fail(place, "not valid JSON");
+  fs::remove(place / "model/config.json");
+  check_all_fail(place, "config.json");
+}
+
+TEST_CASE("model.safetensors: truncated and hostile files") {
+  const Workplace place;
+  const std::string path = place / "model/model.safetensors";
+  const std::string good = read_bytes(path);
+  for (const std::size_t size : {std::size_t{0}, std::size_t{5}, std::size_t{200}, good.size() / 2, good.size() - 1}) {
+    write_bytes(path, good.substr(0, size));
+    check_failed(run_program(Arguments{"eval"} + place.task()), kRunTimeError, "model.safetensors");
+  }
+  std::string hostile = good;
+  for (int i = 0; i < 8; ++i) hostile[static_cast<std::size_t>(i)] = '\x7f';  // a header of 2^63 bytes
+  write_bytes(path, hostile);
+  check_all_fail(place, "model.safetensors");
+  const std::string header =
+      R"({"classifier.weight":{"dtype":"F32","shape":[2,4611686018427387904],"data_offsets":[0,8]}})";
+  std::string length(8, '\0');
+  length[0] = static_cast<char>(header.size());
+  write_bytes(path, length + header + "12345678");
+  check_all_fail(place, "model.safetensors");
+  fs::remove(path);
+  check_all_fail(place, "model.safetensors");
+}
+
+TEST_CASE("vocabulary: one without [UNK], one that is not UTF-8, one larger than the embeddings") {
+  const Workplace place;
+  const std::string good = read_bytes(place / "model/vocab.txt");
+  write_bytes(place / "model/vocab.txt", "[PAD]\n[CLS]\n[SEP]\nthe\n");
+  check_all_fail(place, "[UNK]");
+  check_failed(run_program({"tokenize", "--vocab", place / "model/vocab.txt"}), kRunTimeError, "[UNK]");
+  write_bytes(place / "model/vocab.txt", good + "caf\xe9\n");
+  check_all_fail(place, "vocab.txt");
+  write_bytes(place / "model/vocab.txt", good + "more\n");
+  check_all_fail(place, "the vocabulary has 19 tokens, the model embeds 18");
+  fs::remove(place / "model/vocab.txt");
+  check_all_fail(place, "vocab.txt");
+}
+
+TEST_CASE("data: rows and files that cannot be used are named") {
+  const Workplace place;
+  const std::string header = "sentence\tlabel\n";
+  for (const auto& [rows, text] : {std::pair<std::string, std::string>{"good film\t1\nno label\n", "line 3"},
+                                   {"good film\t2\n", "line 2"},
+                                   {"good film\tyes\n", "line 2"},
+                                   {"good caf\xe9\t1\n", "line 2"},
+                                   {"", "train.tsv"}}) {
+    write_bytes(place / "data/SST-2/train.tsv", header + rows);
+    write_bytes(place / "data/SST-2/dev.tsv", header + rows);
+    check_failed(place.train("out"), kRunTimeError, text);
+    CHECK_FALSE(fs::exists(place / "out"));
+    if (!rows.empty()) check_failed(run_program(Arguments{"eval"} + place.task()), kRunTimeError, text);
+  }
+  fs::remove(place / "data/SST-2/train.tsv");
+  check_failed(place.train("out"), kRunTimeError, "train.tsv");
+  const Arguments nowhere = {"--task_name",          "sst2",         "--data_dir", place / "none",
+                             "--model_name_or_path", place / "model"};
+  check_failed(run_program(Arguments{"eval"} + nowhere), kRunTimeError, "none");
+  check_failed(run_program({"glue", "verify", "--data_dir", place / "none"}), kRunTimeError, "none");
+  check_failed(run_program(Arguments{"eval"} + place.task("cola")), kRunTimeError, "CoLA");
+}
+
+TEST_CASE("output folder: another run is not touched, and overwriting leaves nothing of it") {
+  const Workplace place;
+  REQUIRE(place.train("out", {"--report=false", "--save_steps", "2"}).code == 0);
+  const std::string weights = read_bytes(place / "out/model.safetensors");
+  write_bytes(place / "out/notes.txt", "mine");
+  check_failed(place.train("out"), kRunTimeError, "--output_dir");
+  check_failed(place.train("out"), kRunTimeError, "--overwrite_output_dir");
+  CHECK(read_bytes(place / "out/model.safetensors") == weights);
+  CHECK(fs::exists(place / "out/checkpoint-4"));
+
+  // Bad input found after the folder was accepted leaves the old run alone, too.
+  check_failed(place.train("out", {"--overwrite_output_dir"}, "cola"), kRunTimeError, "CoLA");
+  CHECK(fs::exists(place / "out/checkpoint-4"));
+
+  REQUIRE(
+      place.train("out", {"--overwrite_output_dir", "--seed", "3", "--report=false", "--save_strategy", "no"}).code ==
+      0);
+  CHECK(read_bytes(place / "out/model.safetensors") != weights);
+  CHECK_FALSE(fs::exists(place / "out/checkpoint-4"));
+  CHECK(read_bytes(place / "out/notes.txt") == "mine");
+
+  write_bytes(place / "file", "");
+  check_failed(place.train("file"), kRunTimeError, "not a folder");
+  check_failed(place.train("file/below"), kRunTimeError, "file");
+  check_failed(run_program({"demo", "--output_dir", place / "out"}), kRunTimeError, "another run");
+}
+
+TEST_CASE("model: what is not there, and what does not fit, is said") {
+  const Workplace place;
+  check_all_fail(place, "bert-base-uncased", "bert-base-uncased");
+  check_failed(run_program(Arguments{"eval", "--device", "cuda"} + place.task()), kRunTimeError, "no CUDA backend");
+  check_failed(run_program(Arguments{"eval"} + place.task("mnli")), kRunTimeError, "labels");
+  check_failed(run_program({"inspect", place / "none"}), kRunTimeError, "none");
+  check_failed(run_program({"convert", place / "model", place / "model"}), kRunTimeError, "not an empty folder");
+  const Ran cut =
+      run_program(Arguments{"eval"} + place.task() + Arguments{"--max_seq_length", "64", "--speed_samples", "0"});
+  CHECK(cut.code == 0);
+  CHECK_THAT(cut.err, ContainsSubstring("40 positions"));
+}
+
+TEST_CASE("standard output: a result that could not be written is an error") {
+  if (!fs::exists("/dev/full")) {
+    WARN("there is no /dev/full here");
+    return;
+  }
+  const Workplace place;
+  const std::string command = "'" TK_PROGRAM "' glue info > /dev/full 2>'" + place / "err" + "'";
+  CHECK(WEXITSTATUS(std::system(command.c_str())) == kRunTimeError);
+  CHECK_THAT(read_bytes(place / "err"), ContainsSubstring("standard output"));
+}
+
+}  // namespace
+}  // namespace tk

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tests/support/temporary_folder.h"
+
+namespace tk {
+
+/// How the program ended, and what it said.
+struct Ran {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+/// Runs the built `transkimmer` on two threads with the arguments, and with `variables` ("NAME=value") in its
+/// environment.
+Ran run_program(const std::vector<std::string>& arguments, const std::string& input = "",
+                const std::vector<std::string>& variables = {});
+
+/// Starts the program, sends it `signal` once its standard error has `text`, and waits.
+Ran run_until(const std::vector<std::string>& arguments, const std::string& text, int signal);
+
+/// A folder with tiny SST-2, STS-B and MNLI data sets in data/, a vocabulary, and a model of random weights in model/.
+class Workplace {
+ public:
+  Workplace();
+
+  std::string operator/(const std::string& name) const { return (folder_ / name).string(); }
+  /// The flags that name the task, the data and the model.
+  std::vector<std::string> task(const std::string& task = "sst2", const std::string& model = "model") const;
+  /// A short training run into `output`, with `more` flags.
+  Ran train(const std::string& output, const std::vector<std::string>& more = {}, const std::string& task = "sst2",
+            const std::string& model = "model") const;
+
+ private:
+  TemporaryFolder folder_;
+};
+
+std::vector<std::string> operator+(std::vector<std::string> a, const std::vector<std::string>& b);
+
+}  // namespace tk

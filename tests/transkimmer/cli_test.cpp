@@ -1,0 +1,360 @@
+#include <signal.h>
+#include <nlohmann/json.hpp>
+
+#include <sstream>
+
+#include "tests/support/catch.h"
+#include "tests/transkimmer/cli/program.h"
+
+// The built program, run as a user runs it.
+namespace tk {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+using Arguments = std::vector<std::string>;
+
+std::vector<std::string> lines(const std::string& text) {
+  std::vector<std::string> result;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) result.push_back(line);
+  return result;
+}
+
+json read_json(const fs::path& path) { return json::parse(read_bytes(path)); }
+
+TEST_CASE("help: names every command, and every command has its own") {
+  const Ran help = run_program({"--help"});
+  CHECK(help.code == 0);
+  CHECK(help.err.empty());
+  for (const std::string command :
+       {"demo", "train", "eval", "predict", "bench", "tokenize", "init", "convert", "inspect", "glue"}) {
+    CHECK_THAT(help.out, ContainsSubstring("\n  " + command + " "));
+    const Ran own = run_program({command, "--help"});
+    CHECK(own.code == 0);
+    CHECK_THAT(own.out, ContainsSubstring("Usage: transkimmer " + command));
+  }
+  CHECK(run_program({"--version"}).out == "transkimmer " TK_PROGRAM_VERSION "\n");
+  const Ran build = run_program({"--build-info"});
+  for (const char* key : {"git_commit", "compiler", "blas_core"}) CHECK_THAT(build.out, ContainsSubstring(key));
+}
+
+TEST_CASE("train: writes the files of a run") {
+  const Workplace place;
+  const Ran ran = place.train("out", {"--eval_strategy", "steps", "--eval_steps", "3", "--save_steps", "4"});
+  REQUIRE(ran.code == 0);
+  const fs::path out = place / "out";
+
+  const json train = read_json(out / "train_results.json");
+  for (const char* key : {"epoch", "total_flos", "train_loss", "train_runtime", "train_samples",
+                          "train_samples_per_second", "train_steps_per_second"}) {
+    CHECK(train.contains(key));
+  }
+  CHECK(train["train_samples"] == 32);
+  CHECK(train["epoch"] == 1.5);
+  const json eval = read_json(out / "eval_results.json");
+  for (const char* key : {"eval_accuracy", "eval_loss", "eval_runtime", "eval_samples", "eval_samples_per_second"}) {
+    CHECK(eval.contains(key));
+  }
+  const json all = read_json(out / "all_results.json");
+  CHECK(all["eval_accuracy"] == eval["eval_accuracy"]);
+  CHECK(all["train_loss"] == train["train_loss"]);
+  CHECK(read_bytes(out / "all_results.json") == all.dump(4));  // indent 4, keys sorted
+
+  const json state = read_json(out / "trainer_state.json");
+  CHECK(state["global_step"] == 6);
+  CHECK(state["log_history"].size() == lines(read_bytes(out / "metrics.jsonl")).size());
+  const json row = json::parse(lines(read_bytes(out / "metrics.jsonl")).front());
+  for (const char* key : {"step", "epoch", "loss", "grad_norm", "learning_rate"}) CHECK(row.contains(key));
+
+  const json manifest = read_json(out / "run.json");
+  CHECK(manifest["seed"] == 42);
+  CHECK(manifest["flags"]["max_steps"] == 6);
+  CHECK(manifest["flags"]["learning_rate"] == 5e-5);
+  CHECK(manifest["files"].size() == 3);
+  for (const char* key : {"build", "started", "finished", "threads", "seconds", "command"})
+    CHECK(manifest.contains(key));
+
+  for (const char* file :
+       {"model.safetensors", "config.json", "vocab.txt", "report.html", "checkpoint-4/model.safetensors",
+        "checkpoint-4/optimizer.safetensors", "checkpoint-4/trainer_state.json", "checkpoint-4/vocab.txt"}) {
+    CHECK(fs::exists(out / file));
+  }
+  CHECK(read_json(out / "config.json")["finetuning_task"] == "sst2");
+  CHECK(read_json(out / "config.json")["label2id"]["positive"] == 1);
+  CHECK_THAT(ran.out, ContainsSubstring("***** train metrics *****\n  epoch "));
+  CHECK_THAT(ran.out, ContainsSubstring("***** eval metrics *****"));
+  CHECK(ran.out.find('\r') == std::string::npos);
+  CHECK(ran.err.find('\r') == std::string::npos);  // no bar without a terminal
+  CHECK_THAT(ran.err, ContainsSubstring("step      2"));
+}
+
+TEST_CASE("train: the same seed gives the same bits on one thread and on two") {
+  const Workplace place;
+  REQUIRE(place.train("one", {"--threads", "1", "--skim"}).code == 0);
+  REQUIRE(place.train("two", {"--threads", "2", "--skim"}).code == 0);
+  REQUIRE(place.train("other", {"--seed", "7", "--skim"}).code == 0);
+  const std::string one = read_bytes(place / "one/model.safetensors");
+  CHECK(one == read_bytes(place / "two/model.safetensors"));
+  CHECK(one != read_bytes(place / "other/model.safetensors"));
+}
+
+TEST_CASE("train: flags have two spellings, an environment variable, and a JSON file") {
+  const Workplace place;
+  const Ran dashes = run_program(Arguments{"train"} + place.task() +
+                                     Arguments{"--output-dir=" + place / "dashes", "--num-train-epochs", "0.5",
+                                               "--do-eval", "false", "--per-device-train-batch-size", "8"},
+                                 "", {"TRANSKIMMER_SEED=5"});
+  REQUIRE(dashes.code == 0);
+  const json manifest = read_json(place / "dashes/run.json");
+  CHECK(manifest["seed"] == 5);
+  CHECK(manifest["flags"]["do_eval"] == false);
+  CHECK(read_json(place / "dashes/trainer_state.json")["global_step"] == 2);
+  CHECK_FALSE(fs::exists(place / "dashes/eval_results.json"));
+
+  const Ran dumped = run_program(Arguments{"train"} + place.task() + Arguments{"--output_dir", "o", "--dump_config"});
+  CHECK(json::parse(dumped.out)["warmup_ratio"] == 0.06);
+
+  // A manifest is a whole command line: it runs again to the same bits.
+  fs::rename(place / "dashes", place / "first");
+  REQUIRE(run_program({"train", place / "first/run.json"}).code == 0);
+  CHECK(read_bytes(place / "dashes/model.safetensors") == read_bytes(place / "first/model.safetensors"));
+}
+
+TEST_CASE("train: a seed of 0 draws one and says it") {
+  const Workplace place;
+  const Ran ran = place.train("out", {"--seed", "0", "--max_steps", "1", "--do_eval", "false"});
+  REQUIRE(ran.code == 0);
+  const auto seed = read_json(place / "out/run.json")["seed"].get<std::uint64_t>();
+  CHECK(seed != 0);
+  CHECK_THAT(ran.err, ContainsSubstring("seed " + std::to_string(seed)));
+}
+
+TEST_CASE("train: skimming starts from a dense model, which teaches, and keeps its gate from then on") {
+  const Workplace place;
+  REQUIRE(place.train("dense").code == 0);
+  const Ran skim =
+      place.train("skim", {"--skim", "--skim_target", "0.3", "--skim_learning_rate", "0.05"}, "sst2", "dense");
+  REQUIRE(skim.code == 0);
+  CHECK_THAT(skim.err, ContainsSubstring("2 new skim predictors of width 4 (gate staged, attention exact)"));
+  CHECK_THAT(skim.err, ContainsSubstring("teacher: the starting model"));
+  CHECK(read_json(place / "skim/config.json")["skim_gate"] == "staged");
+  CHECK(read_json(place / "skim/trainer_state.json")["skim_budget"]["budget"] == Approx(0.3));
+  const json row = json::parse(lines(read_bytes(place / "skim/metrics.jsonl")).front());
+  CHECK(row["mac_share"] > 0.0);
+  CHECK(row["mac_share"] <= 1.2);
+  CHECK_THAT(read_bytes(place / "skim/report.html"), ContainsSubstring("skimmed"));
+
+  const Ran again = place.train("again", {"--skim"}, "sst2", "skim");
+  REQUIRE(again.code == 0);
+  CHECK_THAT(again.err, ContainsSubstring("no teacher"));
+  const Ran other = place.train("other", {"--skim", "--skim_gate", "layer"}, "sst2", "skim");
+  CHECK(other.code == 1);
+  CHECK_THAT(other.err, ContainsSubstring("--skim_gate"));
+
+  const Ran taught = place.train("taught", {"--teacher", place / "dense", "--distill_weight", "0.9"}, "sst2", "model");
+  REQUIRE(taught.code == 0);
+  CHECK_THAT(taught.err, ContainsSubstring("teacher: " + place / "dense"));
+
+  for (const std::string attention : {"exact", "paper"}) {
+    const Ran layer = place.train("layer-" + attention, {"--skim", "--skim_gate", "layer", "--skim_attention",
+                                                         attention, "--skim_coefficient", "0.5"});
+    CHECK(layer.code == 0);
+    CHECK(read_json(place / ("layer-" + attention + "/config.json"))["skim_attention"] == attention);
+  }
+}
+
+TEST_CASE("eval: says the scores that training ended with") {
+  const Workplace place;
+  REQUIRE(place.train("out", {"--skim"}).code == 0);
+  const Ran ran = run_program(Arguments{"eval"} + place.task("SST-2", "out") + Arguments{"--json"});
+  REQUIRE(ran.code == 0);
+  const json eval = json::parse(ran.out);
+  const json trained = read_json(place / "out/eval_results.json");
+  for (const char* key : {"eval_accuracy", "eval_loss", "eval_mac_share", "eval_mac_speedup_padded"}) {
+    CHECK(eval[key] == trained[key]);
+  }
+  CHECK(eval["eval_layers"].size() == 3);
+  CHECK(eval["eval_time_speedup_unpadded"] > 0.0);
+  CHECK(eval["eval_executed_mac_share"] < 1.0);  // the last layer computes one row a sentence
+  const Ran table = run_program(Arguments{"eval"} + place.task("sst2", "out"));
+  CHECK(table.code == 0);
+  CHECK_THAT(table.out, ContainsSubstring("eval_accuracy") && ContainsSubstring("fed forward") &&
+                            ContainsSubstring("measured time"));
+}
+
+TEST_CASE("mnli: two dev sets, two files of predictions") {
+  const Workplace place;
+  REQUIRE(place.train("out", {"--report=false"}, "mnli").code == 0);
+  const json eval = read_json(place / "out/eval_results.json");
+  CHECK(eval.contains("eval_accuracy"));
+  CHECK(eval.contains("eval_accuracy_mm"));
+  REQUIRE(run_program(Arguments{"predict"} + place.task("mnli", "out") + Arguments{"--output_dir", place / "p"}).code ==
+          0);
+  CHECK(lines(read_bytes(place / "p/predict_results_mnli.txt")).size() == 10);
+  CHECK(lines(read_bytes(place / "p/predict_results_mnli-mm.txt")).size() == 10);
+}
+
+TEST_CASE("predict: label names, a line a row, and logits that agree with them") {
+  const Workplace place;
+  REQUIRE(place.train("out", {"--report=false"}).code == 0);
+  const Ran ran = run_program(Arguments{"predict"} + place.task("sst2", "out") +
+                              Arguments{"--output_dir", place / "p", "--write_logits"});
+  REQUIRE(ran.code == 0);
+  const auto rows = lines(read_bytes(place / "p/predict_results_sst2.txt"));
+  const auto logits = lines(read_bytes(place / "p/logits_sst2.tsv"));
+  REQUIRE(rows.size() == 6);
+  REQUIRE(logits.size() == 6);
+  CHECK(rows[0] == "index\tprediction");
+  CHECK(logits[0] == "index\tlogit_0\tlogit_1");
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    std::istringstream in(logits[i]);
+    int index = -1;
+    double negative = 0;
+    double positive = 0;
+    in >> index >> negative >> positive;
+    CHECK(index == static_cast<int>(i) - 1);
+    CHECK(rows[i] == std::to_string(index) + "\t" + (positive > negative ? "positive" : "negative"));
+  }
+}
+
+TEST_CASE("predict: a regression's numbers have three decimals") {
+  const Workplace place;
+  const Ran trained = place.train("out", {"--report=false"}, "stsb");
+  INFO(trained.err);
+  REQUIRE(trained.code == 0);
+  CHECK(read_json(place / "out/eval_results.json").contains("eval_spearmanr"));
+  REQUIRE(run_program(Arguments{"predict"} + place.task("stsb", "out") + Arguments{"--output_dir", place / "p"}).code ==
+          0);
+  const auto rows = lines(read_bytes(place / "p/predict_results_stsb.txt"));
+  REQUIRE(rows.size() == 5);
+  for (std::size_t i = 1; i < rows.size(); ++i) CHECK(rows[i].size() - rows[i].find('.') == 4);
+}
+
+TEST_CASE("tokenize: a line of ids for a line of text, pairs by a tab, cut on request") {
+  const Workplace place;
+  const Arguments command = {"tokenize", "--vocab", place / "vocab.txt"};
+  CHECK(run_program(command, "The PLOT was\nfilm\tdull\n\nxyz").out == "2 5 6 10 3\n2 16 17 3 12 3\n2 3\n2 1 3\n");
+  CHECK(run_program(command + Arguments{"--max_seq_length", "4"}, "the plot was fine\n").out == "2 5 6 3\n");
+  CHECK(run_program(command + Arguments{"--cased"}, "The plot\n").out == "2 1 6 3\n");
+  CHECK(run_program(command + Arguments{"--max_seq_length", "1"}, "the\n").code == 1);
+}
+
+TEST_CASE("bench: one JSON object, dense, skimmed and in training") {
+  const Workplace place;
+  const auto bench = [&](const Arguments& more) {
+    const Ran ran =
+        run_program(Arguments{"bench"} + place.task() + Arguments{"--repeats", "2", "--batch_size", "4"} + more);
+    REQUIRE(ran.code == 0);
+    return json::parse(ran.out);
+  };
+  const json dense = bench({});
+  for (const char* key : {"sentences_per_second", "tokens_per_second", "batch_size", "device", "threads", "dtype",
+                          "mac_share", "spread"}) {
+    CHECK(dense.contains(key));
+  }
+  CHECK(dense["mac_share"] == 1.0);
+  CHECK(dense["sentences"] == 10);
+  const json skimmed = bench({"--skim", "--skim_keep", "1,0.5,0.25"});
+  CHECK(skimmed["mac_share"] < 0.9);
+  CHECK(bench({"--skim"})["mac_share"] > skimmed["mac_share"].get<double>());
+  CHECK(bench({"--train"})["mode"] == "train");
+  CHECK(bench({"--train", "--skim", "--skim_gate", "layer"})["sentences"] == 32);
+
+  const json profile = bench({"--profile"})["profile"];
+  CHECK(profile.front()["kernel"] == "linear");
+  double share = 0;
+  for (const json& row : profile) share += row["share"].get<double>();
+  CHECK(share == Approx(1).margin(0.25));  // rounding, and what lies outside the model
+  CHECK(run_program(Arguments{"bench"} + place.task() + Arguments{"--skim_keep", "1,1,1"}).code == 1);
+  CHECK(run_program(Arguments{"bench"} + place.task() + Arguments{"--train", "--skim_keep", "1,1,1"}).code == 2);
+}
+
+TEST_CASE("labels: another order is put right, other names are refused") {
+  const Workplace place;
+  REQUIRE(place.train("out", {"--report=false", "--max_steps", "40", "--learning_rate", "0.01"}).code == 0);
+  const auto accuracy = [&](const std::string& model) {
+    const Ran ran =
+        run_program(Arguments{"eval"} + place.task("sst2", model) + Arguments{"--json", "--speed_samples", "0"});
+    REQUIRE(ran.code == 0);
+    return json::parse(ran.out)["eval_accuracy"].get<double>();
+  };
+  const double before = accuracy("out");
+  CHECK(before > 0.6);
+  fs::copy(place / "out", place / "swapped");
+  json config = read_json(place / "out/config.json");
+  config["id2label"] = {{"0", "positive"}, {"1", "negative"}};
+  config["label2id"] = {{"positive", 0}, {"negative", 1}};
+  write_bytes(place / "swapped/config.json", config.dump());
+  CHECK(accuracy("swapped") == Approx(1 - before));  // the same weights now mean the opposite
+
+  config["id2label"] = {{"0", "cat"}, {"1", "dog"}};
+  config["label2id"] = {{"cat", 0}, {"dog", 1}};
+  write_bytes(place / "swapped/config.json", config.dump());
+  const Ran refused = run_program(Arguments{"eval"} + place.task("sst2", "swapped"));
+  CHECK(refused.code == 1);
+  CHECK_THAT(refused.err, ContainsSubstring("cat, dog"));
+  CHECK(run_program(Arguments{"eval"} + place.task("mnli", "out")).code == 1);  // two labels for three
+}
+
+TEST_CASE("signals: training stops with a checkpoint") {
+  const Workplace place;
+  for (const auto& [signal, code] : {std::pair(SIGINT, 130), std::pair(SIGTERM, 143)}) {
+    const std::string out = "out-" + std::to_string(code);
+    const Ran ran = run_until(Arguments{"train"} + place.task() +
+                                  Arguments{"--output_dir", place / out, "--max_steps", "10000000", "--logging_steps",
+                                            "1", "--save_steps", "1000000"},
+                              "step ", signal);
+    CHECK(ran.code == code);
+    CHECK_FALSE(fs::exists(place / (out + "/model.safetensors")));
+    CHECK_FALSE(read_json(place / (out + "/run.json")).contains("finished"));
+    int checkpoints = 0;
+    for (const auto& entry : fs::directory_iterator(place / out)) {
+      if (entry.path().filename().string().starts_with("checkpoint-")) {
+        ++checkpoints;
+        CHECK(fs::exists(entry.path() / "optimizer.safetensors"));
+        CHECK(read_json(entry.path() / "trainer_state.json")["global_step"] > 0);
+      }
+    }
+    CHECK(checkpoints == 1);
+  }
+}
+
+TEST_CASE("glue: a table of tasks, and a check of a folder") {
+  const Workplace place;
+  const Ran info = run_program({"glue", "info"});
+  CHECK(info.code == 0);
+  CHECK_THAT(info.out, ContainsSubstring("cola") && ContainsSubstring("matthews_correlation"));
+  const Ran verify = run_program({"glue", "verify", "--data_dir", place / "data"});
+  CHECK(verify.code == 1);
+  CHECK_THAT(verify.out, ContainsSubstring("wrong count") && ContainsSubstring("missing"));
+}
+
+TEST_CASE("init, convert, inspect: a model folder made, halved and shown") {
+  const Workplace place;
+  REQUIRE(run_program({"convert", place / "model", place / "half", "--dtype", "float16"}).code == 0);
+  const Ran shown = run_program({"inspect", place / "half"});
+  CHECK(shown.code == 0);
+  CHECK_THAT(shown.out, ContainsSubstring("F16") && ContainsSubstring("classifier.weight"));
+  const Ran tiny = run_program({"init", "--config", "tiny", place / "tiny"});
+  CHECK(tiny.code == 0);
+  CHECK_THAT(tiny.err, ContainsSubstring("no vocabulary"));
+  CHECK(run_program({"init", "--config", "tiny", place / "tiny"}).code == 1);  // there is one already
+  CHECK(run_program({"init", "--config", "huge", place / "huge"}).code == 1);
+}
+
+TEST_CASE("demo: a dense model, then a skimmed one that spends less, in one command", "[slow]") {
+  const TemporaryFolder folder;
+  const Ran ran = run_program({"demo", "--output_dir", folder / "demo"});
+  REQUIRE(ran.code == 0);
+  const json results = read_json(folder / "demo/all_results.json");
+  CHECK(results["eval_accuracy"] > 0.9);
+  CHECK(results["eval_mac_share"] < 0.6);
+  CHECK(results["eval_time_speedup_unpadded"] > 0.0);  // how fast is for the reader, not for a test
+  CHECK(fs::exists(folder / "demo/report.html"));
+  CHECK_THAT(ran.out, ContainsSubstring("report.html") && ContainsSubstring("layer 1"));
+  CHECK(ran.out.find('\033') == std::string::npos);  // no colours without a terminal
+}
+
+}  // namespace
+}  // namespace tk
