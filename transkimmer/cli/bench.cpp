@@ -198,7 +198,7 @@ int run(const BenchCommand& c, const Invocation& invocation) {
     progress.line("");
     print_profile(result["profile"]);
   }
-  fmt::print("{}\n", result.dump());
+  fmt::print("{}\n", result.dump(-1, ' ', false, json::error_handler_t::replace));  // a path may not be UTF-8
   return 0;
 }
 

@@ -119,7 +119,7 @@ bool has_colours() { return ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLO
 // behind it.
 std::string word_text(const ReportWord& word, std::int64_t layers, bool colours) {
   if (!colours) return fmt::format("{}_{}", word.text, word.layers_updated);
-  constexpr std::array<int, 5> kShades = {238, 242, 246, 114, 83};  // of the 256 colours of terminals
+  constexpr std::array<int, 5> kShades = {238, 243, 114, 83, 46};  // of the 256 colours of terminals
   const std::int64_t shade = word.layers_updated * (std::ssize(kShades) - 1) / layers;
   return fmt::format("\033[{}38;5;{}m{}\033[0m", word.layers_updated == layers ? "1;" : "",
                      kShades[static_cast<std::size_t>(shade)], word.text);

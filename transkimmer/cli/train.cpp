@@ -197,7 +197,7 @@ nlohmann::json effective_flags(const TrainCommand& c) {
 int run(TrainCommand& c, const Invocation& invocation) {
   check_combinations(c);
   if (c.dump_config) {
-    fmt::print("{}\n", effective_flags(c).dump(2));
+    fmt::print("{}\n", effective_flags(c).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     return 0;
   }
   start_runtime(c.runtime, invocation.argv);
