@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
-#include <numeric>
 #include <optional>
-#include <utility>
 
+#include "data/edit_distance.h"
 #include "tensor/error.h"
 
 namespace tk {
@@ -18,20 +17,6 @@ std::string canonical(std::string_view name) {
     if (c != '-' && c != '_') out += static_cast<char>(std::tolower(c));
   }
   return out;
-}
-
-// Levenshtein distance.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
-    }
-  }
-  return row.back();
 }
 
 std::optional<std::string> nearest_task(std::string_view name) {

@@ -1,4 +1,5 @@
 #include "tensor/cpu/parallel.h"
+#include "tensor/cpu/row_offset.h"
 #include "tensor/cpu/simd.h"
 #include "tensor/kernels.h"
 
@@ -12,14 +13,6 @@ struct Walk {
   std::int64_t rows;
 
   std::int64_t stride(const Tensor& x) const { return x.rank() == 0 ? 1 : x.strides().back(); }
-  std::int64_t offset(const Tensor& x, std::int64_t row) const {
-    std::int64_t offset = 0;
-    for (std::int64_t d = x.rank() - 2; d >= 0; --d) {
-      offset += row % x.shape()[d] * x.strides()[d];
-      row /= x.shape()[d];
-    }
-    return offset;
-  }
 };
 
 // The functors of a row; strides of 0 and 1 get loops of their own, which vectorise.
@@ -49,8 +42,8 @@ template <class F, class T>
 void map(Tensor& y, const Tensor& a, const Tensor& b) {
   const Walk walk(y);
   parallel_rows(walk.rows, walk.cols, [&](std::int64_t row) {
-    map_row<F>(y.data<T>() + row * walk.cols, a.data<T>() + walk.offset(a, row), walk.stride(a),
-               b.data<T>() + walk.offset(b, row), walk.stride(b), walk.cols);
+    map_row<F>(y.data<T>() + row * walk.cols, a.data<T>() + row_offset(a, row), walk.stride(a),
+               b.data<T>() + row_offset(b, row), walk.stride(b), walk.cols);
   });
 }
 
@@ -58,8 +51,8 @@ template <class F, class T>
 void map(Tensor& y, const Tensor& dy, const Tensor& a, const Tensor& b) {
   const Walk walk(y);
   parallel_rows(walk.rows, walk.cols, [&](std::int64_t row) {
-    map_row<F>(y.data<T>() + row * walk.cols, dy.data<T>() + walk.offset(dy, row), walk.stride(dy),
-               a.data<T>() + walk.offset(a, row), walk.stride(a), b.data<T>() + walk.offset(b, row), walk.stride(b),
+    map_row<F>(y.data<T>() + row * walk.cols, dy.data<T>() + row_offset(dy, row), walk.stride(dy),
+               a.data<T>() + row_offset(a, row), walk.stride(a), b.data<T>() + row_offset(b, row), walk.stride(b),
                walk.cols);
   });
 }

@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include "tensor/cpu/parallel.h"
+#include "tensor/cpu/row_offset.h"
 #include "tensor/kernels.h"
 
 namespace tk::cpu {
@@ -19,16 +20,6 @@ To convert(From x) {
   } else {
     return static_cast<To>(x);
   }
-}
-
-// The offset of the first element of row `row`, where a row is the last dimension.
-std::int64_t row_offset(const Tensor& x, std::int64_t row) {
-  std::int64_t offset = 0;
-  for (std::int64_t d = x.rank() - 2; d >= 0; --d) {
-    offset += row % x.shape()[d] * x.strides()[d];
-    row /= x.shape()[d];
-  }
-  return offset;
 }
 
 template <class To, class From>

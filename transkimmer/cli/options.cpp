@@ -9,10 +9,10 @@
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <optional>
 #include <type_traits>
 
+#include "data/edit_distance.h"
 #include "tensor/error.h"
 #include "tensor/io/in_quotes.h"
 #include "tensor/io/mapped_file.h"
@@ -170,19 +170,6 @@ std::string with_underscores(std::string argument) {
   const auto end = argument.begin() + static_cast<std::ptrdiff_t>(std::min(argument.find('='), argument.size()));
   std::replace(argument.begin() + 2, end, '-', '_');
   return argument;
-}
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
-    }
-  }
-  return row.back();
 }
 
 const CLI::App& parsed_command(const CLI::App& program) {
