@@ -89,6 +89,7 @@ int main(int argc, char** argv) {
     std::vector<std::string> arguments = tk::normalised_arguments(argc, argv);
     std::ranges::reverse(arguments);  // as CLI11 takes them
     program.parse(arguments);
+    tk::check_environment(program);
   } catch (const CLI::CallForHelp& help) {
     return program.exit(help);
   } catch (const CLI::Error& error) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -341,6 +342,15 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 void set_help_layout(CLI::App& program) {
   program.formatter(std::make_shared<HelpLayout>());
   for (CLI::App* command : program.get_subcommands({})) set_help_layout(*command);
+}
+
+void check_environment(const CLI::App& program) {
+  for (const CLI::Option* option : parsed_command(program).get_options()) {
+    const std::string variable = option->get_envname();
+    const char* value = variable.empty() ? nullptr : std::getenv(variable.c_str());
+    TK_CHECK(value == nullptr || *value == '\0' || option->count() > 0, option->get_name(), ": ", variable,
+             " holds a value that it cannot take: ", in_quotes(value));
+  }
 }
 
 std::string parse_problem(const CLI::App& program, const std::exception& error) {

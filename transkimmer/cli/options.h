@@ -86,6 +86,10 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 /// Gives the program and its commands this program's help layout.
 void set_help_layout(CLI::App& program);
 
+/// Throws tk::Error when an environment variable of the parsed command is set and its value did not reach the flag: newer
+/// versions of CLI11 pass over what a flag refuses.
+void check_environment(const CLI::App& program);
+
 /// What a command line got wrong, as one line.
 std::string parse_problem(const CLI::App& program, const std::exception& error);
 
