@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 
 #include "tensor/cpu/dropout_row.h"
 #include "tensor/kernels.h"
 
-// One unit of work is a (sentence, head) pair: small products by BLAS, rows by vectorised loops. Units share nothing, so
-// the order in which threads take them does not matter; the one sum over heads, dweight, is made afterwards in order.
+// One unit of work is a (sentence, head) pair: small products by BLAS, rows by vectorised loops. Units share nothing,
+// so the order in which threads take them does not matter; the one sum over heads, dweight, is made afterwards in
+// order.
 namespace tk::cpu {
 namespace {
 
@@ -22,8 +22,7 @@ int leading(std::int64_t stride) { return static_cast<int>(std::max<std::int64_t
 void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, std::int64_t m, std::int64_t n, std::int64_t k, double alpha,
           const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float* y, std::int64_t ldy) {
   cblas_sgemm(CblasRowMajor, ta, tb, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k),
-              static_cast<float>(alpha), a, leading(lda), b, leading(ldb), 0.0f, y,
-              leading(ldy));
+              static_cast<float>(alpha), a, leading(lda), b, leading(ldb), 0.0f, y, leading(ldy));
 }
 
 void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, std::int64_t m, std::int64_t n, std::int64_t k, double alpha,
@@ -82,34 +81,63 @@ struct Problem {
   std::int64_t q_rows, kv_rows, first_q, first_kv, head;
 };
 
-// The keep factors of one query row: word (head << 16 | original key position) of the query's stream.
+// Working memory of the threads, for the largest sentence of the batch; and the keep factors of a query row: word
+// (head << 16 | original key position) of the query's stream.
 template <class T>
-class AttentionDropout {
+class Workspace {
  public:
-  AttentionDropout(const AttentionKey& key, const RandomRows& random, std::int64_t first_kv, std::int64_t kv_rows)
-      : random_(random),
-        position_(key.kv_position.data<std::int32_t>() + first_kv),
-        keys_(kv_rows),
-        blocks_(kv_rows == 0 ? 0 : position_[kv_rows - 1] / 4 + 1),
-        words_(4 * blocks_),
-        factors_(kv_rows) {}
+  explicit Workspace(const AttentionKey& key) : Workspace(key, Sizes(key)) {}
 
-  const T* factors(std::int64_t q_row, std::int64_t head) {
+  T* scores() { return scores_.mine(); }
+  T* grad() { return grad_.mine(); }
+
+  // Query row i of p; null without dropout.
+  const T* factors(const Problem<T>& p, std::int64_t i) {
+    if (position_ == nullptr) return nullptr;
     constexpr std::uint32_t kBlocksPerHead = 1u << 14;
-    random_.words(words_.data(), q_row, blocks_, static_cast<std::uint32_t>(head) * kBlocksPerHead);
-    for (std::int64_t i = 0; i < keys_; ++i) {
-      factors_[i] = words_[position_[i]] < random_.threshold ? T(0) : static_cast<T>(random_.keep_scale);
+    const std::int32_t* position = position_ + p.first_kv;  // ascending within a sentence
+    const std::int64_t blocks = p.kv_rows == 0 ? 0 : position[p.kv_rows - 1] / 4 + 1;
+    std::uint32_t* words = words_.mine();
+    T* factors = factors_.mine();
+    random_.words(words, p.first_q + i, blocks, static_cast<std::uint32_t>(p.head) * kBlocksPerHead);
+    for (std::int64_t j = 0; j < p.kv_rows; ++j) {
+      factors[j] = words[position[j]] < random_.threshold ? T(0) : static_cast<T>(random_.keep_scale);
     }
-    return factors_.data();
+    return factors;
   }
 
  private:
-  const RandomRows& random_;
-  const std::int32_t* position_;  // ascending within a sentence
-  std::int64_t keys_;
-  std::int64_t blocks_;
-  Scratch<std::uint32_t> words_;
-  Scratch<T> factors_;
+  struct Sizes {
+    std::int64_t pairs = 0;   // queries times keys
+    std::int64_t keys = 0;    // drawn for, with dropout
+    std::int64_t blocks = 0;  // of four random words
+
+    explicit Sizes(const AttentionKey& key) {
+      const auto* q = key.q_offsets.data<std::int32_t>();
+      const auto* kv = key.kv_offsets.data<std::int32_t>();
+      for (std::int64_t s = 0; s + 1 < key.q_offsets.numel(); ++s) {
+        const std::int64_t rows = kv[s + 1] - kv[s];
+        pairs = std::max(pairs, (q[s + 1] - q[s]) * rows);
+        if (key.dropout.p == 0 || rows == 0) continue;
+        keys = std::max(keys, rows);
+        blocks = std::max<std::int64_t>(blocks, key.kv_position.data<std::int32_t>()[kv[s + 1] - 1] / 4 + 1);
+      }
+    }
+  };
+
+  Workspace(const AttentionKey& key, const Sizes& sizes)
+      : random_(key.dropout),
+        position_(key.dropout.p > 0 ? key.kv_position.data<std::int32_t>() : nullptr),
+        scores_(sizes.pairs),
+        grad_(sizes.pairs),
+        words_(4 * sizes.blocks),
+        factors_(sizes.keys) {}
+
+  RandomRows random_;
+  const std::int32_t* position_;
+  ThreadScratch<T> scores_, grad_;
+  ThreadScratch<std::uint32_t> words_;
+  ThreadScratch<T> factors_;
 };
 
 void check_offsets(const Tensor& offsets, std::int64_t rows) {
@@ -134,8 +162,6 @@ void for_each_head(const AttentionKey& key, const Tensor& q, const Tensor& k, co
   const auto* kv_offsets = key.kv_offsets.data<std::int32_t>();
   const std::int64_t sentences = key.q_offsets.numel() - 1;
   const std::int64_t head_size = q.shape()[1] / key.heads;
-  check_offsets(key.q_offsets, q.shape()[0]);
-  check_offsets(key.kv_offsets, k.shape()[0]);
 #pragma omp parallel for schedule(dynamic, 4)
   for (std::int64_t unit = 0; unit < sentences * key.heads; ++unit) {
     const std::int64_t s = unit / key.heads;
@@ -155,27 +181,24 @@ void for_each_head(const AttentionKey& key, const Tensor& q, const Tensor& k, co
 }
 
 template <class T>
-void forward_head(const Problem<T>& p, const AttentionKey& key, const RandomRows& random, const Tensor& q,
+void forward_head(const Problem<T>& p, const AttentionKey& key, Workspace<T>& workspace, const Tensor& q,
                   const Tensor& k, const Tensor& v, Tensor& y, T* row_max, T* row_sum) {
   const std::int64_t head_size = q.shape()[1] / key.heads;
-  Scratch<T> scores(p.q_rows * p.kv_rows);
+  T* scores = workspace.scores();
   gemm(CblasNoTrans, CblasTrans, p.q_rows, p.kv_rows, head_size, 1.0 / std::sqrt(static_cast<double>(head_size)), p.q,
-       q.strides()[0], p.k, k.strides()[0], scores.data(), p.kv_rows);
+       q.strides()[0], p.k, k.strides()[0], scores, p.kv_rows);
   const bool exact = key.weighting == KeyWeighting::kExact;
-  std::optional<AttentionDropout<T>> dropout;
-  if (key.dropout.p > 0) dropout.emplace(key, random, p.first_kv, p.kv_rows);
   for (std::int64_t i = 0; i < p.q_rows; ++i) {
-    T* row = scores.data() + i * p.kv_rows;
+    T* row = scores + i * p.kv_rows;
     const T* inner_weight = exact ? p.weight : nullptr;  // paper mode normalises without the weights
     const T largest = max_of_row(row, inner_weight, p.kv_rows);
     const T sum = exp_of_row(row, inner_weight, largest, p.kv_rows);
     const T inverse = sum > T(0) ? T(1) / sum : T(0);
-    probabilities_row(row, row, p.weight, dropout ? dropout->factors(p.first_q + i, p.head) : nullptr, inverse,
-                      p.kv_rows);
+    probabilities_row(row, row, p.weight, workspace.factors(p, i), inverse, p.kv_rows);
     row_max[i] = largest;
     row_sum[i] = sum;
   }
-  gemm(CblasNoTrans, CblasNoTrans, p.q_rows, head_size, p.kv_rows, 1.0, scores.data(), p.kv_rows, p.v, v.strides()[0],
+  gemm(CblasNoTrans, CblasNoTrans, p.q_rows, head_size, p.kv_rows, 1.0, scores, p.kv_rows, p.v, v.strides()[0],
        y.data<T>() + p.first_q * y.strides()[0] + p.head * head_size, y.strides()[0]);
 }
 
@@ -203,34 +226,31 @@ TK_SIMD void backward_row(T* grad, T* drop, T* dweight, const T* e, const T* wei
 }
 
 template <class T>
-void backward_head(const Problem<T>& p, const AttentionKey& key, const RandomRows& random, const Tensor& q,
+void backward_head(const Problem<T>& p, const AttentionKey& key, Workspace<T>& workspace, const Tensor& q,
                    const Tensor& k, const Tensor& v, const Tensor& dy, const T* row_max, const T* row_sum, Tensor& dq,
                    Tensor& dk, Tensor& dv, T* dweight) {
   const std::int64_t head_size = q.shape()[1] / key.heads;
   const double scale = 1.0 / std::sqrt(static_cast<double>(head_size));
   const std::int64_t column = p.head * head_size;
   const T* upstream = dy.data<T>() + p.first_q * dy.strides()[0] + column;
-  Scratch<T> scores(p.q_rows * p.kv_rows);
-  Scratch<T> grad(p.q_rows * p.kv_rows);
+  T* scores = workspace.scores();
+  T* grad = workspace.grad();
   gemm(CblasNoTrans, CblasTrans, p.q_rows, p.kv_rows, head_size, scale, p.q, q.strides()[0], p.k, k.strides()[0],
-       scores.data(), p.kv_rows);
+       scores, p.kv_rows);
   gemm(CblasNoTrans, CblasTrans, p.q_rows, p.kv_rows, head_size, 1.0, upstream, dy.strides()[0], p.v, v.strides()[0],
-       grad.data(), p.kv_rows);
-  std::optional<AttentionDropout<T>> dropout;
-  if (key.dropout.p > 0) dropout.emplace(key, random, p.first_kv, p.kv_rows);
+       grad, p.kv_rows);
   for (std::int64_t i = 0; i < p.q_rows; ++i) {
-    T* row = scores.data() + i * p.kv_rows;
+    T* row = scores + i * p.kv_rows;
     exp_of_row<T>(row, nullptr, row_max[i], p.kv_rows);
-    backward_row(grad.data() + i * p.kv_rows, row, dweight, row, p.weight,
-                 dropout ? dropout->factors(p.first_q + i, p.head) : nullptr,
+    backward_row(grad + i * p.kv_rows, row, dweight, row, p.weight, workspace.factors(p, i),
                  row_sum[i] > T(0) ? T(1) / row_sum[i] : T(0), key.weighting == KeyWeighting::kExact, p.kv_rows);
   }
-  gemm(CblasNoTrans, CblasNoTrans, p.q_rows, head_size, p.kv_rows, scale, grad.data(), p.kv_rows, p.k, k.strides()[0],
+  gemm(CblasNoTrans, CblasNoTrans, p.q_rows, head_size, p.kv_rows, scale, grad, p.kv_rows, p.k, k.strides()[0],
        dq.data<T>() + p.first_q * dq.strides()[0] + column, dq.strides()[0]);
-  gemm(CblasTrans, CblasNoTrans, p.kv_rows, head_size, p.q_rows, scale, grad.data(), p.kv_rows, p.q, q.strides()[0],
+  gemm(CblasTrans, CblasNoTrans, p.kv_rows, head_size, p.q_rows, scale, grad, p.kv_rows, p.q, q.strides()[0],
        dk.data<T>() + p.first_kv * dk.strides()[0] + column, dk.strides()[0]);
-  gemm(CblasTrans, CblasNoTrans, p.kv_rows, head_size, p.q_rows, 1.0, scores.data(), p.kv_rows, upstream,
-       dy.strides()[0], dv.data<T>() + p.first_kv * dv.strides()[0] + column, dv.strides()[0]);
+  gemm(CblasTrans, CblasNoTrans, p.kv_rows, head_size, p.q_rows, 1.0, scores, p.kv_rows, upstream, dy.strides()[0],
+       dv.data<T>() + p.first_kv * dv.strides()[0] + column, dv.strides()[0]);
 }
 
 }  // namespace
@@ -238,10 +258,12 @@ void backward_head(const Problem<T>& p, const AttentionKey& key, const RandomRow
 void packed_attention(Tensor& y, Tensor& row_max, Tensor& row_sum, const Tensor& q, const Tensor& k, const Tensor& v,
                       const Tensor& key_weight, const AttentionKey& key) {
   dispatch_floating(y.dtype(), "packed_attention", [&]<class T>() {
-    const RandomRows random(key.dropout);
+    check_offsets(key.q_offsets, q.shape()[0]);
+    check_offsets(key.kv_offsets, k.shape()[0]);
+    Workspace<T> workspace(key);
     for_each_head<T>(key, q, k, v, key_weight, [&](const Problem<T>& p) {
       const std::int64_t at = p.head * q.shape()[0] + p.first_q;
-      forward_head(p, key, random, q, k, v, y, row_max.data<T>() + at, row_sum.data<T>() + at);
+      forward_head(p, key, workspace, q, k, v, y, row_max.data<T>() + at, row_sum.data<T>() + at);
     });
     clear_rows_of_no_sentence(y, key.q_offsets);
   });
@@ -251,13 +273,15 @@ void packed_attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, Tensor& dweig
                                const Tensor& k, const Tensor& v, const Tensor& row_max, const Tensor& row_sum,
                                const Tensor& key_weight, const AttentionKey& key) {
   dispatch_floating(dy.dtype(), "packed_attention", [&]<class T>() {
-    const RandomRows random(key.dropout);
+    check_offsets(key.q_offsets, q.shape()[0]);
+    check_offsets(key.kv_offsets, k.shape()[0]);
+    Workspace<T> workspace(key);
     const std::int64_t kv_rows = k.shape()[0];
     Scratch<T> by_head(dweight.defined() ? key.heads * kv_rows : 0);  // dweight before the sum over heads
     if (dweight.defined()) std::fill(by_head.data(), by_head.data() + key.heads * kv_rows, T(0));
     for_each_head<T>(key, q, k, v, key_weight, [&](const Problem<T>& p) {
       const std::int64_t at = p.head * q.shape()[0] + p.first_q;
-      backward_head(p, key, random, q, k, v, dy, row_max.data<T>() + at, row_sum.data<T>() + at, dq, dk, dv,
+      backward_head(p, key, workspace, q, k, v, dy, row_max.data<T>() + at, row_sum.data<T>() + at, dq, dk, dv,
                     dweight.defined() ? by_head.data() + p.head * kv_rows + p.first_kv : nullptr);
     });
     clear_rows_of_no_sentence(dq, key.q_offsets);

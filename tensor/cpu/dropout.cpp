@@ -13,10 +13,9 @@ TK_SIMD void multiply_row(T* y, const T* x, const T* factor, std::int64_t n) {
 
 void dropout(Tensor& y, const Tensor& x, const DropoutKey& key) {
   dispatch_floating(y.dtype(), "dropout", [&]<class T>() {
-    const RandomRows random(key);
     const std::int64_t cols = y.shape().back();
+    DropoutRow<T> dropout(key, cols);
     parallel_chunks(y.shape()[0], 16, [&](std::int64_t begin, std::int64_t end) {
-      DropoutRow<T> dropout(random, cols);
       for (std::int64_t row = begin; row < end; ++row) {
         multiply_row(y.data<T>() + row * cols, x.data<T>() + row * cols, dropout.factors(row), cols);
       }

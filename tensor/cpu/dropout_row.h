@@ -13,25 +13,31 @@ TK_SIMD void keep_factors_row(T* factor, const std::uint32_t* words, std::uint32
   for (std::int64_t i = 0; i < n; ++i) factor[i] = words[i] < threshold ? T(0) : keep_scale;
 }
 
-/// One thread's keep factors for rows of `cols` features.
+/// The keep factors of rows of `cols` features, for the threads of a loop.
 template <class T>
 class DropoutRow {
  public:
-  DropoutRow(const RandomRows& random, std::int64_t cols)
-      : random_(random), blocks_((cols + 3) / 4), cols_(cols), words_(4 * blocks_), factors_(4 * blocks_) {}
+  DropoutRow(const DropoutKey& key, std::int64_t cols)
+      : random_(key),
+        blocks_(key.p > 0 ? (cols + 3) / 4 : 0),
+        cols_(cols),
+        words_(4 * blocks_),
+        factors_(4 * blocks_) {}
 
+  /// A row's factors, in the calling thread's memory; null without dropout.
   const T* factors(std::int64_t row) {
-    random_.words(words_.data(), row, blocks_);
-    keep_factors_row(factors_.data(), words_.data(), random_.threshold, static_cast<T>(random_.keep_scale), cols_);
-    return factors_.data();
+    if (blocks_ == 0) return nullptr;
+    random_.words(words_.mine(), row, blocks_);
+    keep_factors_row(factors_.mine(), words_.mine(), random_.threshold, static_cast<T>(random_.keep_scale), cols_);
+    return factors_.mine();
   }
 
  private:
-  const RandomRows& random_;
-  std::int64_t blocks_;
+  RandomRows random_;
+  std::int64_t blocks_;  // of four numbers a row
   std::int64_t cols_;
-  Scratch<std::uint32_t> words_;
-  Scratch<T> factors_;
+  ThreadScratch<std::uint32_t> words_;
+  ThreadScratch<T> factors_;
 };
 
 }  // namespace tk::cpu

@@ -13,11 +13,12 @@ template <class F>
 void transform_uniforms(Tensor& y, const DropoutKey& key, F&& transform) {
   const RandomRows random(key);
   const std::int64_t cols = y.shape()[1];
+  ThreadScratch<std::uint32_t> scratch(cols + 3);
   dispatch_floating(y.dtype(), "noise", [&]<class T>() {
     parallel_chunks(y.shape()[0], 64, [&](std::int64_t begin, std::int64_t end) {
-      Scratch<std::uint32_t> words(cols + 3);
+      std::uint32_t* words = scratch.mine();
       for (std::int64_t row = begin; row < end; ++row) {
-        random.words(words.data(), row, (cols + 3) / 4);
+        random.words(words, row, (cols + 3) / 4);
         for (std::int64_t i = 0; i < cols; ++i) {
           y.data<T>()[row * cols + i] = static_cast<T>(transform(open_uniform(words[i])));
         }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <omp.h>
+
 #include <algorithm>
 #include <cstdint>
 
@@ -34,7 +36,8 @@ void parallel_rows(std::int64_t rows, std::int64_t cols, F&& f) {
 template <class T>
 class Scratch {
  public:
-  explicit Scratch(std::int64_t n) : bytes_(n * static_cast<std::int64_t>(sizeof(T))), data_(static_cast<T*>(allocate(Device::kCpu, bytes_))) {}
+  explicit Scratch(std::int64_t n)
+      : bytes_(n * static_cast<std::int64_t>(sizeof(T))), data_(static_cast<T*>(allocate(Device::kCpu, bytes_))) {}
   ~Scratch() { deallocate(Device::kCpu, data_, bytes_); }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
@@ -44,6 +47,24 @@ class Scratch {
  private:
   std::int64_t bytes_;
   T* data_;
+};
+
+/// Working memory for each thread of a kernel's loops, `n` elements a thread. Made before the loop, so that what a
+/// kernel asks of the allocator does not depend on timing, and running out of memory is an error and not the program's
+/// end.
+template <class T>
+class ThreadScratch {
+ public:
+  explicit ThreadScratch(std::int64_t n)
+      : stride_((n + kLine - 1) / kLine * kLine), all_(stride_ * omp_get_max_threads()) {}
+  /// The calling thread's part.
+  T* mine() { return all_.data() + stride_ * omp_get_thread_num(); }
+
+ private:
+  static constexpr std::int64_t kLine = 64;  // elements: no two threads write to one cache line
+
+  std::int64_t stride_;
+  Scratch<T> all_;
 };
 
 }  // namespace tk::cpu

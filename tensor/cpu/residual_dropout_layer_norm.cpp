@@ -1,5 +1,3 @@
-#include <optional>
-
 #include "tensor/cpu/column_sums.h"
 #include "tensor/cpu/dropout_row.h"
 #include "tensor/cpu/layer_norm_row.h"
@@ -57,16 +55,14 @@ void residual_dropout_layer_norm(Tensor& y, Tensor& z, Tensor& mean, Tensor& rst
                                  const Tensor& residual, const Tensor& scale, const Tensor& gamma, const Tensor& beta,
                                  double epsilon, const DropoutKey& key) {
   dispatch_floating(y.dtype(), "residual_dropout_layer_norm", [&]<class T>() {
-    const RandomRows random(key);
     const std::int64_t cols = gamma.numel();
+    DropoutRow<T> dropout(key, cols);
     const T* row_scale = data_or_null<T>(scale);
     parallel_chunks(mean.numel(), 16, [&](std::int64_t begin, std::int64_t end) {
-      std::optional<DropoutRow<T>> dropout;
-      if (key.p > 0) dropout.emplace(random, cols);
       for (std::int64_t row = begin; row < end; ++row) {
         T* sum = z.data<T>() + row * cols;
         add_branch_row(sum, residual.data<T>() + row * cols, x.data<T>() + row * cols, data_or_null<T>(bias),
-                       dropout ? dropout->factors(row) : nullptr, row_scale != nullptr ? row_scale[row] : T(1), cols);
+                       dropout.factors(row), row_scale != nullptr ? row_scale[row] : T(1), cols);
         const Moments<T> moments = moments_row(sum, static_cast<T>(epsilon), cols);
         normalize_row(y.data<T>() + row * cols, sum, moments, gamma.data<T>(), beta.data<T>(), cols);
         mean.data<T>()[row] = moments.mean;
@@ -81,8 +77,8 @@ void residual_dropout_layer_norm_backward(Tensor& dx, Tensor& dz, Tensor& dscale
                                           const Tensor& x, const Tensor& bias, const Tensor& scale,
                                           const Tensor& gamma, const DropoutKey& key) {
   dispatch_floating(dx.dtype(), "residual_dropout_layer_norm", [&]<class T>() {
-    const RandomRows random(key);
     const std::int64_t cols = gamma.numel();
+    DropoutRow<T> dropout(key, cols);
     const T* row_scale = data_or_null<T>(scale);
     column_sums<T, 2>(
         mean.numel(), cols, {dgamma.data<T>(), dbeta.data<T>()}, false, [&](std::int64_t row, std::array<T*, 2> sums) {
@@ -94,10 +90,8 @@ void residual_dropout_layer_norm_backward(Tensor& dx, Tensor& dz, Tensor& dscale
           add_affine_gradients_row(sums[0], sums[1], upstream, sum, moments, cols);
         });
     parallel_chunks(mean.numel(), 16, [&](std::int64_t begin, std::int64_t end) {
-      std::optional<DropoutRow<T>> dropout;
-      if (key.p > 0) dropout.emplace(random, cols);
       for (std::int64_t row = begin; row < end; ++row) {
-        const T* factor = dropout ? dropout->factors(row) : nullptr;
+        const T* factor = dropout.factors(row);
         T* to = dx.data<T>() + row * cols;
         const T* dsum = dz.data<T>() + row * cols;
         if (row_scale == nullptr) {
