@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Fine-tunes MiniLM on GLUE tasks, dense and skimmed, and gathers scores, cost and time in benchmarks/results/glue_cpu.json.
 
-    benchmarks/glue.py --transkimmer BIN --data_dir GLUE --model_name_or_path MINILM --output_dir RUNS [--threads N] [--gather]
+    benchmarks/glue.py --transkimmer BIN --data_dir GLUE --model_name_or_path MINILM --output_dir RUNS
+                       [--tasks cola mrpc] [--threads N] [--gather]
 
 Runs that are complete in RUNS are not run again; --gather runs nothing and writes what is there.
 """
@@ -18,11 +19,11 @@ TARGET = 0.5
 RESULTS = Path(__file__).parent / "results" / "glue_cpu.json"
 
 
-def plan():
+def plan(tasks):
     """(folder, task, start's folder or None, flags) of every run, starts before what starts from them."""
-    for task, epochs in EPOCHS.items():
+    for task in tasks:
         for seed in SEEDS:
-            yield f"{task}-dense-{seed}", task, None, ["--num_train_epochs", epochs, "--seed", seed]
+            yield f"{task}-dense-{seed}", task, None, ["--num_train_epochs", EPOCHS[task], "--seed", seed]
         for gate in ("staged", "layer"):
             flags = ["--skim", "--skim_gate", gate, "--skim_target", TARGET, "--max_steps", SKIM_STEPS[task]]
             yield f"{task}-{gate}-{TARGET}-{SEEDS[0]}", task, f"{task}-dense-{SEEDS[0]}", flags + ["--seed", SEEDS[0]]
@@ -39,7 +40,7 @@ def run(arguments, folder, task, start, flags):
 
 def gather(output_dir):
     rows = []
-    for folder, task, start, _ in plan():
+    for folder, task, start, _ in plan(EPOCHS):
         if not (output_dir / folder / "eval_results.json").exists():
             continue
         manifest = json.loads((output_dir / folder / "run.json").read_text())
@@ -59,11 +60,12 @@ def main():
     parser.add_argument("--data_dir", type=Path)
     parser.add_argument("--model_name_or_path", type=Path)
     parser.add_argument("--output_dir", type=Path, required=True)
+    parser.add_argument("--tasks", nargs="+", choices=EPOCHS, default=list(EPOCHS))
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--gather", action="store_true")
     arguments = parser.parse_args()
     if not arguments.gather:
-        for folder, *rest in plan():
+        for folder, *rest in plan(arguments.tasks):
             if not (arguments.output_dir / folder / "eval_results.json").exists():
                 run(arguments, folder, *rest)
     RESULTS.parent.mkdir(exist_ok=True)
