@@ -2,28 +2,28 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <vector>
 
+#include "tensor/backend.h"
 #include "tensor/error.h"
 
 namespace tk {
 namespace {
 
-constexpr std::int64_t kAlignment = 64;
+constexpr std::int64_t kGranularity = 64;
 
 // Sizes are rounded up to an eighth of their power of two: at most 12.5 % is lost, and nearby shapes share blocks.
 std::int64_t rounded(std::int64_t bytes) {
   const std::int64_t step =
-      std::max(kAlignment, static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(bytes)) / 8));
+      std::max(kGranularity, static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(bytes)) / 8));
   return (bytes + step - 1) / step * step;
 }
 
 class CachingAllocator {
  public:
-  ~CachingAllocator() { release_cached(); }
+  explicit CachingAllocator(const Backend& backend) : backend_(backend) {}
 
   void* allocate(std::int64_t bytes) {
     const std::int64_t size = rounded(bytes);
@@ -65,13 +65,13 @@ class CachingAllocator {
 
  private:
   void* from_system(std::int64_t size) {
-    void* data = std::aligned_alloc(kAlignment, static_cast<std::size_t>(size));
+    void* data = backend_.allocate(size);
     if (data == nullptr) {
       free_cached();
-      data = std::aligned_alloc(kAlignment, static_cast<std::size_t>(size));
+      data = backend_.allocate(size);
     }
-    TK_CHECK(data != nullptr, "allocate: the system has no ", size, " bytes more; ", stats_.allocated, " in use, ",
-             stats_.reserved - stats_.allocated, " cached");
+    TK_CHECK(data != nullptr, "out of memory: ", size, " bytes asked for, ", stats_.allocated, " in use, ",
+             backend_.free_memory(), " free on ", backend_.describe(), "; lower the batch size or the sequence length");
     stats_.reserved += size;
     ++stats_.system_allocations;
     return data;
@@ -80,27 +80,28 @@ class CachingAllocator {
   void free_cached() {
     for (auto& [size, blocks] : cache_) {
       for (void* block : blocks) {
-        std::free(block);
+        backend_.deallocate(block);
         stats_.reserved -= size;
       }
       blocks.clear();
     }
   }
 
+  const Backend& backend_;
   std::mutex mutex_;
   std::map<std::int64_t, std::vector<void*>> cache_;  // free blocks by rounded size
   AllocatorStats stats_;
 };
 
 // Never destroyed: tensors with static lifetime may outlive any order of destruction.
-CachingAllocator& cpu_allocator() {
-  static CachingAllocator* const allocator = new CachingAllocator;
+template <Device device>
+CachingAllocator& allocator() {
+  static CachingAllocator* const allocator = new CachingAllocator(backend(device));
   return *allocator;
 }
 
 CachingAllocator& allocator_of(Device device) {
-  TK_CHECK(device == Device::kCpu, "allocate: this build has no ", device, " backend");
-  return cpu_allocator();
+  return device == Device::kCpu ? allocator<Device::kCpu>() : allocator<Device::kCuda>();
 }
 
 }  // namespace

@@ -32,6 +32,20 @@ Packed make_packed(const std::vector<std::int64_t>& lengths, const std::vector<s
   return packed;
 }
 
+Packed to(const Packed& packed, Device device) {
+  Packed moved = packed;
+  for (Tensor* part : {&moved.offsets, &moved.example, &moved.position}) *part = part->to(device);
+  return moved;
+}
+
+Kept all_but_first_rows(const Packed& packed) {
+  const Device device = packed.offsets.device();
+  Tensor mask = full({packed.tokens}, 1, DType::kBool, device);
+  index_copy_kernel(device, mask, zeros({packed.sentences}, DType::kBool, device),
+                    packed.offsets.narrow(0, 0, packed.sentences));
+  return keep(packed, mask);
+}
+
 Kept keep(const Packed& packed, const Tensor& mask) {
   TK_CHECK(mask.dtype() == DType::kBool && mask.shape() == Shape{packed.tokens}, "keep: expected a bool mask of [",
            packed.tokens, "], got ", mask.dtype(), ' ', mask.shape());
@@ -40,7 +54,8 @@ Kept keep(const Packed& packed, const Tensor& mask) {
   Kept kept;
   kept.packed = packed;
   kept.packed.offsets = empty({packed.sentences + 1}, DType::kInt32, device);
-  compact_kernel(device, rows, kept.packed.offsets, kept.packed.tokens, mask.contiguous(), packed.offsets);
+  compact_kernel(device, rows, kept.packed.offsets, mask.contiguous(), packed.offsets);
+  kept.packed.tokens = static_cast<std::int64_t>(kept.packed.offsets.select(0, packed.sentences).item());
   kept.rows = rows.narrow(0, 0, kept.packed.tokens);
   kept.packed.example = empty({kept.packed.tokens}, DType::kInt32, device);
   kept.packed.position = empty({kept.packed.tokens}, DType::kInt32, device);
@@ -50,11 +65,13 @@ Kept keep(const Packed& packed, const Tensor& mask) {
 }
 
 Kept first_rows(const Packed& packed) {
-  const std::int32_t* offsets = packed.offsets.data<std::int32_t>();
-  for (std::int64_t b = 0; b < packed.sentences; ++b) {
-    TK_CHECK(offsets[b] < offsets[b + 1], "first_rows: sentence ", b, " has no rows");
-  }
   const Device device = packed.offsets.device();
+  if (device == Device::kCpu) {
+    const std::int32_t* offsets = packed.offsets.data<std::int32_t>();
+    for (std::int64_t b = 0; b < packed.sentences; ++b) {
+      TK_CHECK(offsets[b] < offsets[b + 1], "first_rows: sentence ", b, " has no rows");
+    }
+  }
   Kept first;
   first.rows = packed.offsets.narrow(0, 0, packed.sentences);
   first.packed.tokens = first.packed.sentences = packed.sentences;

@@ -18,6 +18,9 @@ struct Packed {
   std::int64_t longest = 0;  ///< an upper bound of the rows of one sentence
 };
 
+/// The same rows on another device.
+Packed to(const Packed& packed, Device device);
+
 /// Packs sentences of the given lengths, positions counted from 0. `examples` holds one id a sentence; throws when the
 /// counts differ or a length is negative.
 Packed make_packed(const std::vector<std::int64_t>& lengths, const std::vector<std::int32_t>& examples);
@@ -32,7 +35,10 @@ struct Kept {
 /// positions stay.
 Kept keep(const Packed& packed, const Tensor& mask);
 
-/// The first row of every sentence ([CLS]); throws if a sentence is empty.
+/// All rows but the first of every sentence.
+Kept all_but_first_rows(const Packed& packed);
+
+/// The first row of every sentence ([CLS]); on the CPU it throws if a sentence is empty.
 Kept first_rows(const Packed& packed);
 
 }  // namespace tk

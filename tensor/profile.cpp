@@ -6,6 +6,8 @@
 #include <mutex>
 #include <string_view>
 
+#include "tensor/backend.h"
+
 namespace tk {
 namespace {
 
@@ -16,7 +18,8 @@ std::map<std::string_view, KernelProfile> profiles;  // names are those of the k
 
 std::atomic<bool> KernelTimer::is_on = false;
 
-std::int64_t KernelTimer::nanoseconds() {
+std::int64_t KernelTimer::nanoseconds(Device device) {
+  synchronize(device);
   return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "tensor/device.h"
+
 namespace tk {
 
 /// Calls of one kernel while a profile was taken.
@@ -22,11 +24,12 @@ std::vector<KernelProfile> stop_profile();
 /// Times one kernel call while a profile is taken; otherwise it costs one check.
 class KernelTimer {
  public:
-  explicit KernelTimer(const char* kernel) : kernel_(is_on.load(std::memory_order_relaxed) ? kernel : nullptr) {
-    if (kernel_ != nullptr) start_ = nanoseconds();
+  KernelTimer(const char* kernel, Device device)
+      : kernel_(is_on.load(std::memory_order_relaxed) ? kernel : nullptr), device_(device) {
+    if (kernel_ != nullptr) start_ = nanoseconds(device_);
   }
   ~KernelTimer() {
-    if (kernel_ != nullptr) record(kernel_, nanoseconds() - start_);
+    if (kernel_ != nullptr) record(kernel_, nanoseconds(device_) - start_);
   }
   KernelTimer(const KernelTimer&) = delete;
   KernelTimer& operator=(const KernelTimer&) = delete;
@@ -34,11 +37,12 @@ class KernelTimer {
  private:
   friend void start_profile();
   friend std::vector<KernelProfile> stop_profile();
-  static std::int64_t nanoseconds();
+  static std::int64_t nanoseconds(Device device);  // when all that was asked of the device is done
   static void record(const char* kernel, std::int64_t nanoseconds);
 
   static std::atomic<bool> is_on;
   const char* kernel_;
+  Device device_;
   std::int64_t start_ = 0;
 };
 

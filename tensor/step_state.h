@@ -16,13 +16,15 @@ struct StepState {
   double learning_rate[kGroups] = {};
   double weight_decay[kGroups] = {};
   double max_grad_norm = 0;  ///< 0: no clipping
-  double grad_norm = 0;      ///< of the last step, before clipping
   double temperature = 1;    ///< of the gates
   double budget = 1;         ///< t: target share of the dense MACs at this step
-  double multiplier = 0;     ///< a: the budget controller's Lagrangian multiplier
+
+  // What the step itself writes.
+  double grad_norm = 0;   ///< of the last step, before clipping
+  double multiplier = 0;  ///< a: the budget controller's Lagrangian multiplier
 
   /// The factor that clips the gradient to max_grad_norm: min(1, max_grad_norm / (grad_norm + 1e-6)), as in PyTorch.
-  double clip_factor() const {
+  TK_HOST_DEVICE double clip_factor() const {
     const double factor = max_grad_norm / (grad_norm + 1e-6);
     return max_grad_norm > 0 && factor < 1 ? factor : 1.0;
   }
@@ -30,7 +32,11 @@ struct StepState {
 
 /// A device tensor that holds `state`.
 Tensor make_step_state(const StepState& state, Device device = Device::kCpu);
-/// The state inside; throws when the tensor holds none.
+/// The state inside; throws when the tensor holds none, or does not lie on the CPU.
 StepState& step_state(const Tensor& state);
+/// A copy of the state inside, from any device.
+StepState read_step_state(const Tensor& state);
+/// Writes all but what the step itself writes.
+void set_step(const Tensor& state, const StepState& settings);
 
 }  // namespace tk

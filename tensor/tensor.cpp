@@ -5,6 +5,7 @@
 #include <ostream>
 #include <utility>
 
+#include "tensor/backend.h"
 #include "tensor/kernels.h"
 
 namespace tk {
@@ -152,8 +153,22 @@ Tensor Tensor::clone() const {
 
 void Tensor::copy_from(const Tensor& source) const {
   Tensor target = *this;
-  copy_kernel(device(), target, source.expand(shape_));
+  copy_kernel(device(), target, source.expand(shape_).to(device()));
   bump_version();
+}
+
+Tensor Tensor::to(Device device) const {
+  if (!defined() || device == this->device()) return *this;
+  const Tensor from = contiguous();
+  const Tensor moved = empty(shape_, dtype_, device);
+  if (numel_ == 0) return moved;
+  if (device == Device::kCpu) {
+    backend(from.device()).copy_out(moved.raw_data(), from.raw_data(), bytes());
+  } else {
+    TK_CHECK(from.device() == Device::kCpu, "to: no way from ", from.device(), " to ", device);
+    backend(device).copy_in(moved.raw_data(), from.raw_data(), bytes());
+  }
+  return moved;
 }
 
 Tensor Tensor::to(DType dtype) const {
@@ -171,14 +186,14 @@ void Tensor::fill(double value) const {
 
 template <class T>
 std::vector<T> Tensor::to_vector() const {
-  const Tensor source = contiguous();
+  const Tensor source = contiguous().to(Device::kCpu);
   const T* first = source.data<T>();
   return std::vector<T>(first, first + numel_);
 }
 
 double Tensor::item() const {
   TK_CHECK(numel_ == 1, "item: expected exactly one element, got shape ", shape_);
-  return to(DType::kFloat64).contiguous().data<double>()[0];
+  return contiguous().to(Device::kCpu).to(DType::kFloat64).data<double>()[0];
 }
 
 std::int64_t checked_bytes(const Shape& shape, DType dtype) {
@@ -217,9 +232,9 @@ template <class T>
 Tensor from_values(std::span<const T> values, const Shape& shape, Device device) {
   TK_CHECK(shape.numel() == static_cast<std::int64_t>(values.size()), "from_values: shape ", shape, " needs ",
            shape.numel(), " values, got ", values.size());
-  Tensor x = empty(shape, dtype_of<T>, device);
+  Tensor x = empty(shape, dtype_of<T>);
   if (!values.empty()) std::memcpy(x.raw_data(), values.data(), values.size_bytes());
-  return x;
+  return x.to(device);
 }
 
 Tensor from_blob(void* data, const Shape& shape, DType dtype, std::shared_ptr<const void> owner) {
@@ -239,7 +254,7 @@ std::ostream& operator<<(std::ostream& out, const Tensor& x) {
 // std::vector<bool> packs bits, so bool tensors are read through a byte-wise copy.
 template <>
 std::vector<bool> Tensor::to_vector<bool>() const {
-  const Tensor source = contiguous();
+  const Tensor source = contiguous().to(Device::kCpu);
   const bool* first = source.data<bool>();
   return std::vector<bool>(first, first + numel_);
 }

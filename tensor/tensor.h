@@ -32,7 +32,7 @@ class Tensor {
   Device device() const { return storage_ ? storage_->device() : Device::kCpu; }
   bool is_contiguous() const;
 
-  /// The first element. Throws when T is not the tensor's element type, or the tensor is undefined.
+  /// The first element, in the device's memory. Throws when T is not the tensor's element type, or the tensor is undefined.
   template <class T>
   T* data() const {
     check_dtype(dtype_of<T>);
@@ -65,10 +65,12 @@ class Tensor {
   Tensor contiguous() const;
   /// A contiguous copy.
   Tensor clone() const;
-  /// Copies the elements of `source` here, broadcast and converted as needed.
+  /// Copies the elements of `source` here, broadcast, converted and moved between devices as needed.
   void copy_from(const Tensor& source) const;
   /// *this if it has that dtype, else a converted copy. Floats become integers by truncation, and bool by != 0.
   Tensor to(DType dtype) const;
+  /// *this if it lies on that device, else a contiguous copy there.
+  Tensor to(Device device) const;
   /// Sets every element.
   void fill(double value) const;
 

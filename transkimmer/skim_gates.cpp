@@ -10,19 +10,8 @@
 #include "tensor/ops/gate.h"
 
 namespace tk {
-namespace {
-
-Kept all_but_first(const Packed& rows) {
-  const Tensor mask = full({rows.tokens}, 1, DType::kBool);
-  const auto* offsets = rows.offsets.data<std::int32_t>();
-  for (std::int64_t s = 0; s < rows.sentences; ++s) mask.data<bool>()[offsets[s]] = false;
-  return keep(rows, mask);
-}
-
-}  // namespace
-
 SkimGates::SkimGates(const Packed& rows, std::int64_t gates)
-    : rest_(all_but_first(rows)), rows_(rows.tokens), gates_(gates) {}
+    : rest_(all_but_first_rows(rows)), rows_(rows.tokens), gates_(gates) {}
 
 Variables SkimGates::sample(const SkimPredictor& predictor, const Variable& x, std::uint8_t layer,
                             const Context& context, const Tensor* noise) const {

@@ -1,29 +1,11 @@
 #include "autograd/estimators/gumbel_softmax.h"
 
-#include <algorithm>
-
 #include "autograd/estimators/straight_through.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/softmax.h"
 #include "tensor/ops/gate.h"
 
 namespace tk {
-namespace {
-
-Tensor one_hot_of_largest(const Tensor& x) {
-  const std::int64_t classes = x.shape().back();
-  const Tensor y = zeros_like(x);
-  dispatch_floating(x.dtype(), "gumbel_softmax", [&]<class T>() {
-    for (std::int64_t at = 0; at < x.numel(); at += classes) {
-      const T* row = x.data<T>() + at;
-      y.data<T>()[at + (std::max_element(row, row + classes) - row)] = T(1);
-    }
-  });
-  return y;
-}
-
-}  // namespace
-
 Variable gumbel_softmax(const Variable& logits, const Tensor& noise, double temperature, bool hard) {
   TK_CHECK(temperature > 0, "gumbel_softmax: expected a temperature above 0, got ", temperature);
   TK_CHECK(logits.shape().rank() >= 1 && logits.shape().back() >= 1, "gumbel_softmax: expected classes in the last ",

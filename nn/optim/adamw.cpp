@@ -17,8 +17,8 @@ AdamW::AdamW(const ParameterList& parameters, const AdamWConstants& constants)
 
 void AdamW::step(const Tensor& state) {
   const std::vector<SparseRows> sparse = parameters_.coalesced();
-  step_state(state).grad_norm = grad_norm(parameters_, sparse);
-  adamw(parameters_.value, parameters_.grad, m_, v_, parameters_.segments, state, constants_);
+  grad_norm(parameters_, sparse, state);
+  adamw(parameters_.value, parameters_.grad, m_, v_, Tensor(), parameters_.segments, state, constants_);
   for (std::size_t i = 0; i < sparse.size(); ++i) {
     const SparseParameter& entry = parameters_.sparse[i];
     adamw_rows(entry.parameter->value(), rows_[i].m, rows_[i].v, rows_[i].touched, sparse[i], entry.group, state,

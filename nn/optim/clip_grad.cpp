@@ -1,15 +1,13 @@
 #include "nn/optim/clip_grad.h"
 
-#include <cmath>
-
 #include "tensor/ops/optim.h"
 
 namespace tk {
 
-double grad_norm(const FlatParameters& parameters, std::span<const SparseRows> sparse) {
-  double sum = squared_norm(parameters.grad);
-  for (const SparseRows& rows : sparse) sum += squared_norm(rows.rows);
-  return std::sqrt(sum);
+void grad_norm(const FlatParameters& parameters, std::span<const SparseRows> sparse, const Tensor& state) {
+  Tensors parts = {parameters.grad};
+  for (const SparseRows& rows : sparse) parts.push_back(rows.rows);
+  grad_norm(state, parts);
 }
 
 }  // namespace tk

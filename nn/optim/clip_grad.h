@@ -6,8 +6,8 @@
 
 namespace tk {
 
-/// The Euclidean norm of all gradients, dense and sparse, with a fixed tree. The optimizer writes it to the step state,
-/// whose clip_factor() scales the update: clipping costs no pass of its own.
-double grad_norm(const FlatParameters& parameters, std::span<const SparseRows> sparse);
+/// Writes the Euclidean norm of all gradients, dense and sparse, to the step state, whose clip_factor() scales the
+/// update: clipping costs no pass of its own.
+void grad_norm(const FlatParameters& parameters, std::span<const SparseRows> sparse, const Tensor& state);
 
 }  // namespace tk

@@ -11,11 +11,14 @@ void cross_entropy(Tensor& loss, Tensor& probabilities, const Tensor& logits, co
   dispatch_floating(logits.dtype(), "cross_entropy", [&]<class T>() {
     const std::int64_t classes = logits.shape()[1];
     for (std::int64_t row = 0; row < loss.numel(); ++row) {
+      const std::int32_t label = labels.data<std::int32_t>()[row];
+      TK_CHECK(label >= 0 && label < classes, "cross_entropy: label ", label, " is out of range for ", classes,
+               " classes");
       const T* x = logits.data<T>() + row * classes;
       const T largest = *std::max_element(x, x + classes);
       T sum = 0;
       for (std::int64_t c = 0; c < classes; ++c) sum += std::exp(x[c] - largest);
-      loss.data<T>()[row] = std::log(sum) + (largest - x[labels.data<std::int32_t>()[row]]);
+      loss.data<T>()[row] = std::log(sum) + (largest - x[label]);
     }
   });
 }

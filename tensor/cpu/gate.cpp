@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "tensor/cpu/parallel.h"
@@ -37,6 +38,17 @@ void logistic_noise(Tensor& y, const DropoutKey& key) {
 // Standard Gumbel noise: -log(-log(u)).
 void gumbel_noise(Tensor& y, const DropoutKey& key) {
   transform_uniforms(y, key, [](float u) { return -std::log(-std::log(u)); });
+}
+
+void one_hot_of_largest(Tensor& y, const Tensor& x) {
+  const std::int64_t classes = x.shape().back();
+  fill(y, 0);
+  dispatch_floating(x.dtype(), "one_hot_of_largest", [&]<class T>() {
+    for (std::int64_t at = 0; at < x.numel(); at += classes) {
+      const T* row = x.data<T>() + at;
+      y.data<T>()[at + (std::max_element(row, row + classes) - row)] = T(1);
+    }
+  });
 }
 
 // soft = sigmoid((z + noise) / temperature), hard = soft > 1/2, which is z + noise > 0.

@@ -62,24 +62,25 @@ void index_copy(Tensor& y, const Tensor& x, const Tensor& index) {
   });
 }
 
-void coalesce(Tensor& ids, Tensor& sums, std::int64_t& count, const Tensor& index, const Tensor& rows) {
+void coalesce(Tensor& ids, Tensor& sums, const Tensor& index, const Tensor& rows) {
   const auto* index_data = index.data<std::int32_t>();
   const std::int64_t n = index.numel();
   Scratch<std::int32_t> order(n);
   std::iota(order.data(), order.data() + n, 0);
   std::stable_sort(order.data(), order.data() + n, [&](auto a, auto b) { return index_data[a] < index_data[b]; });
   Scratch<std::int32_t> first(n + 1);  // the place in `order` where each distinct index begins
-  count = 0;
+  std::int64_t count = 0;
   for (std::int64_t i = 0; i < n; ++i) {
     const std::int32_t id = index_data[order[i]];
     if (count > 0 && ids.data<std::int32_t>()[count - 1] == id) continue;
     ids.data<std::int32_t>()[count] = id;
     first[count++] = static_cast<std::int32_t>(i);
   }
-  first[count] = static_cast<std::int32_t>(n);
+  std::fill(ids.data<std::int32_t>() + count, ids.data<std::int32_t>() + n, -1);
+  std::fill(first.data() + count, first.data() + n + 1, static_cast<std::int32_t>(n));
   const std::int64_t cols = row_size(rows);
   dispatch_floating(rows.dtype(), "coalesce", [&]<class T>() {
-    parallel_rows(count, cols, [&](std::int64_t k) {
+    parallel_rows(n, cols, [&](std::int64_t k) {
       T* sum = sums.data<T>() + k * cols;
       std::fill(sum, sum + cols, T(0));
       for (std::int32_t i = first[k]; i < first[k + 1]; ++i) add_to_row(sum, rows.data<T>() + order[i] * cols, cols);
@@ -87,7 +88,7 @@ void coalesce(Tensor& ids, Tensor& sums, std::int64_t& count, const Tensor& inde
   });
 }
 
-void compact(Tensor& rows, Tensor& kept_offsets, std::int64_t& kept, const Tensor& mask, const Tensor& offsets) {
+void compact(Tensor& rows, Tensor& kept_offsets, const Tensor& mask, const Tensor& offsets) {
   const auto* bounds = offsets.data<std::int32_t>();
   auto* survivors = rows.data<std::int32_t>();
   auto* kept_bounds = kept_offsets.data<std::int32_t>();
@@ -100,7 +101,6 @@ void compact(Tensor& rows, Tensor& kept_offsets, std::int64_t& kept, const Tenso
     }
   }
   kept_bounds[offsets.numel() - 1] = next;
-  kept = next;
 }
 
 }  // namespace tk::cpu

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "tensor/cpu/parallel.h"
@@ -100,14 +101,23 @@ void squared_norm(Tensor& partial, const Tensor& x) {
   });
 }
 
-void adamw(Tensor& value, Tensor& grad, Tensor& m, Tensor& v, const Tensor& segments, const Tensor& state,
-           const AdamWConstants& constants) {
+void grad_norm(Tensor& state, const Tensor& partial) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < partial.numel(); ++i) sum += partial.data<double>()[i];
+  step_state(state).grad_norm = std::sqrt(sum);
+}
+
+void adamw(Tensor& value, Tensor& grad, Tensor& m, Tensor& v, Tensor& copy, const Tensor& segments,
+           const Tensor& state, const AdamWConstants& constants) {
   check_step("adamw", step_state(state));
   over_segments(segments, [&](std::int64_t begin, std::int64_t end, std::int64_t group) {
     const AdamWStep step(step_state(state), group, constants);
     adamw_chunk(value.data<float>() + begin, grad.data<float>() + begin, m.data<float>() + begin,
                 v.data<float>() + begin, step, end - begin);
     std::fill(grad.data<float>() + begin, grad.data<float>() + end, 0.0f);
+    if (!copy.defined()) return;
+    std::transform(value.data<float>() + begin, value.data<float>() + end, copy.data<BFloat16>() + begin,
+                   [](float x) { return BFloat16(x); });
   });
 }
 
@@ -122,6 +132,7 @@ void adamw_rows(Tensor& value, Tensor& m, Tensor& v, Tensor& touched, const Tens
   std::fill(place.data(), place.data() + table, -1);
   const auto* named = ids.data<std::int32_t>();
   for (std::int64_t i = 0; i < ids.numel(); ++i) {
+    if (named[i] == -1) continue;
     TK_CHECK(named[i] >= 0 && named[i] < table, "adamw_rows: index ", named[i], " is out of range for ", table, " rows");
     TK_CHECK(place[named[i]] < 0, "adamw_rows: index ", named[i], " comes twice; coalesce the gradient first");
     place[named[i]] = static_cast<std::int32_t>(i);
@@ -148,6 +159,20 @@ void sgd(Tensor& value, Tensor& grad, Tensor& momentum, const Tensor& segments, 
               static_cast<float>(now.weight_decay[group]), static_cast<float>(momentum_factor), end - begin);
     std::fill(grad.data<float>() + begin, grad.data<float>() + end, 0.0f);
   });
+}
+
+void sgd_rows(Tensor& value, const Tensor& ids, const Tensor& rows, std::int64_t group, const Tensor& state) {
+  const StepState& now = step_state(state);
+  const auto rate = static_cast<float>(now.clip_factor() * now.learning_rate[group]);
+  const std::int64_t cols = value.shape()[1];
+  const auto* named = ids.data<std::int32_t>();
+  for (std::int64_t i = 0; i < ids.numel(); ++i) {
+    if (named[i] == -1) continue;
+    TK_CHECK(named[i] >= 0 && named[i] < value.shape()[0], "sgd_rows: index ", named[i], " is out of range for ",
+             value.shape()[0], " rows");
+    float* row = value.data<float>() + named[i] * cols;
+    for (std::int64_t c = 0; c < cols; ++c) row[c] -= rate * rows.data<float>()[i * cols + c];
+  }
 }
 
 // loss = a (C - t) + 5 relu(C - t)^2, dcost = a + 10 relu(C - t); a and t from the state.

@@ -25,6 +25,14 @@ Tensor gumbel_noise(const DropoutKey& key, std::int64_t cols, DType dtype) {
   return y;
 }
 
+Tensor one_hot_of_largest(const Tensor& x) {
+  TK_CHECK(x.rank() >= 1 && x.shape().back() >= 1, "one_hot_of_largest: expected classes in the last dimension, got ",
+           x.shape());
+  Tensor y = empty_like(x);
+  one_hot_of_largest_kernel(x.device(), y, x.contiguous());
+  return y;
+}
+
 GateOutput hard_gate(const Tensor& z, const Tensor& noise, const Tensor& state) {
   TK_CHECK(z.shape() == noise.shape() && z.dtype() == noise.dtype(), "hard_gate: expected noise like z ", z.dtype(), ' ',
            z.shape(), ", got ", noise.dtype(), ' ', noise.shape());

@@ -9,6 +9,9 @@ Tensor logistic_noise(const DropoutKey& key, std::int64_t cols, DType dtype = DT
 /// Standard Gumbel noise -log(-log u): [rows, cols].
 Tensor gumbel_noise(const DropoutKey& key, std::int64_t cols, DType dtype = DType::kFloat32);
 
+/// In each row (the last dimension) 1 at the first largest element, 0 elsewhere.
+Tensor one_hot_of_largest(const Tensor& x);
+
 struct GateOutput {
   Tensor hard;  ///< 0 or 1: z + noise > 0
   Tensor soft;  ///< sigmoid((z + noise) / temperature)

@@ -52,9 +52,8 @@ SparseRows coalesce(const SparseRows& sparse) {
            "coalesce: expected int32 ids [n] and rows [n, cols], got ", sparse.ids.shape(), " and ",
            sparse.rows.shape());
   SparseRows out{empty_like(sparse.ids), empty_like(sparse.rows)};
-  std::int64_t count = 0;
-  coalesce_kernel(sparse.rows.device(), out.ids, out.rows, count, sparse.ids.contiguous(), sparse.rows.contiguous());
-  return {out.ids.narrow(0, 0, count), out.rows.narrow(0, 0, count)};
+  coalesce_kernel(sparse.rows.device(), out.ids, out.rows, sparse.ids.contiguous(), sparse.rows.contiguous());
+  return out;
 }
 
 }  // namespace tk

@@ -19,7 +19,8 @@ struct SparseRows {
   Tensor ids;   ///< [n] int32
   Tensor rows;  ///< [n, cols]
 };
-/// Ascending distinct ids, each with the sum of its rows in their order.
+/// Ascending distinct ids, each with the sum of its rows in their order; behind them ids of -1 and rows of zeros, so that
+/// the shape is the input's.
 SparseRows coalesce(const SparseRows& sparse);
 
 }  // namespace tk

@@ -12,6 +12,7 @@ void check_flat(const char* op, const Tensor& value, const Tensor& other) {
 void check_segments(const char* op, const Tensor& segments, std::int64_t n) {
   TK_CHECK(segments.rank() == 2 && segments.shape()[1] == 3 && segments.dtype() == DType::kInt64, op,
            ": expected int64 segments [k, 3], got ", segments.dtype(), ' ', segments.shape());
+  if (segments.device() != Device::kCpu) return;  // reading them back would stall the device
   const auto* rows = segments.data<std::int64_t>();
   for (std::int64_t i = 0; i < segments.shape()[0]; ++i) {
     TK_CHECK(rows[3 * i] >= 0 && rows[3 * i] <= rows[3 * i + 1] && rows[3 * i + 1] <= n && rows[3 * i + 2] >= 0 &&
@@ -20,23 +21,41 @@ void check_segments(const char* op, const Tensor& segments, std::int64_t n) {
   }
 }
 
-}  // namespace
-
-double squared_norm(const Tensor& x) {
-  constexpr std::int64_t kChunk = 16384;
-  Tensor partial = empty({(x.numel() + kChunk - 1) / kChunk}, DType::kFloat64, x.device());
-  squared_norm_kernel(x.device(), partial, x.contiguous());
-  double total = 0;
-  for (std::int64_t i = 0; i < partial.numel(); ++i) total += partial.data<double>()[i];
-  return total;
+void check_sparse(const char* op, const SparseRows& grad, std::int64_t cols, std::int64_t group) {
+  TK_CHECK(grad.ids.rank() == 1 && grad.ids.dtype() == DType::kInt32 && grad.rows.dtype() == DType::kFloat32 &&
+               grad.rows.shape() == (Shape{grad.ids.numel(), cols}),
+           op, ": expected int32 ids [n] and float32 rows [n, ", cols, "], got ", grad.ids.dtype(), ' ',
+           grad.ids.shape(), " and ", grad.rows.dtype(), ' ', grad.rows.shape());
+  TK_CHECK(group >= 0 && group < StepState::kGroups, op, ": no group ", group);
 }
 
-void adamw(const Tensor& value, const Tensor& grad, const Tensor& m, const Tensor& v, const Tensor& segments,
-           const Tensor& state, const AdamWConstants& constants) {
+}  // namespace
+
+void grad_norm(const Tensor& state, std::span<const Tensor> parts) {
+  constexpr std::int64_t kChunk = 16384;
+  const auto chunks_of = [](const Tensor& x) { return (x.numel() + kChunk - 1) / kChunk; };
+  std::int64_t chunks = 0;
+  for (const Tensor& part : parts) chunks += chunks_of(part);
+  const Tensor partial = empty({chunks}, DType::kFloat64, state.device());
+  std::int64_t done = 0;
+  for (const Tensor& part : parts) {
+    Tensor range = partial.narrow(0, done, chunks_of(part));
+    squared_norm_kernel(state.device(), range, part.contiguous());
+    done += range.numel();
+  }
+  Tensor state_out = state;
+  grad_norm_kernel(state.device(), state_out, partial);
+}
+
+void adamw(const Tensor& value, const Tensor& grad, const Tensor& m, const Tensor& v, const Tensor& copy,
+           const Tensor& segments, const Tensor& state, const AdamWConstants& constants) {
   for (const Tensor* other : {&grad, &m, &v}) check_flat("adamw", value, *other);
+  TK_CHECK(
+      !copy.defined() || (copy.shape() == value.shape() && copy.dtype() == DType::kBFloat16 && copy.is_contiguous()),
+      "adamw: expected a flat bfloat16 copy of ", value.shape(), ", got ", copy.dtype(), ' ', copy.shape());
   check_segments("adamw", segments, value.numel());
-  Tensor value_out = value, grad_out = grad, m_out = m, v_out = v;
-  adamw_kernel(value.device(), value_out, grad_out, m_out, v_out, segments, state, constants);
+  Tensor value_out = value, grad_out = grad, m_out = m, v_out = v, copy_out = copy;
+  adamw_kernel(value.device(), value_out, grad_out, m_out, v_out, copy_out, segments, state, constants);
   value.bump_version();
 }
 
@@ -51,14 +70,10 @@ void adamw_rows(const Tensor& value, const Tensor& m, const Tensor& v, const Ten
   TK_CHECK(touched.shape() == Shape{value.shape()[0]} && touched.dtype() == DType::kBool,
            "adamw_rows: expected a bool of [", value.shape()[0], "] for the touched rows, got ", touched.dtype(), ' ',
            touched.shape());
-  TK_CHECK(grad.ids.rank() == 1 && grad.ids.dtype() == DType::kInt32 && grad.rows.dtype() == DType::kFloat32 &&
-               grad.rows.shape() == (Shape{grad.ids.numel(), value.shape()[1]}),
-           "adamw_rows: expected int32 ids [n] and float32 rows [n, ", value.shape()[1], "], got ", grad.ids.dtype(),
-           ' ', grad.ids.shape(), " and ", grad.rows.dtype(), ' ', grad.rows.shape());
-  TK_CHECK(group >= 0 && group < StepState::kGroups, "adamw_rows: no group ", group);
+  check_sparse("adamw_rows", grad, value.shape()[1], group);
   Tensor value_out = value, m_out = m, v_out = v, touched_out = touched;
-  adamw_rows_kernel(value.device(), value_out, m_out, v_out, touched_out, grad.ids.contiguous(),
-                    grad.rows.contiguous(), group, state, constants);
+  adamw_rows_kernel(value.device(), value_out, m_out, v_out, touched_out, grad.ids.contiguous(), grad.rows.contiguous(),
+                    group, state, constants);
   value.bump_version();
 }
 
@@ -68,6 +83,15 @@ void sgd(const Tensor& value, const Tensor& grad, const Tensor& momentum, const 
   check_segments("sgd", segments, value.numel());
   Tensor value_out = value, grad_out = grad, momentum_out = momentum;
   sgd_kernel(value.device(), value_out, grad_out, momentum_out, segments, state, momentum_factor);
+  value.bump_version();
+}
+
+void sgd_rows(const Tensor& value, const SparseRows& grad, std::int64_t group, const Tensor& state) {
+  TK_CHECK(value.rank() == 2 && value.dtype() == DType::kFloat32 && value.is_contiguous(),
+           "sgd_rows: expected a float32 table [rows, cols], got ", value.dtype(), ' ', value.shape());
+  check_sparse("sgd_rows", grad, value.shape()[1], group);
+  Tensor value_out = value;
+  sgd_rows_kernel(value.device(), value_out, grad.ids.contiguous(), grad.rows.contiguous(), group, state);
   value.bump_version();
 }
 

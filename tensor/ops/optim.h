@@ -1,17 +1,21 @@
 #pragma once
 
+#include <span>
+
 #include "tensor/kernels.h"
 #include "tensor/ops/index.h"
 
 namespace tk {
 
-/// The sum of squares of all elements, in double with a tree fixed by the size.
-double squared_norm(const Tensor& x);
+/// Writes the Euclidean norm of all elements of `parts` to the state's grad_norm, in double with a tree fixed by the
+/// sizes.
+void grad_norm(const Tensor& state, std::span<const Tensor> parts);
 
-/// One AdamW step over flat float32 buffers [n]: the gradient is clipped by the state's factor and cleared. `segments`
-/// [k, 3] int64 has rows (begin, end, group); learning rate, weight decay and step come from the state.
-void adamw(const Tensor& value, const Tensor& grad, const Tensor& m, const Tensor& v, const Tensor& segments,
-           const Tensor& state, const AdamWConstants& constants);
+/// One AdamW step over flat float32 buffers [n]: the gradient is clipped by the state's factor and cleared. `copy` [n]
+/// bfloat16 receives the new value, and may be undefined. `segments` [k, 3] int64 has rows (begin, end, group);
+/// learning rate, weight decay and step come from the state.
+void adamw(const Tensor& value, const Tensor& grad, const Tensor& m, const Tensor& v, const Tensor& copy,
+           const Tensor& segments, const Tensor& state, const AdamWConstants& constants);
 
 /// The same for an embedding [rows, cols] with a coalesced sparse gradient. Rows that no batch has `touched` (bool
 /// [rows]) have zero moments and no update without weight decay, so they are left alone, exactly.
@@ -21,6 +25,10 @@ void adamw_rows(const Tensor& value, const Tensor& m, const Tensor& v, const Ten
 /// momentum = factor * momentum + grad + weight decay * value; value -= learning rate * momentum.
 void sgd(const Tensor& value, const Tensor& grad, const Tensor& momentum, const Tensor& segments, const Tensor& state,
          double momentum_factor);
+
+/// The same for an embedding [rows, cols] with a coalesced sparse gradient: its rows move by the clipped gradient
+/// alone, without momentum and decay.
+void sgd_rows(const Tensor& value, const SparseRows& grad, std::int64_t group, const Tensor& state);
 
 struct BudgetOutput {
   Tensor loss;   ///< rank 0

@@ -251,7 +251,7 @@ TEST_CASE("index_select: a sparse gradient is the dense one's rows") {
   index_select(sparse, index).backward(dy);
   CHECK_FALSE(sparse.grad().defined());
   REQUIRE(sparse.node()->grad.sparse().size() == 1);
-  const SparseRows rows = coalesce(sparse.node()->grad.sparse()[0]);
+  const SparseRows rows = named_rows(coalesce(sparse.node()->grad.sparse()[0]));
   CHECK(rows.ids.to_vector<std::int32_t>() == std::vector<std::int32_t>{0, 1, 4});
   CHECK(same_bits(index_add(rows.rows, rows.ids, 6), dense.grad()));
 

@@ -1,9 +1,11 @@
 #include "tests/support/tensors.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
 
+#include "tensor/ops/optim.h"
 #include "tensor/threads.h"
 
 namespace tk::test {
@@ -55,6 +57,19 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
   return a.numel() == 0 || std::memcmp(a.contiguous().raw_data(), b.contiguous().raw_data(),
                                        static_cast<std::size_t>(a.bytes())) == 0;
+}
+
+SparseRows named_rows(const SparseRows& coalesced) {
+  const std::vector<std::int32_t> ids = coalesced.ids.to_vector<std::int32_t>();
+  const std::int64_t count = std::ranges::find(ids, -1) - ids.begin();
+  return {coalesced.ids.narrow(0, 0, count), coalesced.rows.narrow(0, 0, count)};
+}
+
+double norm_of(const Tensor& x) {
+  const Tensor state = make_step_state({}, x.device());
+  const Tensors parts = {x};
+  grad_norm(state, parts);
+  return read_step_state(state).grad_norm;
 }
 
 DropoutKey dropout_key(double p, const Packed& packed, Stream stream) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tensor/kernels.h"
+#include "tensor/ops/index.h"
 #include "tensor/packed.h"
 #include "tests/support/tolerances.h"
 
@@ -22,6 +23,11 @@ Tensors strided_copies(const Tensor& x);
 std::string difference(const Tensor& got, const Tensor& expected, Tolerance tolerance);
 /// Whether shape, dtype and all bits are equal.
 bool same_bits(const Tensor& a, const Tensor& b);
+
+/// The coalesced rows that name a row: ids of -1 left out.
+SparseRows named_rows(const SparseRows& coalesced);
+/// The Euclidean norm as the optimizer takes it.
+double norm_of(const Tensor& x);
 
 /// The random numbers of a packed batch's rows, at step 3 of seed 7.
 DropoutKey dropout_key(double p, const Packed& packed, Stream stream = {});

@@ -125,7 +125,10 @@ TEST_CASE("index_select and index_add: what is out of range or does not fit says
 TEST_CASE("coalesce: ascending distinct ids, each with its rows' sum in their order") {
   const SparseRows sparse{from_values<std::int32_t>({7, 2, 7, 0, 7}),
                           from_values<float>({1e8f, 10, 5, 20, 1, 30, 6, 40, -1e8f, 50}, {5, 2})};
-  const SparseRows sums = coalesce(sparse);
+  const SparseRows padded = coalesce(sparse);
+  CHECK(ints(padded.ids) == Ints{0, 2, 7, -1, -1});
+  CHECK(floats(padded.rows.narrow(0, 3, 2)) == Floats{0, 0, 0, 0});
+  const SparseRows sums = named_rows(padded);
   CHECK(ints(sums.ids) == Ints{0, 2, 7});
   CHECK(floats(sums.rows) == Floats{6, 40, 5, 20, 0, 90});  // (1e8 + 1) - 1e8 is 0 in float32
   const SparseRows none = coalesce({zeros({0}, DType::kInt32), zeros({0, 2})});
@@ -141,7 +144,7 @@ TEST_CASE("coalesce and index_add: the same bits for one and two threads") {
   const Tensor rows = random_normal({3000, 130}, 1);
   const auto both = [&](int n) {
     const ThreadCount threads(n);
-    const SparseRows sums = coalesce({ids, rows});
+    const SparseRows sums = named_rows(coalesce({ids, rows}));
     return std::pair(sums.rows, index_add(rows, ids, 101));
   };
   const auto [sums1, added1] = both(1);

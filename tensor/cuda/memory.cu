@@ -1,0 +1,86 @@
+#include "tensor/cuda/launch.h"
+#include "tensor/kernels.h"
+
+namespace tk::cuda {
+namespace {
+
+template <class To, class From>
+__device__ To convert(From x) {
+  if constexpr (std::is_same_v<From, BFloat16>) {
+    return convert<To>(static_cast<float>(x));
+  } else if constexpr (std::is_same_v<To, BFloat16>) {
+    return BFloat16(static_cast<float>(x));
+  } else if constexpr (std::is_same_v<To, bool>) {
+    return x != From(0);
+  } else {
+    return static_cast<To>(x);
+  }
+}
+
+template <class To, class From>
+__global__ void copy_strided(To* y, const From* x, std::int64_t n, Layout y_layout, Layout x_layout) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i < n) y[y_layout.offset(i)] = convert<To>(x[x_layout.offset(i)]);
+}
+
+template <class To, class From>
+__global__ void copy_adjacent(To* y, const From* x, std::int64_t n) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = convert<To>(x[i]);
+}
+
+template <class T>
+__global__ void fill_strided(T* y, double value, std::int64_t n, Layout layout) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i < n) y[layout.offset(i)] = convert<T>(value);
+}
+
+template <class T>
+__global__ void count_up(T* y, std::int64_t n) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = convert<T>(i);
+}
+
+}  // namespace
+
+void copy(Tensor& y, const Tensor& x) {
+  const std::int64_t n = y.numel();
+  if (n == 0) return;
+  const bool adjacent = y.is_contiguous() && x.is_contiguous();
+  if (adjacent && y.dtype() == x.dtype()) {
+    check(cudaMemcpyAsync(y.raw_data(), x.raw_data(), static_cast<std::size_t>(y.bytes()), cudaMemcpyDeviceToDevice,
+                          stream()),
+          "cudaMemcpyAsync");
+    return;
+  }
+  dispatch_all(y.dtype(), [&]<class To>() {
+    dispatch_all(x.dtype(), [&]<class From>() {
+      if (adjacent) {
+        copy_adjacent<<<blocks(n, kThreads), kThreads, 0, stream()>>>(y.data<To>(), x.data<From>(), n);
+      } else {
+        copy_strided<<<blocks(n, kThreads), kThreads, 0, stream()>>>(y.data<To>(), x.data<From>(), n, Layout(y),
+                                                                     Layout(x));
+      }
+      check_launch("copy");
+    });
+  });
+}
+
+void fill(Tensor& y, double value) {
+  const std::int64_t n = y.numel();
+  if (n == 0) return;
+  dispatch_all(y.dtype(), [&]<class T>() {
+    fill_strided<<<blocks(n, kThreads), kThreads, 0, stream()>>>(y.data<T>(), value, n, Layout(y));
+    check_launch("fill");
+  });
+}
+
+void arange(Tensor& y) {
+  const std::int64_t n = y.numel();
+  dispatch_all(y.dtype(), [&]<class T>() {
+    count_up<<<blocks(n, kThreads), kThreads, 0, stream()>>>(y.data<T>(), n);
+    check_launch("arange");
+  });
+}
+
+}  // namespace tk::cuda
