@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "tensor/error.h"
-#include "tensor/io/mapped_file.h"
+#include "tensor/io/input_file.h"
 
 namespace tk {
 namespace fs = std::filesystem;
@@ -75,12 +75,7 @@ void write_file_atomically(const fs::path& path, std::string_view text) {
   file.commit();
 }
 
-void copy_file_atomically(const fs::path& from, const fs::path& to) {
-  const MappedFile source(from);
-  AtomicFile file(to);
-  file.write(std::as_bytes(source.bytes()));
-  file.commit();
-}
+void copy_file_atomically(const fs::path& from, const fs::path& to) { write_file_atomically(to, read_file(from)); }
 
 // "out/" names the same folder as "out", but nothing could be put beside it.
 AtomicFolder::AtomicFolder(fs::path folder)

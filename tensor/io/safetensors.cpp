@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <tuple>
 
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/float16.h"
 #include "tensor/io/in_quotes.h"
-#include "tensor/io/mapped_file.h"
+#include "tensor/io/input_file.h"
 
 namespace tk {
 namespace {
@@ -28,27 +28,21 @@ constexpr StoredType kStoredTypes[] = {{"BOOL", DType::kBool},     {"I32", DType
 
 std::string_view stored_name(DType dtype) { return std::ranges::find(kStoredTypes, dtype, &StoredType::dtype)->name; }
 
-// A new tensor with each element of type `From` in the file turned into a `To`.
-template <class To, class From, class F>
-Tensor converted(const std::byte* bytes, const Shape& shape, F&& convert) {
-  Tensor result = empty(shape, dtype_of<To>);
-  To* to = result.data<To>();
-  for (std::int64_t i = 0; i < result.numel(); ++i) {
-    From from;
-    std::memcpy(&from, bytes + i * static_cast<std::int64_t>(sizeof(From)), sizeof(From));
-    to[i] = convert(from);
-  }
-  return result;
+// A new tensor with the bytes of the file from `begin` on.
+Tensor stored(const InputFile& file, std::int64_t begin, const Shape& shape, DType dtype) {
+  const Tensor x = empty(shape, dtype);
+  file.read(begin, {static_cast<std::byte*>(x.raw_data()), static_cast<std::size_t>(x.bytes())});
+  return x;
 }
 
-// Elements where they lie if that is aligned, else a copy.
-Tensor view_or_copy(std::byte* bytes, const Shape& shape, DType dtype, std::shared_ptr<const void> owner) {
-  if (reinterpret_cast<std::uintptr_t>(bytes) % static_cast<std::uintptr_t>(size_of(dtype)) == 0) {
-    return from_blob(bytes, shape, dtype, std::move(owner));
-  }
-  Tensor copy = empty(shape, dtype);
-  if (copy.numel() > 0) std::memcpy(copy.raw_data(), bytes, static_cast<std::size_t>(copy.bytes()));
-  return copy;
+// A new tensor with each element of type `From` in the file turned into a `To`.
+template <class To, class From, class F>
+Tensor converted(const InputFile& file, std::int64_t begin, const Shape& shape, F&& convert) {
+  const Tensor x = empty(shape, dtype_of<To>);
+  std::vector<From> elements(static_cast<std::size_t>(x.numel()));
+  file.read(begin, std::as_writable_bytes(std::span(elements)));
+  std::ranges::transform(elements, x.data<To>(), convert);
+  return x;
 }
 
 // A tensor to be written: the elements are converted only when their turn comes.
@@ -137,12 +131,13 @@ void write_elements(AtomicFile& file, const Output& output) {
 
 SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
   SafetensorsFile file;
-  file.path_ = path.string();
-  file.file_ = std::make_shared<const MappedFile>(path);
-  file.header_ = parse_safetensors_header(file.file_->bytes(), file.path_);
+  file.file_ = std::make_shared<const InputFile>(path);
+  file.header_ = read_safetensors_header(*file.file_);
   for (const SafetensorsEntry& entry : file.header_.entries) file.index_.emplace(entry.name, &entry);
   return file;
 }
+
+const std::string& SafetensorsFile::path() const { return file_->path(); }
 
 const SafetensorsEntry* SafetensorsFile::find(std::string_view name) const {
   const auto found = index_.find(name);
@@ -151,22 +146,22 @@ const SafetensorsEntry* SafetensorsFile::find(std::string_view name) const {
 
 Tensor SafetensorsFile::tensor(std::string_view name) const {
   const SafetensorsEntry* entry = find(name);
-  TK_CHECK(entry != nullptr, path_, ": no tensor is called ", in_quotes(name));
+  TK_CHECK(entry != nullptr, path(), ": no tensor is called ", in_quotes(name));
   return tensor(*entry);
 }
 
 Tensor SafetensorsFile::tensor(const SafetensorsEntry& entry) const {
-  TK_CHECK(std::ssize(entry.shape) <= Shape::kMaxRank, path_, ": tensor ", in_quotes(entry.name), " has ",
+  TK_CHECK(std::ssize(entry.shape) <= Shape::kMaxRank, path(), ": tensor ", in_quotes(entry.name), " has ",
            entry.shape.size(), " dimensions, at most ", Shape::kMaxRank, " are supported");
   const Shape shape{std::span(entry.shape)};
-  std::byte* bytes = file_->bytes().data() + header_.data_begin + entry.begin;
-  if (entry.dtype == "F16") return converted<float, Float16>(bytes, shape, [](Float16 x) { return float(x); });
-  if (entry.dtype == "U8") return converted<std::int32_t, std::uint8_t>(bytes, shape, std::identity());
-  if (entry.dtype == "BOOL") return converted<bool, std::uint8_t>(bytes, shape, [](auto x) { return x != 0; });
-  const auto* stored = std::ranges::find(kStoredTypes, entry.dtype, &StoredType::name);
-  TK_CHECK(stored != std::end(kStoredTypes), path_, ": tensor ", in_quotes(entry.name), " has dtype ", entry.dtype,
+  const std::int64_t begin = header_.data_begin + entry.begin;
+  if (entry.dtype == "F16") return converted<float, Float16>(*file_, begin, shape, [](Float16 x) { return float(x); });
+  if (entry.dtype == "U8") return converted<std::int32_t, std::uint8_t>(*file_, begin, shape, std::identity());
+  if (entry.dtype == "BOOL") return converted<bool, std::uint8_t>(*file_, begin, shape, [](auto x) { return x != 0; });
+  const auto* found = std::ranges::find(kStoredTypes, entry.dtype, &StoredType::name);
+  TK_CHECK(found != std::end(kStoredTypes), path(), ": tensor ", in_quotes(entry.name), " has dtype ", entry.dtype,
            ", which cannot be loaded; supported: F64, F32, F16, BF16, I64, I32, U8, BOOL");
-  return view_or_copy(bytes, shape, stored->dtype, file_);
+  return stored(*file_, begin, shape, found->dtype);
 }
 
 FloatStorage float_storage_from_name(std::string_view name) {

@@ -15,9 +15,9 @@
 
 namespace tk {
 
-class MappedFile;
+class InputFile;
 
-/// A mapped safetensors file. Tensors that it hands out keep the mapping alive. Movable, not copyable.
+/// A safetensors file, open; a tensor is read when it is asked for. Movable, not copyable.
 class SafetensorsFile {
  public:
   SafetensorsFile(SafetensorsFile&&) = default;
@@ -26,23 +26,22 @@ class SafetensorsFile {
   /// Throws tk::Error that starts with the path when the file cannot be read or breaks a rule of the format.
   static SafetensorsFile open(const std::filesystem::path& path);
 
-  const std::string& path() const { return path_; }
+  const std::string& path() const;
   const std::vector<SafetensorsEntry>& entries() const { return header_.entries; }
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
   /// Null when there is none.
   const SafetensorsEntry* find(std::string_view name) const;
 
-  /// F32, F64, BF16, I32 and I64 are views of the mapping (copies where the file places them misaligned); F16 becomes a
-  /// float32, U8 an int32 and BOOL a bool copy. Throws for any other dtype, for more than Shape::kMaxRank dimensions
-  /// and for a name that the file does not have. A write to a view stays in this process.
+  /// F32, F64, BF16, I32, I64 and BOOL keep their dtype; F16 becomes float32 and U8 int32. Throws for any other dtype,
+  /// for more than Shape::kMaxRank dimensions, for a name that the file does not have, and for a file that was
+  /// shortened since it was opened.
   Tensor tensor(std::string_view name) const;
   Tensor tensor(const SafetensorsEntry& entry) const;
 
  private:
   SafetensorsFile() = default;
 
-  std::string path_;
-  std::shared_ptr<const MappedFile> file_;
+  std::shared_ptr<const InputFile> file_;
   SafetensorsHeader header_;
   std::map<std::string_view, const SafetensorsEntry*> index_;  // into header_, whose vector never changes
 };

@@ -4,11 +4,13 @@
 #include <array>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <tuple>
 #include <unordered_set>
 
 #include "tensor/error.h"
 #include "tensor/io/in_quotes.h"
+#include "tensor/io/input_file.h"
 
 namespace tk {
 namespace {
@@ -225,10 +227,37 @@ void check_layout(const SafetensorsHeader& header, std::int64_t data_bytes, std:
   TK_CHECK(reached == data_bytes, source, ": ", data_bytes - reached, " bytes behind the last tensor");
 }
 
-std::uint64_t little_endian(std::span<const std::byte, 8> bytes) {
+constexpr std::int64_t kLengthBytes = 8;
+
+std::uint64_t little_endian(std::span<const std::byte> bytes) {
   std::uint64_t value = 0;
-  for (std::size_t i = 0; i < 8; ++i) value |= std::to_integer<std::uint64_t>(bytes[i]) << (8 * i);
+  for (std::size_t i = 0; i < bytes.size(); ++i) value |= std::to_integer<std::uint64_t>(bytes[i]) << (8 * i);
   return value;
+}
+
+// The bytes of JSON that a file announces, no more than it has.
+std::uint64_t header_length(const InputFile& file) {
+  const std::string& source = file.path();
+  TK_CHECK(file.size() >= kLengthBytes, source, ": too small for a safetensors file: ", file.size(),
+           " bytes, expected 8 or more");
+  std::array<std::byte, kLengthBytes> bytes = {};
+  file.read(0, bytes);
+  const std::uint64_t length = little_endian(bytes);
+  TK_CHECK(length <= kMaxSafetensorsHeader, source, ": header too large: ", length, " bytes, at most ",
+           kMaxSafetensorsHeader, " are allowed (is this a safetensors file?)");
+  TK_CHECK(length <= static_cast<std::uint64_t>(file.size() - kLengthBytes), source, ": invalid header length ", length,
+           " in a file of ", file.size(), " bytes");
+  return length;
+}
+
+std::string header_text(const InputFile& file) {
+  std::string text(header_length(file), '\0');
+  file.read(kLengthBytes, std::as_writable_bytes(std::span(text)));
+  // The JSON parser would skip a byte order mark and take a zero byte for the end.
+  const std::size_t zero = text.find('\0');
+  TK_CHECK(zero == text.npos, file.path(), ": the header is not valid UTF-8 JSON at byte ", zero + 1);
+  TK_CHECK(!text.starts_with("\xef\xbb\xbf"), file.path(), ": the header starts with a byte order mark");
+  return text;
 }
 
 }  // namespace
@@ -244,25 +273,14 @@ int safetensors_dtype_rank(std::string_view dtype) {
   return found == kDTypes.end() ? -1 : static_cast<int>(found - kDTypes.begin());
 }
 
-SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file, std::string_view source) {
-  TK_CHECK(file.size() >= 8, source, ": too small for a safetensors file: ", file.size(), " bytes, expected 8 or more");
-  const std::uint64_t length = little_endian(file.first<8>());
-  TK_CHECK(length <= kMaxSafetensorsHeader, source, ": header too large: ", length, " bytes, at most ",
-           kMaxSafetensorsHeader, " are allowed (is this a safetensors file?)");
-  TK_CHECK(length <= file.size() - 8, source, ": invalid header length ", length, " in a file of ", file.size(),
-           " bytes");
-  const std::string_view text(reinterpret_cast<const char*>(file.data()) + 8, length);
-  // The JSON parser would skip a byte order mark and take a zero byte for the end.
-  const std::size_t zero = text.find('\0');
-  TK_CHECK(zero == text.npos, source, ": the header is not valid UTF-8 JSON at byte ", zero + 1);
-  TK_CHECK(!text.starts_with("\xef\xbb\xbf"), source, ": the header starts with a byte order mark");
-
+SafetensorsHeader read_safetensors_header(const InputFile& file) {
+  const std::string text = header_text(file);
   SafetensorsHeader header;
-  header.data_begin = static_cast<std::int64_t>(8 + length);
-  HeaderReader reader(header, source);
+  header.data_begin = kLengthBytes + std::ssize(text);
+  HeaderReader reader(header, file.path());
   json::sax_parse(text, &reader);
   std::ranges::sort(header.entries, {}, [](const SafetensorsEntry& e) { return std::tie(e.begin, e.end); });
-  check_layout(header, static_cast<std::int64_t>(file.size()) - header.data_begin, source);
+  check_layout(header, file.size() - header.data_begin, file.path());
   return header;
 }
 

@@ -1,9 +1,7 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <map>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,9 +34,11 @@ inline constexpr std::int64_t kMaxSafetensorsHeader = 100'000'000;
 /// Position in the format's order of dtypes, which rises with alignment; -1 for an unknown name.
 int safetensors_dtype_rank(std::string_view dtype);
 
-/// Reads and checks the header of a whole file in memory: UTF-8 JSON, no name twice, no unknown field or dtype, sizes
-/// that follow from dtype and shape without overflow, data that covers the rest of the file exactly. Throws tk::Error
-/// that starts with `source`. Allocates no more than a small multiple of the header's own bytes.
-SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file, std::string_view source);
+class InputFile;
+
+/// Reads and checks the header of a file: UTF-8 JSON, no name twice, no unknown field or dtype, sizes that follow from
+/// dtype and shape without overflow, data that covers the rest of the file exactly. Throws tk::Error that starts with
+/// the file's path. Allocates no more than a small multiple of the header's own bytes.
+SafetensorsHeader read_safetensors_header(const InputFile& file);
 
 }  // namespace tk

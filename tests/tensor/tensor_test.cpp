@@ -1,10 +1,14 @@
 #include "tensor/tensor.h"
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <sstream>
+#include <thread>
+#include <vector>
 
 #include "tensor/allocator.h"
 #include "tensor/backend.h"
@@ -131,8 +135,9 @@ TEST_CASE("tensor: what is out of range says so") {
   CHECK(message_of([&] { x.item(); }) == "item: expected exactly one element, got shape [2, 3]");
   CHECK(message_of([&] { x.data<double>(); }) == "data: asked for float64, the tensor holds float32");
   CHECK(message_of([] { empty({2, -1}); }) == "tensor: negative extent in shape [2, -1]");
-  CHECK(message_of([] { empty({1 << 30, 1 << 30, 1 << 30}); }) ==
-        "tensor: shape [1073741824, 1073741824, 1073741824] is too large");
+  CHECK(message_of([] {
+          empty({1 << 30, 1 << 30, 1 << 30});
+        }) == "tensor: shape [1073741824, 1073741824, 1073741824] is too large");
   CHECK(message_of([] { from_values<float>({1, 2, 3}, {2}); }) == "from_values: shape [2] needs 2 values, got 3");
 }
 
@@ -154,8 +159,8 @@ TEST_CASE("tensor: text shows dtype, shape and the first elements") {
 }
 
 TEST_CASE("tensor: fill and arange for every dtype and any strides") {
-  for (const DType dtype : {DType::kBool, DType::kInt32, DType::kInt64, DType::kBFloat16, DType::kFloat32,
-                            DType::kFloat64}) {
+  for (const DType dtype :
+       {DType::kBool, DType::kInt32, DType::kInt64, DType::kBFloat16, DType::kFloat32, DType::kFloat64}) {
     INFO(name(dtype));
     const Tensor x = zeros({3, 4}, dtype);
     x.narrow(1, 1, 2).fill(1);
@@ -237,10 +242,12 @@ TEST_CASE("join: along any dimension, from any strides") {
   const Tensor b = count_up({3, 2}).transpose(0, 1);
   CHECK(ints(join(std::vector<Tensor>{a, b}, 1)) == Ints{0, 1, 0, 2, 4, 2, 3, 1, 3, 5});
   CHECK(ints(join(std::vector<Tensor>{a, zeros({0, 2}, DType::kInt32), a}, 0)) == Ints{0, 1, 2, 3, 0, 1, 2, 3});
-  CHECK(message_of([&] { join(std::vector<Tensor>{a, b}, 0); }) ==
-        "join: int32 [2, 3] does not fit int32 [2, 2] along dimension 0");
-  CHECK(message_of([&] { join(std::vector<Tensor>{a, a.to(DType::kFloat32)}, 0); }) ==
-        "join: float32 [2, 2] does not fit int32 [2, 2] along dimension 0");
+  CHECK(message_of([&] {
+          join(std::vector<Tensor>{a, b}, 0);
+        }) == "join: int32 [2, 3] does not fit int32 [2, 2] along dimension 0");
+  CHECK(message_of([&] {
+          join(std::vector<Tensor>{a, a.to(DType::kFloat32)}, 0);
+        }) == "join: float32 [2, 2] does not fit int32 [2, 2] along dimension 0");
   CHECK(message_of([&] { join(std::vector<Tensor>{}, 0); }) == "join: expected at least one tensor, got none");
 }
 
@@ -316,6 +323,34 @@ TEST_CASE("allocator: sizes that make no sense are refused") {
   if (const std::string reason = unavailable(Device::kCuda); !reason.empty()) {
     CHECK(message_of([] { empty({1}, DType::kFloat32, Device::kCuda); }) == "device cuda: " + reason);
   }
+}
+
+TEST_CASE("allocator: threads that take and give back at once never share a block, and the counters agree") {
+  release_cached(Device::kCpu);
+  const AllocatorStats before = allocator_stats(Device::kCpu);
+  std::atomic<int> shared = 0;
+  const auto work = [&](int thread) {
+    Tensors kept;
+    for (int i = 0; i < 400; ++i) {
+      kept.push_back(full({1 + 37 * i % 500}, thread, DType::kInt32));
+      if (i % 16 == 5) release_cached(Device::kCpu);
+      if (kept.size() < 8) continue;
+      for (const Tensor& x : kept) {
+        const std::int32_t* data = x.data<std::int32_t>();
+        shared += std::count(data, data + x.numel(), thread) != x.numel();
+      }
+      kept.erase(kept.begin(), kept.begin() + 1 + i % 7);
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int thread = 1; thread <= 8; ++thread) threads.emplace_back(work, thread);
+  for (std::thread& thread : threads) thread.join();
+  CHECK(shared == 0);
+  const AllocatorStats after = allocator_stats(Device::kCpu);
+  CHECK(after.allocated == before.allocated);
+  CHECK(after.reserved >= after.allocated);
+  release_cached(Device::kCpu);
+  CHECK(allocator_stats(Device::kCpu).reserved == before.reserved);
 }
 
 #ifndef __SANITIZE_ADDRESS__  // which ends the program at such a request

@@ -16,7 +16,7 @@
 #include "data/edit_distance.h"
 #include "tensor/error.h"
 #include "tensor/io/in_quotes.h"
-#include "tensor/io/mapped_file.h"
+#include "tensor/io/input_file.h"
 
 namespace tk {
 namespace {
@@ -140,11 +140,9 @@ class HelpLayout : public CLI::Formatter {
 
 // "--key=value" of each entry of a JSON file, lists joined by commas.
 std::vector<std::string> arguments_of_file(const std::string& path) {
-  const MappedFile file(path);
-  const auto bytes = file.bytes();
   json object;
   try {
-    object = json::parse(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    object = json::parse(read_file(path));
   } catch (const json::exception& error) {
     throw Error(concat(path, ": not valid JSON: ", printable(error.what())));
   }

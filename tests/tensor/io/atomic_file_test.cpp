@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 
 #include "tensor/error.h"
-#include "tensor/io/mapped_file.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
@@ -95,27 +94,4 @@ TEST_CASE("atomic folder: appears complete, with the folders above it, or not at
   CHECK(read_bytes(folder / "above/made/a") == "text");
   CHECK(entries(folder / "above") == 1);
   CHECK_THROWS_WITH(AtomicFolder(folder / "above"), ContainsSubstring("above: exists already"));
-}
-
-TEST_CASE("mapped file: gives the bytes of a file, also of an empty one, and refuses what is none") {
-  const TemporaryFolder folder;
-  write_bytes(folder / "a", "text");
-  write_bytes(folder / "empty", "");
-  const MappedFile mapped(folder / "a");
-  CHECK(mapped.bytes().size() == 4);
-  CHECK(mapped.bytes()[1] == std::byte{'e'});
-  CHECK(MappedFile(folder / "empty").bytes().empty());
-  CHECK_THROWS_WITH(MappedFile(folder.path()), ContainsSubstring(": not a regular file"));
-  CHECK_THROWS_WITH(MappedFile(folder / "none"), ContainsSubstring("none: cannot open: No such file or directory"));
-}
-
-TEST_CASE("mapped file: a write stays in this process") {
-  const TemporaryFolder folder;
-  write_bytes(folder / "a", "text");
-  {
-    const MappedFile mapped(folder / "a");
-    mapped.bytes()[0] = std::byte{'n'};
-    CHECK(mapped.bytes()[0] == std::byte{'n'});
-  }
-  CHECK(read_bytes(folder / "a") == "text");
 }

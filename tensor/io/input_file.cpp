@@ -1,0 +1,58 @@
+#include "tensor/io/input_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "tensor/error.h"
+
+namespace tk {
+namespace {
+
+std::string system_message() { return std::generic_category().message(errno); }
+
+std::int64_t size_of_regular(int fd, const std::string& path) {
+  struct stat info = {};
+  TK_CHECK(::fstat(fd, &info) == 0, path, ": cannot read: ", system_message());
+  TK_CHECK(S_ISREG(info.st_mode), path, ": not a regular file");
+  return info.st_size;
+}
+
+}  // namespace
+
+// Without O_NONBLOCK, opening a named pipe would wait for a writer.
+InputFile::InputFile(const std::filesystem::path& path)
+    : path_(path.string()), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+  TK_CHECK(fd_ >= 0, path_, ": cannot open: ", system_message());
+  try {
+    size_ = size_of_regular(fd_, path_);
+  } catch (...) {
+    ::close(fd_);
+    throw;
+  }
+}
+
+InputFile::~InputFile() { ::close(fd_); }
+
+void InputFile::read(std::int64_t offset, std::span<std::byte> bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t got = ::pread(fd_, bytes.data(), bytes.size(), offset);
+    if (got < 0 && errno == EINTR) continue;
+    TK_CHECK(got >= 0, path_, ": cannot read: ", system_message());
+    TK_CHECK(got > 0, path_, ": ends at byte ", offset, " of ", size_, ": it was shortened while being read");
+    bytes = bytes.subspan(static_cast<std::size_t>(got));
+    offset += got;
+  }
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  const InputFile file(path);
+  std::string text(static_cast<std::size_t>(file.size()), '\0');
+  file.read(0, std::as_writable_bytes(std::span(text)));
+  return text;
+}
+
+}  // namespace tk
