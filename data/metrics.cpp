@@ -138,8 +138,7 @@ double matthews_correlation(Values predictions, Values labels) {
 
 double pearson(Values predictions, Values labels) {
   check_equal_number("pearson", predictions, labels);
-  TK_CHECK(labels.size() >= 2, "pearson: expected at least two values, got ", labels.size());
-  TK_CHECK(all_finite(predictions) && all_finite(labels), "pearson: expected finite values");
+  if (labels.size() < 2 || !all_finite(predictions) || !all_finite(labels)) return kNaN;
   if (labels.size() == 2 && predictions[0] != predictions[1] && labels[0] != labels[1]) {
     return (predictions[0] < predictions[1]) == (labels[0] < labels[1]) ? 1 : -1;  // exactly
   }

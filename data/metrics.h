@@ -23,7 +23,8 @@ double f1(std::span<const double> predictions, std::span<const double> labels);
 /// K-category correlation coefficient", 2004); 0 when either side is constant or empty.
 double matthews_correlation(std::span<const double> predictions, std::span<const double> labels);
 
-/// Pearson's r in [-1, 1]; NaN when a side is constant. Throws on fewer than two values and on values not finite.
+/// Pearson's r in [-1, 1]; NaN when a side is constant, on fewer than two values and on values not finite (where SciPy
+/// raises an error: here the run that scores itself has been long).
 double pearson(std::span<const double> predictions, std::span<const double> labels);
 
 /// Spearman's rank correlation, ties having their average rank; NaN when a side is constant or has a NaN, and on fewer

@@ -83,8 +83,10 @@ TEST_CASE("pearson: degenerate sides") {
   CHECK(pearson(Values{1, 7}, Values{0.1, 0.3}) == 1);
   CHECK(pearson(Values{1, 7}, Values{0.3, 0.1}) == -1);
   CHECK(std::isnan(pearson(Values{1, 1}, Values{0.3, 0.1})));
-  CHECK_THROWS_WITH(pearson(Values{1}, Values{1}), ContainsSubstring("at least two values, got 1"));
-  CHECK_THROWS_WITH(pearson(Values{1, kNaN, 2}, Values{1, 2, 3}), ContainsSubstring("finite"));
+  CHECK(std::isnan(pearson(Values{1}, Values{1})));
+  CHECK(std::isnan(pearson(Values{}, Values{})));
+  CHECK(std::isnan(pearson(Values{1, kNaN, 2}, Values{1, 2, 3})));
+  CHECK(std::isnan(pearson(Values{1, 3, 2}, Values{1, HUGE_VAL, 3})));
 }
 
 TEST_CASE("spearman: ties have average ranks, and what is undefined is NaN") {

@@ -231,6 +231,17 @@ TEST_CASE("predict: a regression's numbers have three decimals") {
   for (std::size_t i = 1; i < rows.size(); ++i) CHECK(rows[i].size() - rows[i].find('.') == 4);
 }
 
+TEST_CASE("train: a score that one example does not define is said and is null, not the run's end") {
+  const Workplace place;
+  const Ran ran = place.train("out", {"--report=false", "--max_eval_samples", "1"}, "stsb");
+  REQUIRE(ran.code == 0);
+  CHECK_THAT(ran.err, ContainsSubstring("warning: pearson: not defined for these 1 examples"));
+  CHECK_THAT(ran.out, ContainsSubstring("nan"));
+  const json eval = read_json(place / "out/eval_results.json");
+  CHECK(eval["eval_pearson"].is_null());
+  CHECK(eval["eval_loss"].is_number());
+}
+
 TEST_CASE("tokenize: a line of ids for a line of text, pairs by a tab, cut on request") {
   const Workplace place;
   const Arguments command = {"tokenize", "--vocab", place / "vocab.txt"};

@@ -1,6 +1,7 @@
 #include "transkimmer/cli/scoring.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
@@ -33,6 +34,15 @@ std::string value_text(const std::string& key, const json& value) {
   return value.is_null() ? "nan" : value.dump();
 }
 
+// A correlation needs two examples or more whose predictions and labels vary.
+void warn_of_undefined(const SplitScore& score) {
+  for (const Metric& metric : score.metrics) {
+    if (std::isfinite(metric.value)) continue;
+    spdlog::warn("{}{}: not defined for these {} examples: too few, or all predictions or labels are equal",
+                 metric.name, score.suffix, score.examples);
+  }
+}
+
 }  // namespace
 
 Evaluation evaluate_split(const BertClassifier& model, const GlueTask& task, const TaskSplit& split,
@@ -55,6 +65,7 @@ SplitScore score(const BertClassifier& model, const GlueTask& task, const TaskSp
   result.evaluation = evaluate_split(model, task, split, options);
   const std::vector<double> predictions = predictions_from_logits(task, result.evaluation.logits);
   result.metrics = compute_metrics(task, predictions, labels_of(split.tokenized));
+  warn_of_undefined(result);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }
