@@ -6,6 +6,7 @@
 #include "transkimmer/cli/convert.h"
 #include "transkimmer/cli/inspect.h"
 #include "transkimmer/cli/options.h"
+#include "transkimmer/cli/signals.h"
 
 namespace tk {
 namespace {
@@ -38,6 +39,7 @@ struct InspectCommand {
 Command add_convert(CLI::App& program) {
   auto command = std::make_shared<ConvertCommand>(program);
   return {&command->flags.command(), [command] {
+            catch_stop_signals();
             convert(command->in, command->out, float_storage_from_name(command->dtype));
             return 0;
           }};
@@ -61,6 +63,7 @@ std::vector<Command> add_commands(CLI::App& program, const Invocation& invocatio
   commands.push_back(add_convert(program));
   commands.push_back(add_inspect(program));
   for (Command& command : add_glue(program)) commands.push_back(std::move(command));
+  commands.push_back(add_selftest(program, invocation));
   return commands;
 }
 

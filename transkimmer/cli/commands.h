@@ -26,6 +26,7 @@ Command add_demo(CLI::App& program, const Invocation& invocation);
 Command add_train(CLI::App& program, const Invocation& invocation);
 Command add_eval(CLI::App& program, const Invocation& invocation);
 Command add_predict(CLI::App& program, const Invocation& invocation);
+Command add_selftest(CLI::App& program, const Invocation& invocation);
 Command add_tokenize(CLI::App& program);
 Command add_bench(CLI::App& program, const Invocation& invocation);
 Command add_init(CLI::App& program);

@@ -10,6 +10,7 @@
 #include "transkimmer/classifier.h"
 #include "transkimmer/cli/commands.h"
 #include "transkimmer/cli/options.h"
+#include "transkimmer/cli/signals.h"
 
 namespace tk {
 namespace fs = std::filesystem;
@@ -43,6 +44,7 @@ std::string text_of(const Vocabulary& vocabulary) {
 }
 
 int run(const InitCommand& c) {
+  catch_stop_signals();
   const fs::path folder = c.folder;
   TK_CHECK(!fs::exists(folder) || (fs::is_directory(folder) && fs::is_empty(folder)), c.folder,
            ": exists and is not an empty folder");
@@ -60,6 +62,7 @@ int run(const InitCommand& c) {
   }
   BertClassifier model(config);
   model.initialize(c.seed);
+  throw_if_stopped();
   save_model_folder(folder, config, named_values(model.parameters()), tokenizer);
   fmt::print("{}\n{} parameters\n", summary(config), parameter_count(config));
   return 0;

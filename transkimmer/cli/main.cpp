@@ -25,8 +25,14 @@ constexpr int kWrongCommandLine = 2;
 
 int fail(int code, std::string message) {
   std::ranges::replace(message, '\n', ' ');
-  fmt::print(stderr, "{}\n", message);
+  std::fputs((message + '\n').c_str(), stderr);  // if that fails, too, nothing is left to say it with
   return code;
+}
+
+// The exit code `code` if all output got out.
+int finish(int code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  return fail(kRunTimeError, fmt::format("standard output: {}", std::strerror(errno)));
 }
 
 std::string command_line(int argc, const char* const* argv) {
@@ -53,9 +59,7 @@ int run_command(const std::vector<tk::Command>& commands) {
 // Runs what the command line asks for; what goes wrong there is one line on standard error.
 int run_safely(const std::vector<tk::Command>& commands) {
   try {
-    const int code = run_command(commands);
-    if (std::fflush(stdout) != 0) return fail(kRunTimeError, fmt::format("standard output: {}", std::strerror(errno)));
-    return code;
+    return finish(run_command(commands));
   } catch (const tk::Interrupted& stop) {
     return fail(stop.exit_code(), stop.what());
   } catch (const tk::UsageError& error) {
@@ -71,6 +75,7 @@ int run_safely(const std::vector<tk::Command>& commands) {
 
 int main(int argc, char** argv) {
   tk::start_log();
+  tk::let_long_writes_fail();
   const tk::Invocation invocation{argv, command_line(argc, argv)};
 
   CLI::App program("Tensors, autograd and a BERT that learns, layer by layer, which tokens it can drop.",
@@ -91,7 +96,7 @@ int main(int argc, char** argv) {
     program.parse(arguments);
     tk::check_environment(program);
   } catch (const CLI::CallForHelp& help) {
-    return program.exit(help);
+    return finish(program.exit(help));
   } catch (const CLI::Error& error) {
     return fail(kWrongCommandLine, tk::parse_problem(program, error));
   } catch (const tk::Error& error) {
@@ -99,11 +104,11 @@ int main(int argc, char** argv) {
   }
   if (version) {
     fmt::print("transkimmer {}\n", tk::version());
-    return 0;
+    return finish(0);
   }
   if (build_info) {
     print_build_info();
-    return 0;
+    return finish(0);
   }
   if (program.get_subcommands().empty()) {
     fmt::print(stderr, "{}", program.help());

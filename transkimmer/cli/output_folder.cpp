@@ -1,8 +1,11 @@
 #include "transkimmer/cli/output_folder.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -27,6 +30,16 @@ bool is_checkpoint(const fs::directory_entry& entry) {
 
 }  // namespace
 
+FolderLock::FolderLock(const fs::path& folder) : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (fd_ < 0 || ::flock(fd_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+  ::close(fd_);
+  throw Error(concat("--output_dir: ", folder.string(), ": another run is writing to it now; name another folder"));
+}
+
+FolderLock::~FolderLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
 OutputFolder::OutputFolder(fs::path folder, bool overwrite) : folder_(std::move(folder)) {
   const std::string name = folder_.string();
   std::error_code error;
@@ -34,10 +47,10 @@ OutputFolder::OutputFolder(fs::path folder, bool overwrite) : folder_(std::move(
     fs::create_directories(folder_, error);
     TK_CHECK(!error, "--output_dir: ", name, ": cannot make the folder: ", error.message());
     is_new_ = true;
-    return;
   }
   TK_CHECK(fs::is_directory(folder_), "--output_dir: ", name, ": exists and is not a folder");
   TK_CHECK(::access(folder_.c_str(), W_OK) == 0, "--output_dir: ", name, ": may not be written to");
+  lock_.emplace(folder_);
   if (overwrite || fs::is_empty(folder_)) return;
   const std::string what = fs::exists(folder_ / "run.json") ? "holds another run" : "is not empty";
   throw Error(concat("--output_dir: ", name, ": ", what, "; name another folder or say --overwrite_output_dir"));

@@ -6,14 +6,22 @@
 namespace tk {
 namespace fs = std::filesystem;
 
-RunLog::RunLog(const fs::path& folder) : path_(folder / "metrics.jsonl"), file_(path_, std::ios::trunc) {
+RunLog::RunLog(const fs::path& folder) : path_(folder / "metrics.jsonl") {
+  file_.rdbuf()->pubsetbuf(nullptr, 0);  // so that what could not be written is not tried again
+  file_.open(path_, std::ios::trunc);
   TK_CHECK(file_.good(), path_.string(), ": cannot be written");
 }
 
 void RunLog::add(const nlohmann::json& row) {
   history_.push_back(row);
-  file_ << row.dump() << std::endl;
-  TK_CHECK(file_.good(), path_.string(), ": cannot be written; is the disk full?");
+  const std::string line = row.dump() + '\n';
+  if (file_ << line) {
+    bytes_ += line.size();
+    return;
+  }
+  std::error_code ignored;
+  fs::resize_file(path_, bytes_, ignored);  // without the half of a line
+  throw Error(concat(path_.string(), ": cannot be written; is the disk full?"));
 }
 
 void write_results(const fs::path& folder, const std::string& name, const nlohmann::json& results) {

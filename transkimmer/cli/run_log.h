@@ -20,6 +20,7 @@ class RunLog {
  private:
   std::filesystem::path path_;
   std::ofstream file_;
+  std::uintmax_t bytes_ = 0;  // of whole lines
   nlohmann::json history_ = nlohmann::json::array();
 };
 

@@ -19,6 +19,8 @@ void catch_stop_signals() {
   std::signal(SIGTERM, ask_to_stop);
 }
 
+void let_long_writes_fail() { std::signal(SIGXFSZ, SIG_IGN); }
+
 int stop_signal() { return stop; }
 
 Interrupted::Interrupted(int signal)

@@ -7,6 +7,9 @@ namespace tk {
 /// From now on SIGINT and SIGTERM only ask to stop; a second one ends the program at once.
 void catch_stop_signals();
 
+/// From now on a write beyond the limit on file sizes (ulimit -f) is an error like a full disk, not the program's end.
+void let_long_writes_fail();
+
 /// The signal that asked to stop, or 0.
 int stop_signal();
 

@@ -30,7 +30,7 @@ struct TokenizeCommand {
 
 std::string ids_text(const Encoding& encoding) {
   std::string text;
-  for (const std::int32_t id : encoding.ids) text += (text.empty() ? "" : " ") + std::to_string(id);
+  for (const std::int32_t id : encoding.ids) text.append(text.empty() ? "" : " ").append(std::to_string(id));
   return text + '\n';
 }
 

@@ -210,9 +210,13 @@ TEST_CASE("standard output: a result that could not be written is an error") {
     return;
   }
   const Workplace place;
-  const std::string command = "'" TK_PROGRAM "' glue info > /dev/full 2>'" + place / "err" + "'";
-  CHECK(WEXITSTATUS(std::system(command.c_str())) == kRunTimeError);
-  CHECK_THAT(read_bytes(place / "err"), ContainsSubstring("standard output"));
+  for (const std::string what : {"glue info", "--help", "train --help", "--version", "--build_info"}) {
+    INFO(what);
+    const std::string command = "'" TK_PROGRAM "' " + what + " > /dev/full 2>'" + place / "err" + "'";
+    CHECK(WEXITSTATUS(std::system(command.c_str())) == kRunTimeError);
+    CHECK_THAT(read_bytes(place / "err"), ContainsSubstring("standard output: No space left"));
+  }
+  CHECK(WEXITSTATUS(std::system("'" TK_PROGRAM "' eval > /dev/full 2>/dev/full")) == kWrongCommandLine);
 }
 
 }  // namespace

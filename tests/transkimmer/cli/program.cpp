@@ -38,10 +38,9 @@ std::vector<std::string> environment(const std::vector<std::string>& variables) 
   return result;
 }
 
-// Starts the program with its three streams in `files`; -1 makes the error stream a pipe whose reading end is returned.
-pid_t start(std::vector<std::string> arguments, const std::vector<std::string>& variables, const fs::path& in,
+// Starts a command with its three streams in files, or the last one in `error_pipe` unless that is -1.
+pid_t start(std::vector<std::string> command, const std::vector<std::string>& variables, const fs::path& in,
             const fs::path& out, const fs::path& err, int error_pipe) {
-  arguments.insert(arguments.begin(), TK_PROGRAM);
   std::vector<std::string> entries = environment(variables);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -54,11 +53,13 @@ pid_t start(std::vector<std::string> arguments, const std::vector<std::string>& 
   }
   pid_t pid = 0;
   const int failed =
-      posix_spawn(&pid, TK_PROGRAM, &actions, nullptr, pointers(arguments).data(), pointers(entries).data());
+      posix_spawnp(&pid, command[0].c_str(), &actions, nullptr, pointers(command).data(), pointers(entries).data());
   posix_spawn_file_actions_destroy(&actions);
-  check(failed == 0, "cannot start " TK_PROGRAM);
+  check(failed == 0, "cannot start the program");
   return pid;
 }
+
+const std::vector<std::string> program = {TK_PROGRAM};
 
 int exit_code(pid_t pid) {
   int status = 0;
@@ -77,16 +78,46 @@ Ran run_program(const std::vector<std::string>& arguments, const std::string& in
                 const std::vector<std::string>& variables) {
   const TemporaryFolder folder;
   write_bytes(folder / "in", input);
-  const pid_t pid = start(arguments, variables, folder / "in", folder / "out", folder / "err", -1);
+  const pid_t pid = start(program + arguments, variables, folder / "in", folder / "out", folder / "err", -1);
   const int code = exit_code(pid);
   return {code, read_bytes(folder / "out"), read_bytes(folder / "err")};
+}
+
+Ran run_under(const std::vector<std::string>& wrapper, const std::vector<std::string>& arguments) {
+  const TemporaryFolder folder;
+  const pid_t pid = start(wrapper + program + arguments, {}, "/dev/null", folder / "out", folder / "err", -1);
+  const int code = exit_code(pid);
+  return {code, read_bytes(folder / "out"), read_bytes(folder / "err")};
+}
+
+Running::Running(const std::vector<std::string>& arguments)
+    : pid_(start(program + arguments, {}, "/dev/null", folder_ / "out", folder_ / "err", -1)) {}
+
+Running::~Running() {
+  if (waited_) return;
+  send(SIGKILL);
+  exit_code(pid_);
+}
+
+void Running::send(int signal) { kill(pid_, signal); }
+
+bool Running::ended() const {
+  siginfo_t info = {};
+  check(waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0, "waitid failed");
+  return info.si_pid == pid_;
+}
+
+Ran Running::wait() {
+  const int code = exit_code(pid_);
+  waited_ = true;
+  return {code, read_bytes(folder_ / "out"), read_bytes(folder_ / "err")};
 }
 
 Ran run_until(const std::vector<std::string>& arguments, const std::string& text, int signal) {
   const TemporaryFolder folder;
   int ends[2] = {};
   check(pipe2(ends, O_CLOEXEC) == 0, "pipe failed");
-  const pid_t pid = start(arguments, {}, "/dev/null", folder / "out", "", ends[1]);
+  const pid_t pid = start(program + arguments, {}, "/dev/null", folder / "out", "", ends[1]);
   close(ends[1]);
   Ran ran;
   bool sent = false;

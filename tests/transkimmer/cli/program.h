@@ -10,7 +10,7 @@ namespace tk {
 
 /// How the program ended, and what it said.
 struct Ran {
-  int code = -1;
+  int code = -1;  ///< or minus the signal that ended it
   std::string out;
   std::string err;
 };
@@ -19,6 +19,28 @@ struct Ran {
 /// environment.
 Ran run_program(const std::vector<std::string>& arguments, const std::string& input = "",
                 const std::vector<std::string>& variables = {});
+
+/// The same with another program in front that changes the conditions: {"prlimit", "--fsize=4096"}.
+Ran run_under(const std::vector<std::string>& wrapper, const std::vector<std::string>& arguments);
+
+/// The built `transkimmer`, running.
+class Running {
+ public:
+  explicit Running(const std::vector<std::string>& arguments);
+  ~Running();
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+  void send(int signal);
+  bool ended() const;
+  /// Call once.
+  Ran wait();
+
+ private:
+  TemporaryFolder folder_;
+  int pid_;
+  bool waited_ = false;
+};
 
 /// Starts the program, sends it `signal` once its standard error has `text`, and waits.
 Ran run_until(const std::vector<std::string>& arguments, const std::string& text, int signal);
