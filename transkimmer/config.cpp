@@ -6,7 +6,7 @@
 
 #include "tensor/error.h"
 #include "tensor/io/in_quotes.h"
-#include "tensor/io/mapped_file.h"
+#include "tensor/io/input_file.h"
 
 namespace tk {
 namespace {
@@ -14,8 +14,9 @@ namespace {
 using nlohmann::json;
 
 constexpr std::int64_t kMaxParameters = 10'000'000'000;
-constexpr std::size_t kMaxFileBytes = 16 << 20;
-constexpr int kMaxDepth = 100;  // copying and printing JSON recurse
+constexpr std::size_t kMaxFileBytes = 8 << 20;
+constexpr std::int64_t kMaxLabels = 1 << 16;
+constexpr int kMaxDepth = 32;  // copying and printing JSON recurse, and each level indents what is written
 
 // A value for a message: one line, not too long.
 std::string shown(const json& value) {
@@ -169,7 +170,7 @@ std::vector<std::string> take_labels(Keys& keys) {
   }
   const std::int64_t count = keys.integer("num_labels", labels.empty() ? 2 : std::ssize(labels));
   if (labels.empty()) {
-    if (count < 1 || count > 1'000'000) keys.fail("num_labels", "expected 1 to 1000000, got ", count);
+    if (count < 1 || count > kMaxLabels) keys.fail("num_labels", "expected 1 to ", kMaxLabels, ", got ", count);
     for (std::int64_t id = 0; id < count; ++id) labels.push_back(concat("LABEL_", id));
   }
   if (count != std::ssize(labels)) {
@@ -275,7 +276,7 @@ void validate(const Config& c, std::string_view source) {
   check_range<std::int64_t>(source, "type_vocab_size", c.type_vocab_size, 1, kWide);
   TK_CHECK(c.hidden_size % c.num_attention_heads == 0, source, ": num_attention_heads: ", c.num_attention_heads,
            " does not divide hidden_size ", c.hidden_size);
-  check_range<std::int64_t>(source, "id2label", c.num_labels(), 1, kWide);
+  check_range<std::int64_t>(source, "id2label", c.num_labels(), 1, kMaxLabels);
   if (c.skim_gate != SkimGate::kNone) check_range<std::int64_t>(source, "skim_width", c.skim_width, 1, kWide);
 
   constexpr double kBelowOne = 1 - 0x1p-53;
@@ -317,13 +318,13 @@ Config parse_config(std::string_view text, std::string_view source, std::optiona
   take_skimming(keys, c, predictor);
   c.other_keys = keys.rest();
   validate(c, source);
+  // Indented and with both tables of labels it may have grown.
+  TK_CHECK(to_json(c).size() <= kMaxFileBytes, source, ": too large to be written and read again");
   return c;
 }
 
 Config read_config(const std::filesystem::path& file, std::optional<PredictorShape> predictor) {
-  const MappedFile mapped(file);
-  const std::string_view text(reinterpret_cast<const char*>(mapped.bytes().data()), mapped.bytes().size());
-  return parse_config(text, file.string(), predictor);
+  return parse_config(read_file(file), file.string(), predictor);
 }
 
 std::string to_json(const Config& c) {

@@ -139,7 +139,7 @@ TEST_CASE("config: labels come from id2label, label2id or num_labels, which must
   check_refused(R"("id2label": {"0": "a", "1": "b"}, "label2id": {"a": 1, "b": 0})",
                 R"(label2id: "a" has id 1, which contradicts id2label)");
   check_refused(R"("id2label": {"0": "a", "1": "b"}, "num_labels": 3)", "num_labels: 3 contradicts the 2 labels");
-  check_refused(R"("num_labels": 0)", "num_labels: expected 1 to 1000000, got 0");
+  check_refused(R"("num_labels": 0)", "num_labels: expected 1 to 65536, got 0");
 }
 
 TEST_CASE("config: text that is no JSON object is refused in one short line") {
@@ -159,9 +159,17 @@ TEST_CASE("config: text that is no JSON object is refused in one short line") {
   refused("{\"a\": \"" + std::string(10000, 'x'), "not valid JSON");
   refused("[1]", "expected a JSON object, got [1]");
   refused("{\"a\": 1e999}", "not valid JSON");
-  refused(std::string(100'000, '['), "nested more than 100 levels deep");
+  refused(std::string(100'000, '['), "nested more than 32 levels deep");
   refused("{\"hidden_size\": \"" + std::string(10000, 'x') + "\"}", "vocab_size: missing");
-  refused(std::string(17 << 20, ' '), "17825792 bytes are too many");
+  refused(std::string(9 << 20, ' '), "9437184 bytes are too many");
+}
+
+TEST_CASE("config: what is accepted can be written and read again, whatever its size") {
+  const Config many = parse(R"("num_labels": 65536)");
+  CHECK(parse_config(to_json(many), "again").num_labels() == 65536);
+  std::string numbers = "1";
+  for (int i = 0; i < 1'500'000; ++i) numbers += ",1";  // a line each, when it is written
+  check_refused(R"("a": [[[[)" + numbers + "]]]]", "too large to be written and read again");
 }
 
 TEST_CASE("config: skimming is read from its keys, else from the predictor's shape") {

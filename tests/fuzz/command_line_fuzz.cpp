@@ -1,0 +1,56 @@
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "tensor/error.h"
+#include "tests/fuzz/fuzz.h"
+#include "transkimmer/cli/commands.h"
+#include "transkimmer/cli/options.h"
+
+namespace tk::fuzz {
+namespace {
+
+// A piece that starts with '{' stands for a file of flags that holds it.
+std::vector<std::string> arguments_of(std::string_view input) {
+  std::vector<std::string> arguments = pieces(input);
+  for (std::string& argument : arguments) {
+    if (!argument.starts_with('{')) continue;
+    const auto path = folder() / "flags.json";
+    write_bytes(path, argument);
+    argument = path.string();
+  }
+  return arguments;
+}
+
+// As main does it, but nothing is run.
+void parse(const std::vector<std::string>& given) {
+  std::vector<const char*> argv = {"transkimmer"};
+  for (const std::string& argument : given) argv.push_back(argument.c_str());
+  CLI::App program("", "transkimmer");
+  const std::vector<Command> commands = add_commands(program, {argv.data(), ""});
+  set_help_layout(program);
+  try {
+    std::vector<std::string> arguments = normalised_arguments(static_cast<int>(argv.size()), argv.data());
+    std::reverse(arguments.begin(), arguments.end());
+    program.parse(arguments);
+    check_environment(program);
+  } catch (const CLI::CallForHelp&) {
+    require(!program.help().empty(), "there is help");
+  } catch (const CLI::Error& error) {
+    const std::string problem = parse_problem(program, error);
+    require(!problem.empty() && problem.find('\n') == problem.npos, "a problem is one line");
+  }
+}
+
+}  // namespace
+}  // namespace tk::fuzz
+
+// The arguments lie between zero bytes.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace tk;
+  try {
+    fuzz::parse(fuzz::arguments_of(fuzz::text_of(data, size)));
+  } catch (const Error&) {
+  }
+  return 0;
+}
