@@ -1,5 +1,5 @@
-// What README.md and docs/ promise: the example is the one that is compiled here and prints what they say, links lead
-// to files, and the program's flags exist.
+// What README.md and docs/ promise: the example is the one that is compiled here and prints what they say, snippets are
+// code of the project, links lead to files, and the program's flags exist.
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -39,6 +39,13 @@ std::set<std::string> matches(const std::string& text, const std::regex& pattern
   return found;
 }
 
+// C++ without comments, includes and white space.
+std::string code_of(std::string text) {
+  text = std::regex_replace(text, std::regex(R"rx((//|#include)[^\n]*)rx"), "");
+  std::erase_if(text, [](char c) { return c == ' ' || c == '\n'; });
+  return text;
+}
+
 // What the program writes to standard output; its exit code must be 0.
 std::string output_of(const std::string& program) {
   FILE* pipe = ::popen(('"' + program + '"').c_str(), "r");
@@ -66,6 +73,25 @@ TEST_CASE("readme: the example prints what README.md says") {
   CHECK(contains(text_of(kRoot / "README.md"), "\n```\n" + output + "```\n"));
 }
 
+TEST_CASE("readme: the snippets of docs/ are in tests/docs_test.cpp or in the sources") {
+  std::string code =
+      code_of(text_of(kRoot / "tests/docs_test.cpp")) + code_of(text_of(kRoot / "tensor/kernel_list.inc"));
+  for (const char* stem : {"matmul", "softmax"})
+    code += code_of(text_of(kRoot / "autograd/ops" / (std::string(stem) + ".cpp")));
+  int snippets = 0;
+  for (const fs::path& page : pages()) {
+    if (page.parent_path().filename() != "docs") continue;
+    const std::string text = text_of(page);
+    for (std::size_t end = 0, begin; (begin = text.find("```cpp\n", end)) != std::string::npos; ++snippets) {
+      begin += 7;
+      end = text.find("```", begin);
+      const std::string snippet = text.substr(begin, end - begin);
+      if (!contains(code, code_of(snippet))) FAIL_CHECK(page.filename() << ": no such code:\n" << snippet);
+    }
+  }
+  CHECK(snippets > 5);
+}
+
 TEST_CASE("readme: links lead to files") {
   int links = 0;
   for (const fs::path& page : pages()) {
@@ -85,8 +111,9 @@ TEST_CASE("readme: flags are the program's") {
       known.merge(matches(text_of(entry.path()), std::regex(R"rx("(--[a-z0-9_]+)")rx")));
   }
   // Those of cmake, ctest, git and the benchmarks' scripts.
-  const std::set<std::string> of_others = {"--build",  "--preset", "--target", "--test_dir",   "--output_on_failure",
-                                           "--rounds", "--venv",   "--sorted", "--transkimmer"};
+  const std::set<std::string> of_others = {"--build",  "--preset", "--target", "--test_dir",    "--output_on_failure",
+                                           "--rounds", "--venv",   "--sorted", "--transkimmer", "--install",
+                                           "--prefix", "--strip"};
   CHECK(known.size() > 40);
   std::set<std::string> used;
   for (const fs::path& page : pages()) {
