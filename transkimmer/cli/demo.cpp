@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include "tensor/io/atomic_file.h"
 #include "transkimmer/checkpoint.h"
 #include "transkimmer/cli/commands.h"
+#include "transkimmer/cli/log.h"
 #include "transkimmer/cli/run_report.h"
 #include "transkimmer/cli/runtime.h"
 #include "transkimmer/cli/training_job.h"
@@ -180,13 +180,13 @@ int run(const DemoCommand& c, const Invocation& invocation) {
   for (const char* part : {"data", "start", "dense"}) fs::remove_all(out / part);
   write_inputs(out, c.seed);
 
-  spdlog::info("1. a dense model learns the corpus");
+  info("1. a dense model learns the corpus");
   OutputFolder dense_folder(out / "dense", true);
   TrainingJob dense = job(c, invocation, out, out / "start", settings(c, kDenseSteps, 1e-3));
   dense.report = false;
   run_training_job(dense, dense_folder);
 
-  spdlog::info("2. a skimmed model learns from it to spend {:.0f} % of the arithmetic", 100 * c.skim_target);
+  info("2. a skimmed model learns from it to spend {:.0f} % of the arithmetic", 100 * c.skim_target);
   TrainingJob skimmed = job(c, invocation, out, out / "dense", settings(c, kSkimSteps, 3e-4));
   skimmed.skim = SkimSettings{};
   skimmed.teacher.by_default = true;

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <filesystem>
 #include <memory>
@@ -9,6 +8,7 @@
 #include "transkimmer/checkpoint.h"
 #include "transkimmer/classifier.h"
 #include "transkimmer/cli/commands.h"
+#include "transkimmer/cli/log.h"
 #include "transkimmer/cli/options.h"
 #include "transkimmer/cli/signals.h"
 
@@ -58,7 +58,7 @@ int run(const InitCommand& c) {
              fs::exists(c.config) && fs::exists(beside / "vocab.txt")) {
     tokenizer.copy_from = beside;
   } else {
-    spdlog::warn("no vocabulary: put a vocab.txt of {} tokens into {} before training", config.vocab_size, c.folder);
+    warn("no vocabulary: put a vocab.txt of {} tokens into {} before training", config.vocab_size, c.folder);
   }
   BertClassifier model(config);
   model.initialize(c.seed);

@@ -28,4 +28,8 @@ void start_log() {
   spdlog::set_default_logger(logger);
 }
 
+void log_info(std::string_view line) { spdlog::info(line); }
+
+void log_warning(std::string_view line) { spdlog::warn(line); }
+
 }  // namespace tk

@@ -1,6 +1,5 @@
 #include "transkimmer/cli/runtime.h"
 
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 
 #include "tensor/error.h"
 #include "tensor/threads.h"
+#include "transkimmer/cli/log.h"
 #include "transkimmer/cli/signals.h"
 
 namespace tk {
@@ -36,7 +36,7 @@ bool has_feature([[maybe_unused]] bool avx512) {
 void restart_with_core(const std::string& core, const char* const* argv) {
   ::setenv(kCoreVariable, core.c_str(), 1);
   ::execv("/proc/self/exe", const_cast<char* const*>(argv));
-  spdlog::warn("could not start again with {}={}; going on with {}", kCoreVariable, core, blas_core());
+  warn("could not start again with {}={}; going on with {}", kCoreVariable, core, blas_core());
 }
 
 void choose_blas_core(const std::string& wanted, const char* const* argv) {
@@ -51,8 +51,8 @@ void choose_blas_core(const std::string& wanted, const char* const* argv) {
   if (set != nullptr) return;
   const std::string better = better_blas_core(blas_core(), has_feature(true), has_feature(false));
   if (better.empty()) return;
-  spdlog::warn("BLAS chose its {} kernels, far below this processor; starting again with {}={}", blas_core(),
-               kCoreVariable, better);
+  warn("BLAS chose its {} kernels, far below this processor; starting again with {}={}", blas_core(), kCoreVariable,
+       better);
   restart_with_core(better, argv);
 }
 
@@ -78,7 +78,7 @@ void start_runtime(const RuntimeFlags& runtime, const char* const* argv) {
   choose_blas_core(runtime.blas_coretype, argv);
   catch_stop_signals();
   if (!blas_uses_openmp()) {
-    spdlog::warn(
+    warn(
         "OpenBLAS does not thread by OpenMP here and will be several times slower inside parallel regions; "
         "install libopenblas-openmp-dev (or libopenblas0-openmp) and link that one: {}",
         blas_info());

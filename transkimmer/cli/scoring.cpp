@@ -1,13 +1,13 @@
 #include "transkimmer/cli/scoring.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "transkimmer/cli/log.h"
 #include "transkimmer/cli/manifest.h"
 #include "transkimmer/cli/signals.h"
 
@@ -38,7 +38,7 @@ std::string value_text(const std::string& key, const json& value) {
 void warn_of_undefined(const SplitScore& score) {
   for (const Metric& metric : score.metrics) {
     if (std::isfinite(metric.value)) continue;
-    spdlog::warn("{}{}: not defined for these {} examples: too few, or all predictions or labels are equal",
+    warn("{}{}: not defined for these {} examples: too few, or all predictions or labels are equal",
                  metric.name, score.suffix, score.examples);
   }
 }

@@ -1,8 +1,7 @@
 #include "transkimmer/cli/task_data.h"
 
-#include <spdlog/spdlog.h>
-
 #include "tensor/error.h"
+#include "transkimmer/cli/log.h"
 
 namespace tk {
 namespace {
@@ -18,7 +17,7 @@ TaskSplit load_split(const GlueTask& task, const SplitInfo& split, const std::fi
   const SplitFile file = find_split_file(task, split, data_dir);
   SplitExamples read = read_examples(task, split, file, options.limit);
   const std::string note = incomplete_note(read);
-  if (options.official && !note.empty()) spdlog::warn("{}", note);
+  if (options.official && !note.empty()) warn("{}", note);
   TaskSplit result{.path = read.path,
                    .suffix = is_mismatched(split) ? "_mm" : "",
                    .examples = std::move(read.examples),

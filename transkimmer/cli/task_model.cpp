@@ -1,7 +1,5 @@
 #include "transkimmer/cli/task_model.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <cctype>
 #include <map>
@@ -10,6 +8,7 @@
 #include "tensor/io/in_quotes.h"
 #include "tensor/ops/index.h"
 #include "transkimmer/checkpoint.h"
+#include "transkimmer/cli/log.h"
 
 namespace tk {
 namespace fs = std::filesystem;
@@ -99,7 +98,7 @@ void add_predictors(Config& config, const SkimSettings& skim) {
 // A checkpoint's predictors have a gate already: settings may name it, not change it.
 void check_own_predictors(const Config& config, const std::optional<SkimSettings>& skim, const fs::path& folder) {
   if (!skim) {
-    spdlog::warn("{}: has skim predictors; without --skim no budget binds them", folder.string());
+    warn("{}: has skim predictors; without --skim no budget binds them", folder.string());
     return;
   }
   const auto check = [&](const char* flag, const auto& asked, const auto& found) {
@@ -118,16 +117,15 @@ bool is_predictor(const std::string& name) { return name.find(".skim_predictors.
 // What is new in the model to train, without a list of each new predictor's weights.
 void tell_new_weights(LoadReport report, const Config& config, const fs::path& folder) {
   if (std::erase_if(report.missing, is_predictor) > 0) {
-    spdlog::info("{} new skim predictors of width {} (gate {}, attention {})", config.num_predictors(),
-                 config.skim_width, name(config.skim_gate), name(config.skim_attention));
+    info("{} new skim predictors of width {} (gate {}, attention {})", config.num_predictors(), config.skim_width,
+         name(config.skim_gate), name(config.skim_attention));
   }
-  for (const std::string& line : messages(report, folder)) spdlog::info("{}", line);
+  for (const std::string& line : messages(report, folder)) info("{}", line);
 }
 
 void check_same_task(const Config& config, const GlueTask& task, const fs::path& folder) {
   if (config.finetuning_task && *config.finetuning_task != task.name) {
-    spdlog::warn("{}: was fine-tuned for {}, not for {}", folder.string(), printable(*config.finetuning_task),
-                 task.name);
+    warn("{}: was fine-tuned for {}, not for {}", folder.string(), printable(*config.finetuning_task), task.name);
   }
 }
 
@@ -167,13 +165,13 @@ TaskModel load_for_training(const fs::path& folder, const GlueTask& task, const 
   if (match == LabelMatch::kOther) std::erase_if(report.unexpected, is_classifier);
   tell_new_weights(report, config, folder);
   if (match == LabelMatch::kOther && found.labels != unnamed_labels(found.num_labels())) {
-    spdlog::warn("{}: its labels ({}) are not those of {} ({}): the classifier starts anew", folder.string(),
-                 joined(found.labels), task.name, joined(task_labels(task)));
+    warn("{}: its labels ({}) are not those of {} ({}): the classifier starts anew", folder.string(),
+         joined(found.labels), task.name, joined(task_labels(task)));
   }
   if (result.fine_tuned && match == LabelMatch::kPermuted) {
     permute_classifier(*result.model, found.labels, task);
-    spdlog::warn("{}: its labels are in the order {}; put into the task's order {}", folder.string(),
-                 joined(found.labels), joined(task.label_names));
+    warn("{}: its labels are in the order {}; put into the task's order {}", folder.string(), joined(found.labels),
+         joined(task.label_names));
   }
   // An untrained classifier under default names belongs to no task.
   if (match == LabelMatch::kUnnamed && found.finetuning_task != task.name) result.fine_tuned = false;
@@ -199,11 +197,11 @@ TaskModel load_for_scoring(const fs::path& folder, const GlueTask& task, bool de
   check_same_task(found, task, folder);
   if (match == LabelMatch::kPermuted) {
     permute_classifier(*result.model, found.labels, task);
-    spdlog::warn("{}: its labels are in the order {}; put into the task's order {}", folder.string(),
-                 joined(found.labels), joined(task.label_names));
+    warn("{}: its labels are in the order {}; put into the task's order {}", folder.string(), joined(found.labels),
+         joined(task.label_names));
   } else if (match == LabelMatch::kUnnamed && !task.regression() && found.finetuning_task != task.name) {
-    spdlog::warn("{}: its labels have no names; they are taken in the task's order {}", folder.string(),
-                 joined(task.label_names));
+    warn("{}: its labels have no names; they are taken in the task's order {}", folder.string(),
+         joined(task.label_names));
   }
   return result;
 }
@@ -223,8 +221,8 @@ std::int64_t fitting_length(const TaskModel& model, std::int64_t asked) {
   TK_CHECK(model.tokenizer.vocabulary().size() <= config.vocab_size, model.folder.string(), ": the vocabulary has ",
            model.tokenizer.vocabulary().size(), " tokens, the model embeds ", config.vocab_size);
   if (asked <= config.max_position_embeddings) return asked;
-  spdlog::warn("--max_seq_length: {} is more than the {} positions of {}; texts are cut there", asked,
-               config.max_position_embeddings, model.folder.string());
+  warn("--max_seq_length: {} is more than the {} positions of {}; texts are cut there", asked,
+       config.max_position_embeddings, model.folder.string());
   return config.max_position_embeddings;
 }
 

@@ -1,11 +1,11 @@
 #include "transkimmer/cli/teacher.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <chrono>
 
 #include "tensor/error.h"
+#include "transkimmer/cli/log.h"
 
 namespace tk {
 namespace {
@@ -31,7 +31,7 @@ void introduce(const std::string& who, const GlueTask& task, Teaching& teaching)
   teaching.who = who;
   const std::string score =
       teaching.scores.empty() ? "" : fmt::format(" (dev {} {:.4f})", task.headline, headline(task, teaching.scores));
-  spdlog::info("teacher: {}{}; its logits took {:.1f} s", who, score, teaching.seconds);
+  info("teacher: {}{}; its logits took {:.1f} s", who, score, teaching.seconds);
 }
 
 }  // namespace
@@ -49,9 +49,8 @@ Teaching teach(const TeacherChoice& choice, const GlueTask& task, const TaskMode
   }
   if (!choice.by_default) return {};
   if (!start.was_dense || !start.fine_tuned) {
-    spdlog::info(
-        "no teacher: {} is not a dense model fine-tuned for {}; scores are better when it is, or with --teacher",
-        start.folder.string(), task.name);
+    info("no teacher: {} is not a dense model fine-tuned for {}; scores are better when it is, or with --teacher",
+         start.folder.string(), task.name);
     return {};
   }
   Teaching teaching = listen(*dense_twin(*start.model), task, train, dev, options);

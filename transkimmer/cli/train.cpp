@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <array>
 #include <memory>
@@ -8,6 +7,7 @@
 
 #include "tensor/error.h"
 #include "transkimmer/cli/commands.h"
+#include "transkimmer/cli/log.h"
 #include "transkimmer/cli/runtime.h"
 #include "transkimmer/cli/task_flags.h"
 #include "transkimmer/cli/training_job.h"
@@ -56,8 +56,8 @@ TrainCommand::TrainCommand(CLI::App& program)
   add_runtime_flags(flags, runtime);
   flags.footer(
       "Writes to --output_dir: the model folder (config.json, model.safetensors, vocab.txt ...), checkpoint-N/,\n"
-      "trainer_state.json, train_results.json, eval_results.json, all_results.json, metrics.jsonl, run.json, "
-      "report.html.\n"
+      "trainer_state.json, train_results.json, eval_results.json, speed_results.json, all_results.json, "
+      "metrics.jsonl,\nrun.json, report.html.\n"
       "Fine-tune first, then skim from the result, which then teaches:\n"
       "  transkimmer train --task_name sst2 --data_dir glue --model_name_or_path minilm --output_dir dense\n"
       "  transkimmer train --task_name sst2 --data_dir glue --model_name_or_path dense --output_dir skimmed --skim\n"
@@ -161,7 +161,7 @@ std::uint64_t drawn_seed() {
   std::random_device device;
   std::uint64_t seed = 0;
   while (seed == 0) seed = device();
-  spdlog::info("seed {}", seed);
+  info("seed {}", seed);
   return seed;
 }
 
@@ -217,7 +217,7 @@ int run(TrainCommand& c, const Invocation& invocation) {
                     .command = invocation.text,
                     .flags = effective_flags(c)},
                    folder);
-  spdlog::info("wrote {}", folder.path().string());
+  info("wrote {}", folder.path().string());
   return 0;
 }
 

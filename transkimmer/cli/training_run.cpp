@@ -1,7 +1,6 @@
 #include "transkimmer/cli/training_run.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <chrono>
 #include <cmath>
@@ -10,6 +9,7 @@
 #include "tensor/error.h"
 #include "tensor/io/atomic_file.h"
 #include "transkimmer/checkpoint.h"
+#include "transkimmer/cli/log.h"
 #include "transkimmer/cli/run_log.h"
 #include "transkimmer/cli/signals.h"
 
@@ -83,11 +83,10 @@ class Run {
   }
 
   void tell_start() const {
-    spdlog::info(
-        "training on {} examples of {}, {} steps ({:.2f} epochs of {}), batch {}, learning rate {:g}{}, seed {}",
-        inputs_.train.size(), inputs_.task.name, trainer_.total_steps(), epochs_of(trainer_.total_steps()),
-        trainer_.steps_per_epoch(), settings_.trainer.batch_size, settings_.trainer.learning_rate,
-        skims_ ? fmt::format(" (predictors {:g})", settings_.trainer.skim_learning_rate) : "", settings_.trainer.seed);
+    info("training on {} examples of {}, {} steps ({:.2f} epochs of {}), batch {}, learning rate {:g}{}, seed {}",
+         inputs_.train.size(), inputs_.task.name, trainer_.total_steps(), epochs_of(trainer_.total_steps()),
+         trainer_.steps_per_epoch(), settings_.trainer.batch_size, settings_.trainer.learning_rate,
+         skims_ ? fmt::format(" (predictors {:g})", settings_.trainer.skim_learning_rate) : "", settings_.trainer.seed);
   }
 
   void train() {
@@ -257,7 +256,7 @@ class Run {
   std::vector<SplitScore> final_scores() {
     const Clock::time_point start = Clock::now();
     std::vector<SplitScore> scores = score_dev();
-    spdlog::info("{}", log_evaluation(scores));
+    info("{}", log_evaluation(scores));
     json results = eval_results(scores);
     results["epoch"] = rounded(epochs_of(trainer_.steps_done()), 4);
     write_results(folder_, "eval", results);
