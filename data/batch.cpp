@@ -45,4 +45,18 @@ Batch make_batch(std::span<const TokenizedExample> examples, std::span<const std
   return batch;
 }
 
+Batch with_dummy_rows(const Batch& batch, std::int64_t tokens, std::int64_t longest) {
+  TK_CHECK(batch.packed.tokens <= tokens && batch.packed.longest <= longest, "with_dummy_rows: ", batch.packed.tokens,
+           " rows and sentences of ", batch.packed.longest, " do not fit ", tokens, " and ", longest);
+  Batch padded = batch;
+  padded.packed.tokens = tokens;
+  padded.packed.longest = longest;
+  for (Tensor* ids : {&padded.input_ids, &padded.token_types, &padded.packed.example, &padded.packed.position}) {
+    const Tensor rows = zeros({tokens}, ids->dtype());
+    rows.narrow(0, 0, batch.packed.tokens).copy_from(*ids);
+    *ids = rows;
+  }
+  return padded;
+}
+
 }  // namespace tk

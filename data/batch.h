@@ -22,4 +22,8 @@ struct Batch {
 /// Packs the examples at `indices`, in that order; throws when an index is out of range.
 Batch make_batch(std::span<const TokenizedExample> examples, std::span<const std::int64_t> indices, bool regression);
 
+/// The batch with dummy rows at its end that belong to no sentence, up to `tokens` rows, and with `longest` as its
+/// bound: the shape that a recorded step has. Throws when the batch has more.
+Batch with_dummy_rows(const Batch& batch, std::int64_t tokens, std::int64_t longest);
+
 }  // namespace tk

@@ -18,13 +18,13 @@ Variable Attention::operator()(const Variable& x, const Packed& rows, const Kept
                                const Context& context) const {
   const Packed& asking_rows = queries != nullptr ? queries->packed : rows;
   const Variable asking = queries != nullptr ? index_select(x, queries->rows) : x;
-  const AttentionKey key{
-      .heads = options_.heads,
-      .q_offsets = asking_rows.offsets,
-      .kv_offsets = rows.offsets,
-      .kv_position = rows.position,
-      .weighting = options_.weighting,
-      .dropout = context.dropout(options_.attention_dropout, asking_rows, {Purpose::kAttentionDropout, options_.layer})};
+  const AttentionKey key{.heads = options_.heads,
+                         .q_offsets = asking_rows.offsets,
+                         .kv_offsets = rows.offsets,
+                         .kv_position = rows.position,
+                         .weighting = options_.weighting,
+                         .dropout = context.dropout(options_.attention_dropout, asking_rows,
+                                                    {Purpose::kAttentionDropout, options_.layer})};
   const Variable attended = attend(x, asking, queries, key_weight, key);
   const DropoutKey dropout =
       context.dropout(options_.hidden_dropout, asking_rows, {Purpose::kHiddenDropout, options_.layer, 0});
@@ -36,8 +36,8 @@ Variable Attention::attend(const Variable& x, const Variable& asking, const Kept
                            const AttentionKey& key) const {
   if (queries == nullptr) return packed_attention(query_key_value(x), key_weight, key);
   const std::int64_t d = options_.hidden;
-  const Variable& weight = query_key_value.weight;
-  const Variable& bias = query_key_value.bias;
+  const Variable weight = query_key_value.weight.as(x.dtype());
+  const Variable bias = query_key_value.bias.as(x.dtype());
   const Variable q = linear(asking, narrow(weight, 0, 0, d), narrow(bias, 0, 0, d));
   const Variable kv = linear(x, narrow(weight, 0, d, 2 * d), narrow(bias, 0, d, 2 * d));
   return packed_attention(q, kv, key_weight, key);

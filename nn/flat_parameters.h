@@ -13,10 +13,12 @@ struct SparseParameter {
 /// All dense parameters side by side in flat buffers, values and gradients, so that a norm, an update or a clearing is
 /// one pass over everything. Moves the parameters' storage there; they must outlive it.
 struct FlatParameters {
-  explicit FlatParameters(const ParameterList& parameters);
+  /// Parameters lie on one device. With bfloat16 there is a copy of the values in that dtype too.
+  explicit FlatParameters(const ParameterList& parameters, DType compute_dtype = DType::kFloat32);
 
   Tensor value;     ///< [n] float32
   Tensor grad;      ///< [n] float32, zeros between steps
+  Tensor copy;      ///< [n] bfloat16, or undefined
   Tensor segments;  ///< [k, 3] int64: begin, end and StepState group of each parameter
   std::vector<Parameter*> dense;
   std::vector<SparseParameter> sparse;
@@ -25,6 +27,8 @@ struct FlatParameters {
   std::vector<SparseRows> coalesced() const;
   /// Says that the gradients were used: buffers are zeros already if `cleared`.
   void clear_gradients(bool cleared) const;
+  /// Says that the copy was written together with the values.
+  void copy_is_fresh() const;
 };
 
 /// The StepState group of a parameter: base with and without decay, then predictors with and without decay.

@@ -4,9 +4,9 @@
 
 namespace tk {
 
-Variable Linear::operator()(const Variable& x) const { return linear(x, weight, bias); }
+Variable Linear::operator()(const Variable& x) const { return linear(x, weight.as(x.dtype()), bias.as(x.dtype())); }
 
-Variable Linear::without_bias(const Variable& x) const { return linear(x, weight, Variable()); }
+Variable Linear::without_bias(const Variable& x) const { return linear(x, weight.as(x.dtype()), Variable()); }
 
 void Linear::collect(ParameterList& list, const std::string& path) {
   list.push_back({{path + ".weight"}, &weight});

@@ -13,6 +13,29 @@ void Parameter::move_to(const Tensor& value, const Tensor& grad) {
   if (grad.defined()) variable_.node()->grad.use_buffer(grad);
 }
 
+void Parameter::move_to(Device device) {
+  if (value().device() == device) return;
+  variable_ = Variable(value().to(device), true);
+  if (sparse_) variable_.node()->grad.allow_sparse();
+  copy_ = Tensor();
+}
+
+void Parameter::keep_copy_in(const Tensor& copy) {
+  copy.copy_from(value());
+  copy_ = copy;
+  copy_is_fresh();
+}
+
+Variable Parameter::as(DType dtype) const {
+  if (dtype != DType::kBFloat16) return variable_;
+  if (!copy_.defined()) copy_ = empty(value().shape(), dtype, value().device());
+  if (copy_version_ != value().version() || copy_version_ == 0) {
+    copy_.copy_from(value());
+    copy_is_fresh();
+  }
+  return Variable(copy_, variable_.node());
+}
+
 void Parameter::make_sparse() {
   sparse_ = true;
   variable_.node()->grad.allow_sparse();

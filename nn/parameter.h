@@ -13,7 +13,7 @@ namespace tk {
 enum class ParameterGroup : std::uint8_t { kBase, kPredictor };
 
 /// A trained float32 tensor. Its value and gradient may move into flat buffers (FlatParameters); ops read it through
-/// variable().
+/// variable(), or as() where they compute in another dtype.
 class Parameter {
  public:
   Parameter() = default;
@@ -22,10 +22,18 @@ class Parameter {
 
   const Variable& variable() const { return variable_; }
   operator const Variable&() const { return variable_; }
+  /// The value in `dtype`, float32 or bfloat16; the gradient that flows back is float32 all the same. The bfloat16 copy
+  /// is kept, and made anew after the value was written.
+  Variable as(DType dtype) const;
   const Tensor& value() const { return variable_.value(); }
   GradSlot& grad() const { return variable_.node()->grad; }
   /// Moves the value (copied) and the gradient into the given storage; an undefined gradient stays where it is.
   void move_to(const Tensor& value, const Tensor& grad);
+  /// Moves the value to a device; gradients gathered so far are lost.
+  void move_to(Device device);
+  /// Keeps the bfloat16 copy in `copy`, whose writer calls copy_is_fresh() after each change of the value.
+  void keep_copy_in(const Tensor& copy);
+  void copy_is_fresh() const { copy_version_ = value().version(); }
 
   bool decay() const { return decay_; }    ///< whether weight decay applies: not to biases and layer norms
   bool sparse() const { return sparse_; }  ///< whether the gradient is a list of rows
@@ -35,6 +43,8 @@ class Parameter {
 
  private:
   Variable variable_;
+  mutable Tensor copy_;  // bfloat16, of the value at copy_version_
+  mutable std::uint64_t copy_version_ = 0;
   bool decay_ = true;
   bool sparse_ = false;
   ParameterGroup group_ = ParameterGroup::kBase;

@@ -4,6 +4,7 @@
 #include <bit>
 #include <map>
 #include <mutex>
+#include <unordered_set>
 #include <vector>
 
 #include "tensor/backend.h"
@@ -28,13 +29,14 @@ class CachingAllocator {
   void* allocate(std::int64_t bytes) {
     const std::int64_t size = rounded(bytes);
     const std::lock_guard lock(mutex_);
-    std::vector<void*>& cached = cache_[size];
+    std::vector<void*>& cached = (in_arena_ ? arena_ : cache_)[size];
     void* data = nullptr;
     if (!cached.empty()) {
       data = cached.back();
       cached.pop_back();
     } else {
       data = from_system(size);
+      if (in_arena_) arena_blocks_.insert(data);
     }
     stats_.allocated += size;
     stats_.peak_allocated = std::max(stats_.peak_allocated, stats_.allocated);
@@ -45,7 +47,12 @@ class CachingAllocator {
     const std::int64_t size = rounded(bytes);
     const std::lock_guard lock(mutex_);
     stats_.allocated -= size;
-    cache_[size].push_back(data);
+    (arena_blocks_.contains(data) ? arena_ : cache_)[size].push_back(data);
+  }
+
+  void use_arena(bool use) {
+    const std::lock_guard lock(mutex_);
+    in_arena_ = use;
   }
 
   void release_cached() {
@@ -89,7 +96,11 @@ class CachingAllocator {
 
   const Backend& backend_;
   std::mutex mutex_;
-  std::map<std::int64_t, std::vector<void*>> cache_;  // free blocks by rounded size
+  using Blocks = std::map<std::int64_t, std::vector<void*>>;  // free ones by rounded size
+  Blocks cache_;
+  Blocks arena_;  // never given back: graphs name its blocks
+  std::unordered_set<const void*> arena_blocks_;
+  bool in_arena_ = false;
   AllocatorStats stats_;
 };
 
@@ -109,6 +120,8 @@ CachingAllocator& allocator_of(Device device) {
 AllocatorStats allocator_stats(Device device) { return allocator_of(device).stats(); }
 
 void reset_peak(Device device) { allocator_of(device).reset_peak(); }
+
+void use_arena(Device device, bool use) { allocator_of(device).use_arena(use); }
 
 void release_cached(Device device) { allocator_of(device).release_cached(); }
 

@@ -20,6 +20,9 @@ void reset_peak(Device device);
 /// Gives cached blocks back to the system.
 void release_cached(Device device);
 
+/// Whether allocations from now on come from the arena of captures, whose blocks eager code never gets.
+void use_arena(Device device, bool use);
+
 /// A block of at least `bytes`, aligned to 64 bytes; null for 0. Blocks come from a cache of rounded sizes, so a step
 /// whose shapes were seen before asks the system for nothing. Throws tk::Error with the sizes when memory runs out.
 void* allocate(Device device, std::int64_t bytes);

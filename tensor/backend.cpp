@@ -21,6 +21,10 @@ constexpr Backend kCpuBackend = {
     .copy_in = [](void* y, const void* x, std::int64_t bytes) { std::memcpy(y, x, static_cast<std::size_t>(bytes)); },
     .copy_out = [](void* y, const void* x, std::int64_t bytes) { std::memcpy(y, x, static_cast<std::size_t>(bytes)); },
     .synchronize = [] {},
+    .begin_capture = nullptr,
+    .end_capture = nullptr,
+    .replay = nullptr,
+    .destroy_graph = nullptr,
     .free_memory = [] { return std::int64_t{sysconf(_SC_AVPHYS_PAGES)} * sysconf(_SC_PAGESIZE); },
     .describe = [] { return std::string("cpu"); }};
 

@@ -18,6 +18,12 @@ struct Backend {
   void (*copy_out)(void* y, const void* x, std::int64_t bytes);
   /// Waits until everything asked for is done; throws what went wrong in it.
   void (*synchronize)();
+  /// Records work instead of doing it, until end_capture(), which gives a graph to replay (null if nothing came of it).
+  /// All null where the device records nothing.
+  void (*begin_capture)();
+  void* (*end_capture)();
+  void (*replay)(void* graph);
+  void (*destroy_graph)(void* graph) noexcept;
   /// Bytes of the device's memory that nobody uses.
   std::int64_t (*free_memory)();
   /// Its name and the versions that its results depend on, for manifests: "NVIDIA H100 80GB HBM3, compute 9.0, ...".

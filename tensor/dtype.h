@@ -15,6 +15,9 @@ enum class DType : std::uint8_t { kBool, kInt32, kInt64, kBFloat16, kFloat32, kF
 std::int64_t size_of(DType dtype);
 const char* name(DType dtype);
 bool is_floating(DType dtype);
+/// The dtype of what belongs to a row or a column (a bias, gamma, mean, ...) of activations of dtype `x`: float32
+/// beside bfloat16, else the same.
+inline DType row_dtype(DType x) { return x == DType::kBFloat16 ? DType::kFloat32 : x; }
 std::ostream& operator<<(std::ostream& out, DType dtype);
 
 /// The dtype called `name` ("float32", "bfloat16", ...); throws tk::Error that lists the known names.
@@ -53,12 +56,18 @@ inline constexpr DType dtype_of = DTypeOf<T>::value;
 template <class F>
 decltype(auto) dispatch_all(DType dtype, F&& f) {
   switch (dtype) {
-    case DType::kBool: return f.template operator()<bool>();
-    case DType::kInt32: return f.template operator()<std::int32_t>();
-    case DType::kInt64: return f.template operator()<std::int64_t>();
-    case DType::kBFloat16: return f.template operator()<BFloat16>();
-    case DType::kFloat32: return f.template operator()<float>();
-    case DType::kFloat64: break;
+    case DType::kBool:
+      return f.template operator()<bool>();
+    case DType::kInt32:
+      return f.template operator()<std::int32_t>();
+    case DType::kInt64:
+      return f.template operator()<std::int64_t>();
+    case DType::kBFloat16:
+      return f.template operator()<BFloat16>();
+    case DType::kFloat32:
+      return f.template operator()<float>();
+    case DType::kFloat64:
+      break;
   }
   return f.template operator()<double>();
 }

@@ -38,30 +38,41 @@ Packed to(const Packed& packed, Device device) {
   return moved;
 }
 
-Kept all_but_first_rows(const Packed& packed) {
-  const Device device = packed.offsets.device();
-  Tensor mask = full({packed.tokens}, 1, DType::kBool, device);
-  index_copy_kernel(device, mask, zeros({packed.sentences}, DType::kBool, device),
-                    packed.offsets.narrow(0, 0, packed.sentences));
-  return keep(packed, mask);
-}
+namespace {
 
-Kept keep(const Packed& packed, const Tensor& mask) {
-  TK_CHECK(mask.dtype() == DType::kBool && mask.shape() == Shape{packed.tokens}, "keep: expected a bool mask of [",
-           packed.tokens, "], got ", mask.dtype(), ' ', mask.shape());
+// The rows whose mask is true; `kept_rows` says how many there are, or is negative to count them (which waits for the
+// device).
+Kept compacted(const Packed& packed, const Tensor& mask, std::int64_t kept_rows) {
   const Device device = mask.device();
   Tensor rows = empty({packed.tokens}, DType::kInt32, device);
   Kept kept;
   kept.packed = packed;
   kept.packed.offsets = empty({packed.sentences + 1}, DType::kInt32, device);
   compact_kernel(device, rows, kept.packed.offsets, mask.contiguous(), packed.offsets);
-  kept.packed.tokens = static_cast<std::int64_t>(kept.packed.offsets.select(0, packed.sentences).item());
+  kept.packed.tokens =
+      kept_rows >= 0 ? kept_rows : static_cast<std::int64_t>(kept.packed.offsets.select(0, packed.sentences).item());
   kept.rows = rows.narrow(0, 0, kept.packed.tokens);
   kept.packed.example = empty({kept.packed.tokens}, DType::kInt32, device);
   kept.packed.position = empty({kept.packed.tokens}, DType::kInt32, device);
   index_select_kernel(device, kept.packed.example, packed.example, kept.rows);
   index_select_kernel(device, kept.packed.position, packed.position, kept.rows);
   return kept;
+}
+
+}  // namespace
+
+Kept all_but_first_rows(const Packed& packed) {
+  const Device device = packed.offsets.device();
+  Tensor mask = full({packed.tokens}, 1, DType::kBool, device);
+  index_copy_kernel(device, mask, zeros({packed.sentences}, DType::kBool, device),
+                    packed.offsets.narrow(0, 0, packed.sentences));
+  return compacted(packed, mask, packed.tokens - packed.sentences);
+}
+
+Kept keep(const Packed& packed, const Tensor& mask) {
+  TK_CHECK(mask.dtype() == DType::kBool && mask.shape() == Shape{packed.tokens}, "keep: expected a bool mask of [",
+           packed.tokens, "], got ", mask.dtype(), ' ', mask.shape());
+  return compacted(packed, mask, -1);
 }
 
 Kept first_rows(const Packed& packed) {

@@ -8,9 +8,10 @@
 namespace tk {
 
 /// The row structure of a packed batch: all sentences' tokens one after the other, no padding. Row r of sentence b has
-/// offsets[b] <= r < offsets[b + 1].
+/// offsets[b] <= r < offsets[b + 1]. Rows behind the last sentence are dummies, which a recorded step may have: they
+/// belong to no sentence, and attention writes zeros for them.
 struct Packed {
-  Tensor offsets;   ///< [sentences + 1] int32, offsets[0] = 0, the last = tokens
+  Tensor offsets;   ///< [sentences + 1] int32, offsets[0] = 0, the last = tokens but for dummies
   Tensor example;   ///< [tokens] int32: the id of the example that a row belongs to (names its random numbers)
   Tensor position;  ///< [tokens] int32: the row's position in the original sentence
   std::int64_t tokens = 0;
@@ -35,7 +36,7 @@ struct Kept {
 /// positions stay.
 Kept keep(const Packed& packed, const Tensor& mask);
 
-/// All rows but the first of every sentence.
+/// All rows but the first of every sentence, dummies too. No sentence may be empty.
 Kept all_but_first_rows(const Packed& packed);
 
 /// The first row of every sentence ([CLS]); on the CPU it throws if a sentence is empty.

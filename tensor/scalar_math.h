@@ -11,8 +11,8 @@
 // versions are the C library's.
 namespace tk::math {
 
-// exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2; Cephes' polynomial for exp(r). Relative error 2e-7; 0 below
-// -87.3, infinity above 88.7.
+// exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2; Cephes' polynomial for exp(r). Relative error 2e-7; 0
+// below -87.3, infinity above 88.7.
 TK_HOST_DEVICE inline float exp(float x) {
   constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding and subtracting it rounds to an integer
   const float clamped = x < -87.3f ? -87.3f : (x > 88.7f ? 88.7f : x);
@@ -56,18 +56,24 @@ TK_HOST_DEVICE T sigmoid(T x) {
 inline constexpr double kSqrtHalf = 0.70710678118654752440;
 inline constexpr double kInvSqrt2Pi = 0.39894228040143267794;
 
-/// GELU in its exact form x Phi(x), Phi the standard normal distribution (Hendrycks & Gimpel, arXiv 1606.08415).
+/// GELU in its exact form x Phi(x), Phi the standard normal distribution (Hendrycks & Gimpel, arXiv 1606.08415), and
+/// its derivative Phi(x) + x phi(x); `gauss` is exp(-x^2 / 2).
 template <class T>
-TK_HOST_DEVICE T gelu(T x) {
-  const T gauss = math::exp(T(-0.5) * x * x);
+TK_HOST_DEVICE T gelu_from_gauss(T x, T gauss) {
   return T(0.5) * x * (T(1) + erf_from_gauss(x * T(kSqrtHalf), gauss));
 }
+template <class T>
+TK_HOST_DEVICE T gelu_derivative_from_gauss(T x, T gauss) {
+  return T(0.5) * (T(1) + erf_from_gauss(x * T(kSqrtHalf), gauss)) + x * T(kInvSqrt2Pi) * gauss;
+}
 
-/// Phi(x) + x phi(x).
+template <class T>
+TK_HOST_DEVICE T gelu(T x) {
+  return gelu_from_gauss(x, math::exp(T(-0.5) * x * x));
+}
 template <class T>
 TK_HOST_DEVICE T gelu_derivative(T x) {
-  const T gauss = math::exp(T(-0.5) * x * x);
-  return T(0.5) * (T(1) + erf_from_gauss(x * T(kSqrtHalf), gauss)) + x * T(kInvSqrt2Pi) * gauss;
+  return gelu_derivative_from_gauss(x, math::exp(T(-0.5) * x * x));
 }
 
 }  // namespace tk::math

@@ -1,12 +1,13 @@
 #include "transkimmer/classifier.h"
 
 #include "autograd/ops/elementwise.h"
+#include "autograd/ops/to.h"
 
 namespace tk {
 namespace {
 
 // Where the predictors' bias starts. Published: 5 on either side, which needs hundreds of updates to cross.
-constexpr double kLayerGateBias = 2.5;   // keep; skim starts at the opposite
+constexpr double kLayerGateBias = 2.5;  // keep; skim starts at the opposite
 constexpr double kStagedGateBias = 5;
 
 }  // namespace
@@ -29,10 +30,23 @@ ClassifierOutput BertClassifier::operator()(const Inputs& inputs, const Context&
                                             const ForwardOptions& options) const {
   TK_CHECK(options.reads == HeadReads::kFirstRows, "classifier: reads first rows only");
   ClassifierOutput out;
-  out.encoder = encoder_(embeddings_(inputs, context), inputs.rows, context, options);
+  out.encoder = encoder_(to(embeddings_(inputs, context), compute_dtype_), inputs.rows, context, options);
   const Variable pooled = tanh(pooler_(out.encoder.x));
-  out.logits = classifier_(dropout_(pooled, out.encoder.rows, context));
+  out.logits = to(classifier_(dropout_(pooled, out.encoder.rows, context)), DType::kFloat32);
   return out;
+}
+
+void BertClassifier::place(Device device, DType compute_dtype) {
+  TK_CHECK(compute_dtype == DType::kFloat32 || (compute_dtype == DType::kBFloat16 && device == Device::kCuda),
+           "classifier: computes in float32, or in bfloat16 on CUDA, not in ", compute_dtype, " on ", device);
+  for (const NamedParameter& named : parameters_) named.parameter->move_to(device);
+  device_ = device;
+  compute_dtype_ = compute_dtype;
+}
+
+void BertClassifier::set_skim_threshold(double threshold) {
+  config_.skim_threshold = threshold;
+  encoder_.set_threshold(threshold);
 }
 
 void BertClassifier::initialize(std::uint64_t seed) {

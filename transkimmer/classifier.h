@@ -13,7 +13,8 @@ struct ClassifierOutput {
   EncoderOutput encoder;
 };
 
-/// BERT for sentence (pair) classification and regression, dense or skimmed. Parameters have the names that
+/// BERT for sentence (pair) classification and regression, dense or skimmed. Logits are float32, whatever the compute
+/// dtype. Parameters have the names that
 /// BertForSequenceClassification publishes.
 class BertClassifier {
  public:
@@ -27,6 +28,15 @@ class BertClassifier {
   /// Draws every weight as BERT and Transkimmer do: N(0, initializer_range), biases 0, predictors so that they keep.
   void initialize(std::uint64_t seed);
 
+  /// Moves the weights to a device and computes there; encoder and head in `compute_dtype` (float32, or bfloat16 on
+  /// CUDA). Before an optimizer takes the parameters.
+  void place(Device device, DType compute_dtype = DType::kFloat32);
+  Device device() const { return device_; }
+  DType compute_dtype() const { return compute_dtype_; }
+
+  /// What z must exceed for a gate to let a row pass in evaluation: higher costs less.
+  void set_skim_threshold(double threshold);
+
   const Config& config() const { return config_; }
   const ParameterList& parameters() const { return parameters_; }
 
@@ -38,6 +48,8 @@ class BertClassifier {
   Linear classifier_;
   Dropout dropout_;
   ParameterList parameters_;
+  Device device_ = Device::kCpu;
+  DType compute_dtype_ = DType::kFloat32;
 };
 
 }  // namespace tk

@@ -204,6 +204,7 @@ void take_skimming(Keys& keys, Config& config, std::optional<PredictorShape> pre
     config.skim_gate = SkimGate::kLayer;
   }
   if (const auto attention = keys.text("skim_attention")) config.skim_attention = attention_from_name(keys, *attention);
+  config.skim_threshold = keys.number("skim_threshold").value_or(0);
   const std::int64_t width = predictor ? predictor->width : std::max<std::int64_t>(config.hidden_size / 4, 1);
   config.skim_width = keys.integer("skim_width", config.skim_gate == SkimGate::kNone ? 0 : width);
 }
@@ -278,6 +279,8 @@ void validate(const Config& c, std::string_view source) {
            " does not divide hidden_size ", c.hidden_size);
   check_range<std::int64_t>(source, "id2label", c.num_labels(), 1, kMaxLabels);
   if (c.skim_gate != SkimGate::kNone) check_range<std::int64_t>(source, "skim_width", c.skim_width, 1, kWide);
+
+  check_range(source, "skim_threshold", c.skim_threshold, -1e6, 1e6);
 
   constexpr double kBelowOne = 1 - 0x1p-53;
   check_range(source, "layer_norm_eps", c.layer_norm_eps, 1e-30, 1.0);
@@ -357,6 +360,7 @@ std::string to_json(const Config& c) {
     object["skim_gate"] = name(c.skim_gate);
     object["skim_attention"] = name(c.skim_attention);
     object["skim_width"] = c.skim_width;
+    if (c.skim_threshold != 0) object["skim_threshold"] = c.skim_threshold;
   }
   return object.dump(2) + '\n';
 }

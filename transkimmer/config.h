@@ -47,6 +47,7 @@ struct Config {
   SkimGate skim_gate = SkimGate::kNone;
   SkimAttention skim_attention = SkimAttention::kExact;
   std::int64_t skim_width = 0;  ///< hidden width of the predictors; unused without a gate
+  double skim_threshold = 0;    ///< evaluation passes a gate where z is above it
 
   std::string other_keys = "{}";  ///< JSON object of the file's other keys, which writing puts back
 

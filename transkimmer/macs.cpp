@@ -3,9 +3,13 @@
 namespace tk {
 namespace {
 
-double rows_of(const Packed& packed, std::int64_t sentence) {
-  const auto* offsets = packed.offsets.data<std::int32_t>();
-  return static_cast<double>(offsets[sentence + 1] - offsets[sentence]);
+// Rows of each sentence; none where the structure is empty.
+std::vector<double> rows_of(const Packed& packed) {
+  std::vector<double> rows;
+  if (!packed.offsets.defined()) return rows;
+  const std::vector<std::int32_t> offsets = packed.offsets.to_vector<std::int32_t>();
+  for (std::size_t s = 0; s + 1 < offsets.size(); ++s) rows.push_back(offsets[s + 1] - offsets[s]);
+  return rows;
 }
 
 double layer_macs(const MacCoefficients& c, double keys, double updated, double fed, double predicted) {
@@ -16,12 +20,13 @@ double batch_macs(const Config& config, const std::vector<LayerRows>& layers, bo
   const MacCoefficients c = mac_coefficients(config);
   double total = 0;
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    const LayerRows& rows = layers[i];
-    for (std::int64_t s = 0; s < rows.keys.sentences; ++s) {
-      const double keys = rows_of(rows.keys, s);
-      const bool full = full_last_layer && i + 1 == layers.size();
-      total += layer_macs(c, keys, full ? keys : rows_of(rows.updated, s), full ? keys : rows_of(rows.fed, s),
-                          rows.predicted.tokens > 0 ? rows_of(rows.predicted, s) : 0);
+    const std::vector<double> keys = rows_of(layers[i].keys);
+    const bool full = full_last_layer && i + 1 == layers.size();
+    const std::vector<double> updated = full ? keys : rows_of(layers[i].updated);
+    const std::vector<double> fed = full ? keys : rows_of(layers[i].fed);
+    const std::vector<double> predicted = rows_of(layers[i].predicted);
+    for (std::size_t s = 0; s < keys.size(); ++s) {
+      total += layer_macs(c, keys[s], updated[s], fed[s], predicted.empty() ? 0 : predicted[s]);
     }
   }
   const std::int64_t sentences = layers.empty() ? 0 : layers[0].keys.sentences;
@@ -48,8 +53,7 @@ double dense_macs(const Config& config, std::int64_t n) {
 
 double dense_macs(const Config& config, const Packed& rows) {
   double total = 0;
-  const auto* offsets = rows.offsets.data<std::int32_t>();
-  for (std::int64_t s = 0; s < rows.sentences; ++s) total += dense_macs(config, offsets[s + 1] - offsets[s]);
+  for (const double n : rows_of(rows)) total += dense_macs(config, static_cast<std::int64_t>(n));
   return total;
 }
 

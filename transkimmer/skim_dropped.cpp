@@ -27,11 +27,11 @@ EncoderOutput SkimEncoder::dropped_layer_gate(Variable x, Packed rows, const Con
   EncoderOutput out;
   const Packed original = rows;
   const bool read_all = options.reads == HeadReads::kAllRows;
-  Variable final_state = x;                  // of every original row
-  Tensor origin = arange(original.tokens);   // original row of each row that is left
+  Variable final_state = x;                                            // of every original row
+  Tensor origin = arange(original.tokens, DType::kInt32, x.device());  // original row of each row that is left
   for (std::size_t i = 0; i < encoder_.layers.size(); ++i) {
     const SkimGates gates(rows, 1);
-    Tensor mask = gates.decide(predictors[i], x)[0];
+    Tensor mask = gates.decide(predictors[i], x, config_.skim_threshold)[0];
     if (options.keep_shares != nullptr) mask = evenly_kept(rows, original, (*options.keep_shares)[i]);
     const Kept kept = keep_ones(rows, mask);
     x = rows_at(x, kept);
@@ -57,7 +57,7 @@ EncoderOutput SkimEncoder::dropped_staged_gate(Variable x, Packed rows, const Co
            "skim_gate layer");
   EncoderOutput out;
   const Packed original = rows;
-  Tensor updated = full({rows.tokens}, 1);  // u of the rows that are left
+  Tensor updated = full({rows.tokens}, 1, DType::kFloat32, x.device());  // u of the rows that are left
   const std::size_t last = encoder_.layers.size() - 1;
   for (std::size_t i = 0; i < last; ++i) {
     const EncoderLayer& block = encoder_.layers[i];
@@ -66,11 +66,12 @@ EncoderOutput SkimEncoder::dropped_staged_gate(Variable x, Packed rows, const Co
     const Variable attended = block.attention(x, rows, all_ask ? nullptr : &asking, Variable(), context);
     const Variable y = with_rows(x, asking, attended);
     const SkimGates gates(rows, 3);
-    Tensors gate = gates.decide(predictors[i], y);
+    Tensors gate = gates.decide(predictors[i], y, config_.skim_threshold);
     if (options.keep_shares != nullptr) {
-      // A share is of the rows that a layer works on; this layer's keys are settled, so its gates choose the next one's.
+      // A share is of the rows that a layer works on; this layer's keys are settled, so its gates choose the next
+      // one's.
       gate[0] = evenly_kept(rows, original, (*options.keep_shares)[i + 1]);
-      gate[1] = full({rows.tokens}, 1);
+      gate[1] = full({rows.tokens}, 1, DType::kFloat32, x.device());
       gate[2] = evenly_kept(rows, original, (*options.keep_shares)[i]);
     }
     const Kept kept = keep_ones(rows, gate[0]);

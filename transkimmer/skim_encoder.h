@@ -17,7 +17,8 @@ enum class HeadReads : std::uint8_t {
 
 struct ForwardOptions {
   HeadReads reads = HeadReads::kFirstRows;
-  /// Training: the gates' logistic noise [rows but first rows, gates] for each predictor, in place of the random stream.
+  /// Training: the gates' logistic noise [rows but first rows, gates] for each predictor, in place of the random
+  /// stream.
   const std::vector<Tensor>* noise = nullptr;
   /// Evaluation: the share of a sentence's tokens that is key, updated and fed in each layer, in place of the gates.
   const std::vector<double>* keep_shares = nullptr;
@@ -31,10 +32,10 @@ struct LayerMasks {
 };
 
 struct EncoderOutput {
-  Variable x;        ///< the rows that the head reads, [rows, hidden]
-  Packed rows;       ///< their structure
-  Variable cost;     ///< under masks: the batch's MACs over the dense model's, differentiable in every gate; rank 0
-  Variable skim_loss;             ///< under masks, published gate: mean over layers of kept rows / rows; rank 0
+  Variable x;          ///< the rows that the head reads, [rows, hidden]
+  Packed rows;         ///< their structure
+  Variable cost;       ///< under masks: the batch's MACs over the dense model's, differentiable in every gate; rank 0
+  Variable skim_loss;  ///< under masks, published gate: mean over layers of kept rows / rows; rank 0
   std::vector<LayerMasks> masks;  ///< under masks
   std::vector<LayerRows> layers;  ///< where rows are dropped for real (and in the dense model)
 };
@@ -52,6 +53,7 @@ class SkimEncoder {
   EncoderOutput operator()(const Variable& x, const Packed& rows, const Context& context,
                            const ForwardOptions& options = {}) const;
   void collect(ParameterList& list, const std::string& path);
+  void set_threshold(double threshold) { config_.skim_threshold = threshold; }
 
   std::vector<SkimPredictor> predictors;
 

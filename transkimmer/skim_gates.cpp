@@ -6,6 +6,7 @@
 #include "autograd/estimators/gumbel_softmax.h"
 #include "autograd/ops/index.h"
 #include "autograd/ops/shape.h"
+#include "autograd/ops/to.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/gate.h"
 
@@ -15,7 +16,7 @@ SkimGates::SkimGates(const Packed& rows, std::int64_t gates)
 
 Variables SkimGates::sample(const SkimPredictor& predictor, const Variable& x, std::uint8_t layer,
                             const Context& context, const Tensor* noise) const {
-  const Variable z = predictor(index_select(x, rest_.rows));
+  const Variable z = to(predictor(index_select(x, rest_.rows)), DType::kFloat32);
   const DropoutKey key{.p = 0,
                        .state = context.state,
                        .example = rest_.packed.example,
@@ -23,16 +24,17 @@ Variables SkimGates::sample(const SkimPredictor& predictor, const Variable& x, s
                        .stream = {Purpose::kGate, layer}};
   const Variable hard =
       gumbel_gate(z, noise != nullptr ? *noise : logistic_noise(key, gates_, z.dtype()), context.state);
-  const Variable passing(full({rows_, gates_}, 1, z.dtype()));
+  const Variable passing(full({rows_, gates_}, 1, z.dtype(), z.device()));
   const Variable all = index_copy(passing, rest_.rows, hard);
   Variables columns;
   for (std::int64_t k = 0; k < gates_; ++k) columns.push_back(reshape(narrow(all, 1, k, 1), {rows_}));
   return columns;
 }
 
-Tensors SkimGates::decide(const SkimPredictor& predictor, const Variable& x) const {
+Tensors SkimGates::decide(const SkimPredictor& predictor, const Variable& x, double threshold) const {
   const Tensor z = predictor(index_select(x, rest_.rows)).value();
-  const Tensor all = index_copy(full({rows_, gates_}, 1, z.dtype()), rest_.rows, greater(z, 0).to(z.dtype()));
+  const Tensor all = index_copy(full({rows_, gates_}, 1, DType::kFloat32, z.device()), rest_.rows,
+                                greater(z, threshold).to(DType::kFloat32));
   Tensors columns;
   for (std::int64_t k = 0; k < gates_; ++k) columns.push_back(all.select(1, k).contiguous());
   return columns;
@@ -40,8 +42,10 @@ Tensors SkimGates::decide(const SkimPredictor& predictor, const Variable& x) con
 
 Tensor evenly_kept(const Packed& rows, const Packed& original, double share) {
   const Tensor mask = zeros({rows.tokens});
-  const auto* offsets = rows.offsets.data<std::int32_t>();
-  const auto* original_offsets = original.offsets.data<std::int32_t>();
+  const Packed here = to(rows, Device::kCpu);
+  const Tensor original_here = original.offsets.to(Device::kCpu);
+  const auto* offsets = here.offsets.data<std::int32_t>();
+  const auto* original_offsets = original_here.data<std::int32_t>();
   for (std::int64_t s = 0; s < rows.sentences; ++s) {
     const std::int64_t n = offsets[s + 1] - offsets[s];
     const auto length = static_cast<double>(original_offsets[s + 1] - original_offsets[s]);
@@ -49,7 +53,7 @@ Tensor evenly_kept(const Packed& rows, const Packed& original, double share) {
     // Row floor(k n / kept) for k < kept: k = 0 is the first row.
     for (std::int64_t k = 0; k < kept; ++k) mask.data<float>()[offsets[s] + k * n / kept] = 1;
   }
-  return mask;
+  return mask.to(rows.offsets.device());
 }
 
 Kept keep_ones(const Packed& rows, const Tensor& mask) { return keep(rows, greater(mask, 0.5)); }

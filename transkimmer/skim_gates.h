@@ -19,8 +19,8 @@ class SkimGates {
   /// Training: straight-through samples, one Variable [rows] a gate.
   Variables sample(const SkimPredictor& predictor, const Variable& x, std::uint8_t layer, const Context& context,
                    const Tensor* noise) const;
-  /// Evaluation: z > 0, one tensor [rows] a gate.
-  Tensors decide(const SkimPredictor& predictor, const Variable& x) const;
+  /// Evaluation: z > threshold, one tensor [rows] a gate.
+  Tensors decide(const SkimPredictor& predictor, const Variable& x, double threshold) const;
 
  private:
   Kept rest_;  // all rows but the first of each sentence
@@ -28,8 +28,8 @@ class SkimGates {
   std::int64_t gates_;
 };
 
-/// A float mask [rows] that keeps `share` of each sentence's original length (original: its packed rows), evenly spread,
-/// and the first row always.
+/// A float mask [rows] that keeps `share` of each sentence's original length (original: its packed rows), evenly
+/// spread, and the first row always.
 Tensor evenly_kept(const Packed& rows, const Packed& original, double share);
 
 /// Rows whose float mask is 1.

@@ -5,50 +5,59 @@
 #include "autograd/ops/index.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
+#include "autograd/ops/to.h"
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/reduce.h"
 #include "transkimmer/skim_encoder.h"
 #include "transkimmer/skim_gates.h"
 
 namespace tk {
 namespace {
 
-// MACs over the dense model's as a sum over layers, differentiable through the number of rows of each sentence.
+// MACs over the dense model's as a sum over layers, differentiable through the number of rows of each sentence. All of
+// it, the dense model's too, is computed where the rows lie.
 class CostSum {
  public:
-  CostSum(const Config& config, const Packed& rows)
-      : c_(mac_coefficients(config)),
-        dense_(dense_macs(config, rows)),
-        offsets_(rows.offsets),
-        total_(full({}, c_.head * static_cast<double>(rows.sentences) / dense_)) {}
+  CostSum(const Config& config, const Packed& rows) : c_(mac_coefficients(config)), offsets_(rows.offsets) {
+    const double unit = dense_macs(config, 1);  // numbers near 1, whatever the model
+    for (double* c : {&c_.row, &c_.pair, &c_.feed, &c_.predict, &c_.head}) *c /= unit;
+    const double heads = c_.head * static_cast<double>(rows.sentences);
+    total_ = Variable(full({}, heads, DType::kFloat32, offsets_.device()));
+    const Tensor n = count(ones(rows)).value();
+    const Tensor layer = add(affine(n, 2 * c_.row + c_.feed), affine(square(n), c_.pair));
+    dense_ = Variable(affine(sum(layer), static_cast<double>(config.num_hidden_layers), heads));
+  }
 
+  static Variable ones(const Packed& rows) {
+    return Variable(full({rows.tokens}, 1, DType::kFloat32, rows.offsets.device()));
+  }
   Variable count(const Variable& mask) const { return segment_sum(mask, offsets_); }
 
-  // keys, updated, fed, predicted: rows of each sentence, [sentences].
+  // keys, updated, fed: rows of each sentence, [sentences].
   void add_layer(const Variable& keys, const Variable& updated, const Variable& fed) {
-    add((keys + updated) * (c_.row / dense_) + (updated * keys) * (c_.pair / dense_) + fed * (c_.feed / dense_));
+    include((keys + updated) * c_.row + (updated * keys) * c_.pair + fed * c_.feed);
   }
-  void add_predictor(const Variable& entering) { add((entering - 1.0) * (c_.predict / dense_)); }
+  void add_predictor(const Variable& entering) { include((entering - 1.0) * c_.predict); }
 
-  const Variable& total() const { return total_; }
+  Variable total() const { return total_ / dense_; }
 
  private:
-  void add(const Variable& by_sentence) { total_ = total_ + sum(by_sentence); }
+  void include(const Variable& by_sentence) { total_ = total_ + sum(by_sentence); }
 
   MacCoefficients c_;
-  double dense_;
   Tensor offsets_;
   Variable total_;
+  Variable dense_;
 };
 
 // x + mask (x_new - x), mask [rows].
 Variable blend(const Variable& x, const Variable& x_new, const Variable& mask) {
-  return x + reshape(mask, {mask.numel(), 1}) * (x_new - x);
+  return x + reshape(to(mask, x.dtype()), {mask.numel(), 1}) * (x_new - x);
 }
 
 const Tensor* noise_of(const ForwardOptions& options, std::size_t layer) {
   return options.noise != nullptr ? &(*options.noise)[layer] : nullptr;
 }
-
-Variable ones(std::int64_t n) { return Variable(full({n}, 1)); }
 
 }  // namespace
 
@@ -58,15 +67,14 @@ EncoderOutput SkimEncoder::masked_layer_gate(Variable x, const Packed& rows, con
   const SkimGates gates(rows, 1);
   const Kept first = first_rows(rows);
   CostSum cost(config_, rows);
-  Variable mask = ones(rows.tokens);
+  Variable mask = CostSum::ones(rows);
   Variable entering = cost.count(mask);
   Variable final_state = x;  // F: h^0, then F (1 - m) + h m
-  Variable kept_rows(full({}, 0));
+  Variable kept_rows(full({}, 0, DType::kFloat32, rows.offsets.device()));
   for (std::size_t i = 0; i < encoder_.layers.size(); ++i) {
     const auto layer = static_cast<std::uint8_t>(i);
-    const Variable gate = context.training
-                              ? gates.sample(predictors[i], x, layer, context, noise_of(options, i))[0]
-                              : Variable(gates.decide(predictors[i], x)[0]);
+    const Variable gate = context.training ? gates.sample(predictors[i], x, layer, context, noise_of(options, i))[0]
+                                           : Variable(gates.decide(predictors[i], x, config_.skim_threshold)[0]);
     mask = gate * mask;
     const Variable kept = cost.count(mask);
     cost.add_predictor(entering);
@@ -81,7 +89,7 @@ EncoderOutput SkimEncoder::masked_layer_gate(Variable x, const Packed& rows, con
   out.x = options.reads == HeadReads::kAllRows ? final_state : x;
   out.rows = options.reads == HeadReads::kAllRows ? rows : first.packed;
   out.cost = cost.total();
-  out.skim_loss = kept_rows * (1.0 / static_cast<double>(rows.tokens * config_.num_hidden_layers));
+  out.skim_loss = kept_rows / (sum(cost.count(CostSum::ones(rows))) * static_cast<double>(config_.num_hidden_layers));
   return out;
 }
 
@@ -96,7 +104,7 @@ EncoderOutput SkimEncoder::masked_staged_gate(Variable x, const Packed& rows, co
   CostSum cost(config_, rows);
   Variable keys;  // undefined: all rows, in layer 0
   Variable updated;
-  Variable key_count = cost.count(ones(rows.tokens));
+  Variable key_count = cost.count(CostSum::ones(rows));
   Variable updated_count = key_count;
   const std::size_t last = encoder_.layers.size() - 1;
   for (std::size_t i = 0; i < last; ++i) {
@@ -104,13 +112,13 @@ EncoderOutput SkimEncoder::masked_staged_gate(Variable x, const Packed& rows, co
     const EncoderLayer& block = encoder_.layers[i];
     const Variable attended = block.attention(x, rows, nullptr, keys, context);
     const Variable y = updated.defined() ? blend(x, attended, updated) : attended;
-    const Variables gate = context.training
-                               ? gates.sample(predictors[i], y, layer, context, noise_of(options, i))
-                               : [&] {
-                                   Variables decided;
-                                   for (const Tensor& column : gates.decide(predictors[i], y)) decided.emplace_back(column);
-                                   return decided;
-                                 }();
+    const Variables gate =
+        context.training ? gates.sample(predictors[i], y, layer, context, noise_of(options, i)) : [&] {
+          Variables decided;
+          for (const Tensor& column : gates.decide(predictors[i], y, config_.skim_threshold))
+            decided.emplace_back(column);
+          return decided;
+        }();
     const Variable next_keys = keys.defined() ? keys * gate[0] : gate[0];
     const Variable staying = updated.defined() ? updated * next_keys : next_keys;
     const Variable fed = staying * gate[2];
@@ -126,7 +134,7 @@ EncoderOutput SkimEncoder::masked_staged_gate(Variable x, const Packed& rows, co
   }
   out.x = encoder_.layers[last](x, rows, &first, keys, context);
   out.rows = first.packed;
-  const Variable one_each = ones(rows.sentences);
+  const Variable one_each = CostSum::ones(first.packed);
   cost.add_layer(key_count, one_each, one_each);
   out.masks.push_back({keys, Variable(), Variable()});
   out.cost = cost.total();

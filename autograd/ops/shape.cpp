@@ -16,8 +16,10 @@ Variable transpose(const Variable& x, std::int64_t a, std::int64_t b) {
 
 Variable narrow(const Variable& x, std::int64_t dim, std::int64_t start, std::int64_t length) {
   dim = normalize_dim("narrow", dim, x.shape().rank());
-  return record("narrow", x.value().narrow(dim, start, length), {x},
-                [dim, start](const Tensor& dy, Destinations& to) { to.add_range(0, dim, start, dy); });
+  Variable y = record("narrow", x.value().narrow(dim, start, length), {x},
+                      [dim, start](const Tensor& dy, Destinations& to) { to.add_range(0, dim, start, dy); });
+  if (y.requires_grad()) y.node()->dtype = x.node()->dtype;  // a bfloat16 parameter's gradient is float32
+  return y;
 }
 
 Variable expand(const Variable& x, const Shape& shape) {

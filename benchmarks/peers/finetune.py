@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fine-tuning speed of transformers on the CPU: eager PyTorch, dynamic padding, AdamW, as its Trainer does by default.
+"""Fine-tuning speed of transformers, on the CPU or a GPU: eager PyTorch, dynamic padding, AdamW, as its Trainer does by default.
 
     finetune.py --model_name_or_path DIR --data_dir GLUE --task_name cola [--max_train_samples 320] [--threads 2] ...
 
@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="bfloat16: autocast")
     parser.add_argument("--attention", choices=["sdpa", "eager"], default="sdpa", help="transformers' default is sdpa")
     options = parser.parse_args()
@@ -40,17 +41,17 @@ def main() -> None:
     collate = DataCollatorWithPadding(transformers.AutoTokenizer.from_pretrained(options.model_name_or_path))
     model = BertForSequenceClassification.from_pretrained(
         options.model_name_or_path, num_labels=2, dtype=torch.float32, attn_implementation=options.attention
-    ).train()
+    ).train().to(options.device)
     steps = -(-len(rows) // options.batch_size)
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5, weight_decay=0.0, fused=True)
     schedule = get_linear_schedule_with_warmup(optimizer, 0, steps * (options.repeats + 1))
-    autocast = torch.autocast("cpu", torch.bfloat16, enabled=options.dtype == "bfloat16")
+    autocast = torch.autocast(options.device, torch.bfloat16, enabled=options.dtype == "bfloat16")
     losses = []
 
     def epoch() -> None:
         for batch in common.batches(rows, options.batch_size):
             with autocast:
-                loss = model(**collate(batch)).loss
+                loss = model(**collate(batch).to(options.device)).loss
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step(), schedule.step(), optimizer.zero_grad()
@@ -66,6 +67,7 @@ def main() -> None:
             "sentences": len(rows),
             "tokens_per_sentence": tokens / len(rows),
             "batch_size": options.batch_size,
+            "device": torch.cuda.get_device_name() if options.device == "cuda" else "cpu",
             "threads": options.threads,
             "dtype": options.dtype,
             "attention": options.attention,

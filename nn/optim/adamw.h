@@ -11,7 +11,9 @@ namespace tk {
 /// weight decays and the step number (1 for the first) come from the step state.
 class AdamW {
  public:
-  explicit AdamW(const ParameterList& parameters, const AdamWConstants& constants = {});
+  /// With bfloat16 each step writes the parameters' copies too.
+  explicit AdamW(const ParameterList& parameters, const AdamWConstants& constants = {},
+                 DType compute_dtype = DType::kFloat32);
 
   /// One update from the gathered gradients, which are zeros afterwards. Writes the state's grad_norm.
   void step(const Tensor& state);

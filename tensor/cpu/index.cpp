@@ -101,6 +101,9 @@ void compact(Tensor& rows, Tensor& kept_offsets, const Tensor& mask, const Tenso
     }
   }
   kept_bounds[offsets.numel() - 1] = next;
+  for (std::int32_t row = bounds[offsets.numel() - 1]; row < mask.numel(); ++row) {
+    if (mask.data<bool>()[row]) survivors[next++] = row;
+  }
 }
 
 }  // namespace tk::cpu

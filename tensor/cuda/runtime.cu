@@ -73,6 +73,30 @@ std::string describe() {
                 version % 1000 / 10);
 }
 
+// Other threads may go on calling CUDA meanwhile, and this one may allocate: neither belongs to the stream.
+void begin_capture() {
+  check(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeRelaxed), "cudaStreamBeginCapture");
+}
+
+void* end_capture() {
+  cudaGraph_t graph = nullptr;
+  if (cudaStreamEndCapture(stream(), &graph) != cudaSuccess || graph == nullptr) {
+    cudaGetLastError();
+    return nullptr;
+  }
+  cudaGraphExec_t executable = nullptr;
+  const cudaError_t status = cudaGraphInstantiate(&executable, graph, 0);
+  cudaGraphDestroy(graph);
+  check(status, "cudaGraphInstantiate");
+  return executable;
+}
+
+void replay(void* graph) { check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream()), "cudaGraphLaunch"); }
+
+void destroy_graph(void* graph) noexcept {
+  if (graph != nullptr) cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
+}
+
 __global__ void probe() {}
 
 }  // namespace
@@ -82,6 +106,10 @@ const Backend kBackend = {.allocate = allocate,
                           .copy_in = copy_in,
                           .copy_out = copy_out,
                           .synchronize = synchronize,
+                          .begin_capture = begin_capture,
+                          .end_capture = end_capture,
+                          .replay = replay,
+                          .destroy_graph = destroy_graph,
                           .free_memory = free_memory,
                           .describe = describe};
 

@@ -55,7 +55,6 @@ struct Output {
 Output plan(const NamedTensor& named, FloatStorage storage) {
   const Tensor& x = named.tensor;
   TK_CHECK(x.defined(), "save_safetensors: tensor ", in_quotes(named.name), " is undefined");
-  TK_CHECK(x.device() == Device::kCpu, "save_safetensors: tensor ", in_quotes(named.name), " is on ", x.device());
   TK_CHECK(named.name != "__metadata__", "save_safetensors: __metadata__ is no name for a tensor");
   if (storage == FloatStorage::kSame || !is_floating(x.dtype())) return {&named, stored_name(x.dtype()), x.bytes()};
   switch (storage) {
@@ -105,7 +104,7 @@ std::string header_text(const std::vector<Output>& outputs, const std::map<std::
 }
 
 std::vector<Float16> to_float16(const NamedTensor& named) {
-  const Tensor x = named.tensor.to(DType::kFloat32).contiguous();
+  const Tensor x = named.tensor.to(Device::kCpu).to(DType::kFloat32).contiguous();
   const std::span values(x.data<float>(), static_cast<std::size_t>(x.numel()));
   std::vector<Float16> halves;
   halves.reserve(values.size());
@@ -123,7 +122,7 @@ void write_elements(AtomicFile& file, const Output& output) {
     return file.write(std::as_bytes(std::span(halves)));
   }
   const DType dtype = std::ranges::find(kStoredTypes, output.dtype, &StoredType::name)->dtype;
-  const Tensor x = output.source->tensor.to(dtype).contiguous();
+  const Tensor x = output.source->tensor.to(Device::kCpu).to(dtype).contiguous();
   file.write({static_cast<const std::byte*>(x.raw_data()), static_cast<std::size_t>(x.bytes())});
 }
 

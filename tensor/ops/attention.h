@@ -4,17 +4,19 @@
 
 namespace tk {
 
-/// What packed attention keeps for its backward: maximum and normaliser of each (head, query row), [heads, q rows].
+/// What packed attention keeps for its backward: maximum and normaliser of each (head, query row), [heads, q rows] of
+/// q's row_dtype, as key weights are.
 struct AttentionOutput {
   Tensor y;
   Tensor row_max;
   Tensor row_sum;
 };
 
-/// Scaled dot-product attention of each sentence's queries over the same sentence's keys (Vaswani et al., 2017), for all
-/// heads. q [q rows, heads * head size], k and v [kv rows, heads * head size] (rows may be apart: views of one matrix);
-/// queries may be fewer than keys. key_weight [kv rows] >= 0 multiplies exp(score), or is undefined. In exact mode the
-/// maximum is taken over keys of positive weight, and a sentence without any gives zeros. Dropout acts on probabilities.
+/// Scaled dot-product attention of each sentence's queries over the same sentence's keys (Vaswani et al., 2017), for
+/// all heads. q [q rows, heads * head size], k and v [kv rows, heads * head size] (rows may be apart: views of one
+/// matrix); queries may be fewer than keys. key_weight [kv rows] >= 0 multiplies exp(score), or is undefined. In exact
+/// mode the maximum is taken over keys of positive weight, and a sentence without any gives zeros. Dropout acts on
+/// probabilities.
 AttentionOutput packed_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& key_weight,
                                  const AttentionKey& key);
 

@@ -5,8 +5,9 @@
 namespace tk {
 
 Tensor bias_gelu(const Tensor& x, const Tensor& bias) {
-  TK_CHECK(x.rank() >= 1 && bias.shape() == Shape{x.shape().back()} && bias.dtype() == x.dtype(),
-           "bias_gelu: expected a bias of the last dimension of ", x.dtype(), ' ', x.shape(), ", got ", bias.dtype(), ' ',
+  const DType dtype = row_dtype(x.dtype());
+  TK_CHECK(x.rank() >= 1 && bias.shape() == Shape{x.shape().back()} && bias.dtype() == dtype, "bias_gelu: expected a ",
+           dtype, " bias of the last dimension of ", x.dtype(), ' ', x.shape(), ", got ", bias.dtype(), ' ',
            bias.shape());
   Tensor y = empty_like(x);
   bias_gelu_kernel(x.device(), y, x.contiguous(), bias.contiguous());

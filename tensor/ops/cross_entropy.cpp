@@ -8,7 +8,7 @@ CrossEntropyOutput cross_entropy(const Tensor& logits, const Tensor& labels) {
   TK_CHECK(logits.rank() == 2 && labels.dtype() == DType::kInt32 && labels.shape() == Shape{logits.shape()[0]},
            "cross_entropy: expected logits [rows, classes] and int32 labels [rows], got ", logits.shape(), " and ",
            labels.dtype(), ' ', labels.shape());
-  CrossEntropyOutput out{empty({logits.shape()[0]}, logits.dtype(), logits.device()), empty_like(logits)};
+  CrossEntropyOutput out{empty({logits.shape()[0]}, row_dtype(logits.dtype()), logits.device()), empty_like(logits)};
   cross_entropy_kernel(logits.device(), out.loss, out.probabilities, logits.contiguous(), labels.contiguous());
   return out;
 }

@@ -9,14 +9,16 @@ void check_layer_norm(const char* op, const Tensor& x, const Tensor& gamma, cons
   const Shape expected{x.shape().back()};
   TK_CHECK(gamma.shape() == expected && beta.shape() == expected, op, ": expected gamma and beta of ", expected,
            ", got ", gamma.shape(), " and ", beta.shape());
-  TK_CHECK(gamma.dtype() == x.dtype() && beta.dtype() == x.dtype(), op, ": dtypes differ: ", x.dtype(), ", ",
-           gamma.dtype(), " and ", beta.dtype());
+  const DType dtype = row_dtype(x.dtype());
+  TK_CHECK(gamma.dtype() == dtype && beta.dtype() == dtype, op, ": expected gamma and beta of ", dtype, " for x of ",
+           x.dtype(), ", got ", gamma.dtype(), " and ", beta.dtype());
 }
 
 LayerNormOutput layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon) {
   check_layer_norm("layer_norm", x, gamma, beta);
   const Shape rows = x.shape().without(x.rank() - 1);
-  LayerNormOutput out{empty_like(x), empty(rows, x.dtype(), x.device()), empty(rows, x.dtype(), x.device())};
+  const DType dtype = row_dtype(x.dtype());
+  LayerNormOutput out{empty_like(x), empty(rows, dtype, x.device()), empty(rows, dtype, x.device())};
   layer_norm_kernel(x.device(), out.y, out.mean, out.rstd, x.contiguous(), gamma.contiguous(), beta.contiguous(),
                     epsilon);
   return out;

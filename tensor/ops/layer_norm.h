@@ -22,7 +22,7 @@ struct LayerNormGradients {
 LayerNormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
                                        const Tensor& gamma);
 
-/// Throws "<op>: ..." unless gamma and beta are [cols] for x [..., cols], of one dtype.
+/// Throws "<op>: ..." unless gamma and beta are [cols] of row_dtype for x [..., cols].
 void check_layer_norm(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& beta);
 
 }  // namespace tk

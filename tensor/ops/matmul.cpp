@@ -20,8 +20,8 @@ Tensor batched(const Tensor& a, const Tensor& b, bool transpose_a, bool transpos
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
-  TK_CHECK(a.rank() == b.rank() && (a.rank() == 2 || a.rank() == 3), "matmul: expected two matrices or two batches, got ",
-           a.shape(), " @ ", b.shape());
+  TK_CHECK(a.rank() == b.rank() && (a.rank() == 2 || a.rank() == 3),
+           "matmul: expected two matrices or two batches, got ", a.shape(), " @ ", b.shape());
   TK_CHECK(a.dtype() == b.dtype(), "matmul: dtypes differ: ", a.dtype(), " and ", b.dtype());
   if (a.rank() == 3) return batched(a, b, transpose_a, transpose_b);
   Tensor y = empty({a.shape()[transpose_a ? 1 : 0], b.shape()[transpose_b ? 0 : 1]}, a.dtype(), a.device());
@@ -35,19 +35,20 @@ void matmul_into(const Tensor& y, bool add, const Tensor& a, const Tensor& b, bo
            transpose_b ? "^T" : "");
   const Shape expected{a.shape()[transpose_a ? 1 : 0], b.shape()[transpose_b ? 0 : 1]};
   TK_CHECK(a.dtype() == b.dtype(), "matmul: dtypes differ: ", a.dtype(), " and ", b.dtype());
-  TK_CHECK(y.shape() == expected && y.dtype() == a.dtype() && is_row_major(y), "matmul: expected a row-major ",
-           a.dtype(), " output of ", expected, ", got ", y.dtype(), ' ', y.shape(), " with strides ", y.strides());
+  const bool dtype_fits = y.dtype() == a.dtype() || (a.dtype() == DType::kBFloat16 && y.dtype() == DType::kFloat32);
+  TK_CHECK(y.shape() == expected && dtype_fits && is_row_major(y), "matmul: expected a row-major ", a.dtype(),
+           " output of ", expected, ", got ", y.dtype(), ' ', y.shape(), " with strides ", y.strides());
   Tensor target = y;
   matmul_kernel(y.device(), target, row_major(a), transpose_a, row_major(b), transpose_b, add);
   y.bump_version();
 }
 
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
-  TK_CHECK(x.rank() == 2 && w.rank() == 2 && x.shape()[1] == w.shape()[1], "linear: expected x [n, in] and w [out, in], got ",
-           x.shape(), " and ", w.shape());
+  TK_CHECK(x.rank() == 2 && w.rank() == 2 && x.shape()[1] == w.shape()[1],
+           "linear: expected x [n, in] and w [out, in], got ", x.shape(), " and ", w.shape());
   TK_CHECK(x.dtype() == w.dtype(), "linear: dtypes differ: ", x.dtype(), " and ", w.dtype());
-  TK_CHECK(!bias.defined() || (bias.shape() == Shape{w.shape()[0]} && bias.dtype() == w.dtype()),
-           "linear: expected a ", w.dtype(), " bias of [", w.shape()[0], "], got ", bias.dtype(), ' ', bias.shape());
+  TK_CHECK(!bias.defined() || (bias.shape() == Shape{w.shape()[0]} && bias.dtype() == w.dtype()), "linear: expected a ",
+           w.dtype(), " bias of [", w.shape()[0], "], got ", bias.dtype(), ' ', bias.shape());
   Tensor y = empty({x.shape()[0], w.shape()[0]}, x.dtype(), x.device());
   linear_kernel(x.device(), y, row_major(x), row_major(w), bias.defined() ? bias.contiguous() : bias);
   return y;

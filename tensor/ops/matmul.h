@@ -6,7 +6,8 @@ namespace tk {
 
 /// a [m, k] @ b [k, n], or their transposes as stored when the flags say so. Rank 3 multiplies batch by batch.
 Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a = false, bool transpose_b = false);
-/// The same into y (rank 2), or added to it: how a weight's gradient is accumulated by the product itself.
+/// The same into y (rank 2), or added to it: how a weight's gradient is accumulated by the product itself. The product
+/// of bfloat16 matrices may go to a float32 y.
 void matmul_into(const Tensor& y, bool add, const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b);
 /// x [n, in] @ w [out, in]^T + bias [out]; bias may be undefined.
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias);

@@ -70,6 +70,8 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
 void sum_columns(const Tensor& y, const Tensor& x, bool add) {
   TK_CHECK(x.rank() >= 1 && y.shape() == Shape{x.shape().back()} && y.is_contiguous(), "sum_columns: ", x.shape(),
            " does not reduce to ", y.shape());
+  TK_CHECK(y.dtype() == x.dtype() || y.dtype() == row_dtype(x.dtype()), "sum_columns: expected a sum of ", x.dtype(),
+           " in its own dtype or ", row_dtype(x.dtype()), ", got ", y.dtype());
   Tensor target = y;
   sum_columns_kernel(x.device(), target, x.contiguous(), add);
   y.bump_version();

@@ -12,7 +12,8 @@ Tensor sum(const Tensor& x, std::int64_t dim);
 Tensor max(const Tensor& x, std::int64_t dim);
 /// The sum over the dimensions that broadcasting `shape` to x's shape repeated: the inverse of expand.
 Tensor sum_to(const Tensor& x, const Shape& shape);
-/// y = sum over all but the last dimension of x, or y += it; y is contiguous [cols].
+/// y = sum over all but the last dimension of x, or y += it; y is contiguous [cols], of x's dtype or
+/// its row_dtype.
 void sum_columns(const Tensor& y, const Tensor& x, bool add);
 
 /// Sums of the segments [offsets[s], offsets[s + 1]) of x [n]: [segments].

@@ -11,21 +11,21 @@ Tensor contiguous_if_given(const Tensor& x) { return x.defined() ? x.contiguous(
 }  // namespace
 
 ResidualOutput residual_dropout_layer_norm(const Tensor& x, const Tensor& bias, const Tensor& residual,
-                                           const Tensor& scale, const Tensor& gamma, const Tensor& beta,
-                                           double epsilon, const DropoutKey& key) {
+                                           const Tensor& scale, const Tensor& gamma, const Tensor& beta, double epsilon,
+                                           const DropoutKey& key) {
   constexpr const char* kOp = "residual_dropout_layer_norm";
   TK_CHECK(x.rank() == 2 && residual.shape() == x.shape() && residual.dtype() == x.dtype(), kOp,
            ": expected x and residual [rows, cols], got ", x.dtype(), ' ', x.shape(), " and ", residual.dtype(), ' ',
            residual.shape());
   check_layer_norm(kOp, x, gamma, beta);
   check_dropout(kOp, key, x.shape()[0]);
-  TK_CHECK(!bias.defined() || (bias.shape() == gamma.shape() && bias.dtype() == x.dtype()), kOp, ": expected a ",
-           x.dtype(), " bias of ", gamma.shape(), ", got ", bias.dtype(), ' ', bias.shape());
-  TK_CHECK(!scale.defined() || (scale.shape() == Shape{x.shape()[0]} && scale.dtype() == x.dtype()), kOp,
-           ": expected a ", x.dtype(), " scale of [", x.shape()[0], "], got ", scale.dtype(), ' ', scale.shape());
   const Shape rows{x.shape()[0]};
-  ResidualOutput out{empty_like(x), empty_like(x), empty(rows, x.dtype(), x.device()),
-                     empty(rows, x.dtype(), x.device())};
+  const DType dtype = row_dtype(x.dtype());
+  TK_CHECK(!bias.defined() || (bias.shape() == gamma.shape() && bias.dtype() == dtype), kOp, ": expected a ", dtype,
+           " bias of ", gamma.shape(), ", got ", bias.dtype(), ' ', bias.shape());
+  TK_CHECK(!scale.defined() || (scale.shape() == rows && scale.dtype() == dtype), kOp, ": expected a ", dtype,
+           " scale of ", rows, ", got ", scale.dtype(), ' ', scale.shape());
+  ResidualOutput out{empty_like(x), empty_like(x), empty(rows, dtype, x.device()), empty(rows, dtype, x.device())};
   residual_dropout_layer_norm_kernel(x.device(), out.y, out.z, out.mean, out.rstd, x.contiguous(),
                                      contiguous_if_given(bias), residual.contiguous(), contiguous_if_given(scale),
                                      gamma.contiguous(), beta.contiguous(), epsilon, key);
@@ -38,10 +38,9 @@ ResidualGradients residual_dropout_layer_norm_backward(const Tensor& dy, const T
                                                        const DropoutKey& key) {
   ResidualGradients d{empty_like(z), empty_like(z), scale.defined() ? empty_like(scale) : Tensor(), empty_like(gamma),
                       empty_like(gamma)};
-  residual_dropout_layer_norm_backward_kernel(dy.device(), d.dx, d.dresidual, d.dscale, d.dgamma, d.dbeta,
-                                              dy.contiguous(), z, mean, rstd, contiguous_if_given(x),
-                                              contiguous_if_given(bias), contiguous_if_given(scale),
-                                              gamma.contiguous(), key);
+  residual_dropout_layer_norm_backward_kernel(
+      dy.device(), d.dx, d.dresidual, d.dscale, d.dgamma, d.dbeta, dy.contiguous(), z, mean, rstd,
+      contiguous_if_given(x), contiguous_if_given(bias), contiguous_if_given(scale), gamma.contiguous(), key);
   return d;
 }
 

@@ -19,6 +19,7 @@
 #include "autograd/ops/residual_dropout_layer_norm.h"
 #include "autograd/ops/shape.h"
 #include "autograd/ops/softmax.h"
+#include "autograd/ops/to.h"
 #include "tensor/ops/gate.h"
 #include "tests/support/tensors.h"
 
@@ -33,11 +34,16 @@ enum class Domain { kNormal, kPositive, kAwayFromZero, kQuarters, kOddEighths };
 
 double into(Domain domain, double x) {
   switch (domain) {
-    case Domain::kNormal: return x;
-    case Domain::kPositive: return 0.25 + std::fabs(x);
-    case Domain::kAwayFromZero: return x + std::copysign(0.1, x);
-    case Domain::kQuarters: return std::round(4 * x) / 4;
-    case Domain::kOddEighths: break;
+    case Domain::kNormal:
+      return x;
+    case Domain::kPositive:
+      return 0.25 + std::fabs(x);
+    case Domain::kAwayFromZero:
+      return x + std::copysign(0.1, x);
+    case Domain::kQuarters:
+      return std::round(4 * x) / 4;
+    case Domain::kOddEighths:
+      break;
   }
   return std::round(4 * x) / 4 + 0.125;
 }
@@ -85,6 +91,16 @@ class Table {
  private:
   std::vector<OpCase> cases_;
 };
+
+// What an op reads beside its inputs, on their device.
+template <class T>
+auto on(const Variables& x, const T& constant) {
+  if constexpr (std::is_same_v<T, Tensor>) {
+    return constant.to(x[0].device());
+  } else {
+    return to(constant, x[0].device());
+  }
+}
 
 Domain domain_of(UnaryOp op) {
   if (op == UnaryOp::kLog || op == UnaryOp::kSqrt) return Domain::kPositive;
@@ -148,7 +164,7 @@ void add_reductions(Table& table) {
   }
   table.add("sum over 0", [](const Variables& x) { return sum(x[0], 0); }, {{{5}}});
   const auto segments = [&](const std::vector<std::int32_t>& offsets) -> Function {
-    return [offsets = from_values(offsets)](const Variables& x) { return segment_sum(x[0], offsets); };
+    return [offsets = from_values(offsets)](const Variables& x) { return segment_sum(x[0], on(x, offsets)); };
   };
   table.add("segment_sum", segments({0, 3, 3, 9}), {{{9}}});
   table.add("segment_sum of one", segments({0, 1}), {{{1}}});
@@ -176,9 +192,12 @@ void add_shapes(Table& table) {
   table.add("expand", expanded({2}), {{Shape{}}});
   table.add("expand", expanded({0}), {{{1}}});
   table.add("expand", expanded({3, 4}), {{{3, 4}}});
-  const auto joined = [](std::int64_t dim) -> Function {
-    return [dim](const Variables& x) { return join(x, dim); };
+  // There and back: float32 by way of float64, float64 by way of float32, whose rounding has no gradient to check.
+  const Function converted = [](const Variables& x) {
+    return to(to(x[0], x[0].dtype() == DType::kFloat64 ? DType::kFloat32 : DType::kFloat64), x[0].dtype());
   };
+  for (const Shape& shape : std::vector<Shape>{{}, {0}, {3, 5}}) table.add_large("to", converted, {{shape}});
+  const auto joined = [](std::int64_t dim) -> Function { return [dim](const Variables& x) { return join(x, dim); }; };
   table.add("join 0", joined(0), {{{2, 3}}, {{0, 3}}, {{4, 3}}});
   table.add("join 1", joined(1), {{{2, 3}}, {{2, 1}}});
   table.add("join -1", joined(-1), {{{2, 3}}, {{2, 1}}});
@@ -236,18 +255,20 @@ void add_rows(Table& table) {
 
   const Function normalised = [](const Variables& x) { return layer_norm(x[0], x[1], x[2], 1e-5); };
   for (const Shape& shape : std::vector<Shape>{{5}, {0, 4}, {3, 1}, {3, 33}, {2, 3, 4}}) {
-    table.add("layer_norm", normalised, {{shape}, {{shape.back()}}, {{shape.back()}}}).float32 = kFloat32Sums;
+    OpCase& row = table.add("layer_norm", normalised, {{shape}, {{shape.back()}}, {{shape.back()}}});
+    row.float32 = kFloat32Sums;
+    row.columns = 2;
   }
-  table.add_large("layer_norm", normalised, {{{700, 65}}, {{65}}, {{65}}});
+  table.add_large("layer_norm", normalised, {{{700, 65}}, {{65}}, {{65}}}).columns = 2;
 
   const Function activated = [](const Variables& x) { return bias_gelu(x[0], x[1]); };
   for (const Shape& shape : std::vector<Shape>{{5}, {0, 4}, {3, 0}, {3, 1}, {3, 33}, {2, 3, 4}}) {
-    table.add("bias_gelu", activated, {{shape}, {{shape.back()}}});
+    table.add("bias_gelu", activated, {{shape}, {{shape.back()}}}).columns = 1;
   }
-  table.add_large("bias_gelu", activated, {{{700, 65}}, {{65}}});
+  table.add_large("bias_gelu", activated, {{{700, 65}}, {{65}}}).columns = 1;
 
   const auto cross = [](const std::vector<std::int32_t>& labels) -> Function {
-    return [labels = from_values(labels)](const Variables& x) { return cross_entropy(x[0], labels); };
+    return [labels = from_values(labels)](const Variables& x) { return cross_entropy(x[0], on(x, labels)); };
   };
   table.add("cross_entropy", cross({2, 0, 1, 2}), {{{4, 3}}});
   table.add("cross_entropy", cross({0}), {{{1, 1}}});
@@ -259,7 +280,7 @@ void add_dropout(Table& table) {
   const Packed rows = compacted_rows();
   const Packed many = many_rows();
   const auto dropped = [](double p, const Packed& packed) -> Function {
-    return [key = dropout_key(p, packed)](const Variables& x) { return dropout(x[0], key); };
+    return [key = dropout_key(p, packed)](const Variables& x) { return dropout(x[0], on(x, key)); };
   };
   table.add("dropout p 0", dropped(0, rows), {{{rows.tokens, 7}}});
   for (const std::int64_t cols : {0, 1, 7}) table.add("dropout", dropped(0.4, rows), {{{rows.tokens, cols}}});
@@ -274,15 +295,16 @@ void add_dropout(Table& table) {
             std::size_t next = 4;
             const Variable b = bias ? x[next++] : Variable();
             const Variable s = scale ? x[next++] : Variable();
-            return residual_dropout_layer_norm(x[0], b, x[1], s, x[2], x[3], 1e-5, key);
+            return residual_dropout_layer_norm(x[0], b, x[1], s, x[2], x[3], 1e-5, on(x, key));
           };
           std::vector<Input> inputs = {{{packed.tokens, cols}}, {{packed.tokens, cols}}, {{cols}}, {{cols}}};
           if (bias) inputs.push_back({{cols}});
           if (scale) inputs.push_back({{packed.tokens}});
-          const std::string name = concat("residual_dropout_layer_norm", bias ? " bias" : "", scale ? " scale" : "",
-                                          " p ", p);
+          const std::string name =
+              concat("residual_dropout_layer_norm", bias ? " bias" : "", scale ? " scale" : "", " p ", p);
           OpCase& row = large ? table.add_large(name, f, inputs) : table.add(name, f, inputs);
           if (!large) row.float32 = kFloat32Sums;
+          row.columns = inputs.size() - 2;
         };
         add(rows, 7, false);
         add(make_packed({}, {}), 7, false);
@@ -302,15 +324,16 @@ Tensor key_weights(std::int64_t n) {
 
 void add_attention(Table& table) {
   const std::int64_t heads = 2;
-  const std::int64_t d = 6;
   const auto add = [&](const std::string& what, const Packed& q, const Packed& kv, bool weighted, double p,
-                       KeyWeighting weighting, bool large = false) {
+                       KeyWeighting weighting, bool large = false, std::int64_t head_size = 3) {
+    const std::int64_t d = heads * head_size;
     const AttentionKey key = attention_key(heads, q, kv, p, weighting);
     const bool same_rows = q.tokens == kv.tokens;
     const Function f = [key, same_rows](const Variables& x) {
       const std::size_t matrices = same_rows ? 1 : 2;
       const Variable weight = x.size() > matrices ? x[matrices] : Variable();
-      return same_rows ? packed_attention(x[0], weight, key) : packed_attention(x[0], x[1], weight, key);
+      const AttentionKey here = on(x, key);
+      return same_rows ? packed_attention(x[0], weight, here) : packed_attention(x[0], x[1], weight, here);
     };
     const std::string name = "packed_attention " + what;
     Tensors inputs;
@@ -320,6 +343,7 @@ void add_attention(Table& table) {
     OpCase& row = table.add(name, f, inputs);
     row.float32 = kFloat32Sums;
     row.large = large;
+    row.columns = weighted ? 1 : 0;
   };
   const auto exact = KeyWeighting::kExact;
   const auto paper = KeyWeighting::kPaper;
@@ -347,11 +371,25 @@ void add_attention(Table& table) {
   const Packed many = many_rows();
   add("large", many, many, true, 0.1, exact, true);
   add("large first rows", first_rows(many).packed, many, false, 0, exact, true);
+
+  // Heads for the matrix units of a device, which take rows by 16 and 64; some keys' positions have gaps.
+  const Packed long_rows = make_packed({70, 5, 0, 130, 16}, {3, 1, 4, 15, 9});
+  const Tensor mask = empty({long_rows.tokens}, DType::kBool);
+  for (std::int64_t i = 0; i < long_rows.tokens; ++i) mask.data<bool>()[i] = i % 5 != 2 || i % 3 == 0;
+  const Packed fewer = keep(long_rows, mask).packed;
+  for (const std::int64_t head_size : {32, 64}) {
+    const std::string heads_of = concat("heads of ", head_size);
+    add(heads_of, long_rows, long_rows, false, 0, exact, true, head_size);
+    add(heads_of + " weighted dropout", long_rows, long_rows, true, 0.2, exact, true, head_size);
+    add(heads_of + " paper dropout", fewer, fewer, true, 0.2, paper, true, head_size);
+    add(heads_of + " some rows", fewer, long_rows, true, 0.2, exact, true, head_size);
+    add(heads_of + " first rows", first_rows(many).packed, many, false, 0.2, exact, true, head_size);
+  }
 }
 
 void add_indexing(Table& table) {
   const auto selected = [](const Tensor& index) -> Function {
-    return [index](const Variables& x) { return index_select(x[0], index); };
+    return [index](const Variables& x) { return index_select(x[0], on(x, index)); };
   };
   const Tensor index = from_values<std::int32_t>({2, 0, 2, 1});
   for (const Shape& shape : std::vector<Shape>{{3}, {3, 4}, {3, 2, 2}, {3, 0}}) {
@@ -365,7 +403,7 @@ void add_indexing(Table& table) {
   table.add_large("index_select", selected(many), {{{500, 65}}});
 
   const auto replaced = [](const Tensor& rows) -> Function {
-    return [rows](const Variables& x) { return index_copy(x[0], rows, x[1]); };
+    return [rows](const Variables& x) { return index_copy(x[0], on(x, rows), x[1]); };
   };
   const Tensor distinct = from_values<std::int32_t>({2, 0});
   for (const Shape& shape : std::vector<Shape>{{3}, {3, 4}, {3, 0}}) {
@@ -381,7 +419,7 @@ void add_estimators(Table& table) {
   const DropoutKey key = dropout_key(0, rows, {Purpose::kGate, 2, 1});
   const Tensor noise = gumbel_noise(key, 3, DType::kFloat64);
   const auto sampled = [noise](double temperature, bool hard) -> Function {
-    return [=](const Variables& x) { return gumbel_softmax(x[0], noise.to(x[0].dtype()), temperature, hard); };
+    return [=](const Variables& x) { return gumbel_softmax(x[0], on(x, noise.to(x[0].dtype())), temperature, hard); };
   };
   table.add("gumbel_softmax", sampled(0.7, false), {{{rows.tokens, 3}}});
   table.add("gumbel_softmax hard", sampled(0.7, true), {{{rows.tokens, 3}}}).relaxed = sampled(0.7, false);
@@ -392,11 +430,11 @@ void add_estimators(Table& table) {
   table
       .add("gumbel_gate",
            [logistic, tensor = make_step_state(state)](const Variables& x) {
-             return gumbel_gate(x[0], logistic.to(x[0].dtype()), tensor);
+             return gumbel_gate(x[0], on(x, logistic.to(x[0].dtype())), on(x, tensor));
            },
            {{{rows.tokens}}})
       .relaxed = [logistic](const Variables& x) {
-    return sigmoid((x[0] + Variable(logistic.to(x[0].dtype()))) * (1 / 0.7));
+    return sigmoid((x[0] + Variable(on(x, logistic.to(x[0].dtype())))) * (1 / 0.7));
   };
   const Function soft = [](const Variables& x) { return softmax(x[0]); };
   table
@@ -407,7 +445,9 @@ void add_estimators(Table& table) {
 
   state.budget = 0.5;
   state.multiplier = 0.3;
-  const Function budget = [tensor = make_step_state(state)](const Variables& x) { return budget_loss(x[0], tensor); };
+  const Function budget = [tensor = make_step_state(state)](const Variables& x) {
+    return budget_loss(x[0], on(x, tensor));
+  };
   table.add("budget_loss above", budget, Tensors{full({}, 0.8, DType::kFloat64)});
   table.add("budget_loss below", budget, Tensors{full({1}, 0.2, DType::kFloat64)});
 }

@@ -10,16 +10,18 @@
 namespace tk::test {
 
 /// A differentiable op on example inputs. From a row follow (tests/autograd/op_cases_test.cpp): a gradient check in
-/// float64, float32 against float64, the same results for strided inputs, and the same bits for any number of threads.
+/// float64, float32 against float64, the same results for strided inputs, and the same bits for any number of threads;
+/// then (device_cases_test.cpp) the same on a device, in bfloat16 too.
 struct OpCase {
   using Function = std::function<Variable(const Variables&)>;
 
   std::string name;
-  Function f;      ///< takes inputs of either float type, and reads constants in theirs
-  Tensors inputs;  ///< float64
+  Function f;                    ///< takes inputs of any float type and device, and reads constants in theirs
+  Tensors inputs;                ///< float64
   Tolerance float32 = kFloat32;  ///< of float32 against float64, values and gradients
-  bool large = false;  ///< too many elements for a gradient check; there to be cut into chunks and panels
-  Function relaxed;    ///< where f chooses discretely: the function whose gradient it takes
+  bool large = false;            ///< too many elements for a gradient check; there to be cut into chunks and panels
+  Function relaxed;              ///< where f chooses discretely: the function whose gradient it takes
+  std::size_t columns = 0;       ///< how many of the last inputs belong to rows or columns: float32 beside bfloat16
 };
 
 /// Every op of autograd/ops and autograd/estimators.

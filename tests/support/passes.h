@@ -17,7 +17,7 @@ inline Pass run(const OpCase::Function& f, const Tensors& inputs) {
   Variables variables;
   for (const Tensor& input : inputs) variables.emplace_back(input, true);
   const Variable y = f(variables);
-  y.backward(random_normal(y.shape(), 1, y.dtype()));
+  y.backward(random_normal(y.shape(), 1, y.dtype()).to(y.device()));
   Pass pass{y.value(), {}};
   for (const Variable& variable : variables) pass.grads.push_back(variable.grad());
   return pass;

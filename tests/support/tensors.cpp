@@ -15,7 +15,8 @@ namespace {
 Tensor widened(const Tensor& x, std::int64_t dim, std::int64_t extra) {
   Shape shape = x.shape();
   shape[dim] += extra;
-  const Tensor view = full(shape, std::numeric_limits<double>::quiet_NaN(), x.dtype()).narrow(dim, 0, x.shape()[dim]);
+  const Tensor wide = full(shape, std::numeric_limits<double>::quiet_NaN(), x.dtype(), x.device());
+  const Tensor view = wide.narrow(dim, 0, x.shape()[dim]);
   view.copy_from(x);
   return view;
 }
@@ -55,8 +56,9 @@ std::string difference(const Tensor& got, const Tensor& expected, Tolerance tole
 
 bool same_bits(const Tensor& a, const Tensor& b) {
   if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
-  return a.numel() == 0 || std::memcmp(a.contiguous().raw_data(), b.contiguous().raw_data(),
-                                       static_cast<std::size_t>(a.bytes())) == 0;
+  const Tensor x = a.contiguous().to(Device::kCpu);
+  const Tensor y = b.contiguous().to(Device::kCpu);
+  return a.numel() == 0 || std::memcmp(x.raw_data(), y.raw_data(), static_cast<std::size_t>(a.bytes())) == 0;
 }
 
 SparseRows named_rows(const SparseRows& coalesced) {
@@ -80,8 +82,16 @@ DropoutKey dropout_key(double p, const Packed& packed, Stream stream) {
 }
 
 AttentionKey attention_key(std::int64_t heads, const Packed& q, const Packed& kv, double p, KeyWeighting weighting) {
-  return {heads, q.offsets, kv.offsets, kv.position, weighting,
-          dropout_key(p, q, {Purpose::kAttentionDropout, 1, 0})};
+  return {heads, q.offsets, kv.offsets, kv.position, weighting, dropout_key(p, q, {Purpose::kAttentionDropout, 1, 0})};
+}
+
+DropoutKey to(const DropoutKey& key, Device device) {
+  return {key.p, key.state.to(device), key.example.to(device), key.position.to(device), key.stream};
+}
+
+AttentionKey to(const AttentionKey& key, Device device) {
+  return {key.heads,     key.q_offsets.to(device), key.kv_offsets.to(device), key.kv_position.to(device),
+          key.weighting, to(key.dropout, device)};
 }
 
 ThreadCount::ThreadCount(int n) : before_(num_threads()) { set_num_threads(n); }

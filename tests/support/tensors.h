@@ -35,6 +35,10 @@ DropoutKey dropout_key(double p, const Packed& packed, Stream stream = {});
 AttentionKey attention_key(std::int64_t heads, const Packed& q, const Packed& kv, double p = 0,
                            KeyWeighting weighting = KeyWeighting::kExact);
 
+/// The same random numbers for rows on another device, the same attention there.
+DropoutKey to(const DropoutKey& key, Device device);
+AttentionKey to(const AttentionKey& key, Device device);
+
 /// The message of the tk::Error that f throws; "no error" if it throws none.
 template <class F>
 std::string message_of(F&& f) {

@@ -36,7 +36,6 @@ struct BenchCommand {
     flags.add("--batch_size", batch_size, "sentences of a batch").at_least(1);
     flags.add("--train", train, "time training steps, in the order of the file, instead of inference");
     flags.add("--repeats", repeats, "passes after a warm-up pass; the median counts").range(1, 1000);
-    flags.add("--dtype", dtype, "what is computed in").choices({"float32"});
     flags.add("--skim", skim, "add untrained skim predictors (which keep all) to a model that has none");
     flags.add("--skim_gate", skim_gate, "their gate").choices({"staged", "layer"});
     flags.add("--skim_keep", skim_keep, "share of a sentence's tokens that each layer works on, in place of the gates");
@@ -53,7 +52,6 @@ struct BenchCommand {
   std::int64_t batch_size = 32;
   bool train = false;
   std::int64_t repeats = 5;
-  std::string dtype = "float32";
   bool skim = false;
   std::string skim_gate = "staged";
   std::vector<double> skim_keep;
@@ -112,7 +110,8 @@ void print_profile(const json& rows) {
   }
 }
 
-json results(const BenchCommand& c, const Config& config, const TaskSplit& split, const std::vector<Pass>& passes) {
+json results(const BenchCommand& c, const BertClassifier& model, const TaskSplit& split,
+             const std::vector<Pass>& passes) {
   Timing timing;
   for (const Pass& pass : passes) timing.seconds.push_back(pass.seconds);
   std::int64_t tokens = 0;
@@ -121,16 +120,16 @@ json results(const BenchCommand& c, const Config& config, const TaskSplit& split
   return {{"mode", c.train ? "train" : "inference"},
           {"task", c.task.task_name},
           {"model", c.task.model},
-          {"skim_gate", name(config.skim_gate)},
+          {"skim_gate", name(model.config().skim_gate)},
           {"order", c.train ? "sequential" : "longest first"},
           {"sentences", split.size()},
           {"tokens", tokens},
           {"sentences_per_second", rounded(sentences / timing.median(), 3)},
           {"tokens_per_second", rounded(static_cast<double>(tokens) / timing.median(), 1)},
           {"batch_size", c.batch_size},
-          {"device", "cpu"},
+          {"device", name(model.device())},
           {"threads", num_threads()},
-          {"dtype", c.dtype},
+          {"dtype", name(model.compute_dtype())},
           {"mac_share", rounded(passes.back().mac_share, 6)},
           {"repeats", c.repeats},
           {"spread",
@@ -164,6 +163,8 @@ int run(const BenchCommand& c, const Invocation& invocation) {
   if (c.skim) skim = SkimSettings{.gate = skim_gate_from_name(c.skim_gate)};
   constexpr std::uint64_t kSeed = 42;
   const TaskModel model = load_for_training(c.task.model, task, skim, kSeed);
+  const Placement placement = placement_of(c.runtime);
+  model.model->place(placement.device, placement.dtype);
   const Config& config = model.model->config();
   check_keep_shares(c, config);
   const std::string wanted = !c.split.empty() ? c.split : c.train ? "train" : "dev";
@@ -190,7 +191,7 @@ int run(const BenchCommand& c, const Invocation& invocation) {
     throw_if_stopped();
     progress.update(i + 1);
   }
-  json result = results(c, config, split, passes);
+  json result = results(c, *model.model, split, passes);
   if (c.profile) {
     start_profile();
     const double seconds = pass().seconds;

@@ -2,6 +2,7 @@
 
 #include <fstream>
 
+#include "tensor/backend.h"
 #include "tensor/threads.h"
 
 namespace tk {
@@ -16,7 +17,7 @@ std::vector<std::pair<std::string, std::string>> build_info() {
           {"blas", blas_info()},
           {"blas_core", blas_core()},
           {"blas_threading", blas_uses_openmp() ? "openmp" : "not openmp"},
-          {"devices", "cpu"}};
+          {"devices", unavailable(Device::kCuda).empty() ? "cpu, cuda: " + backend(Device::kCuda).describe() : "cpu"}};
 }
 
 std::string processor_name() {

@@ -107,6 +107,7 @@ TrainingJob job(const DemoCommand& c, const Invocation& invocation, const fs::pa
   return {.task = find_task("sst2"),
           .data_dir = folder / "data",
           .model_folder = start,
+          .placement = placement_of(c.runtime),
           .official_data = false,
           .settings = settings,
           .command = invocation.text,

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "tensor/error.h"
 #include "transkimmer/cli/commands.h"
 #include "transkimmer/cli/runtime.h"
 #include "transkimmer/cli/speed.h"
@@ -23,6 +25,10 @@ struct EvalCommand {
         .add("--speed_samples", speed_samples,
              "sentences on which the model is timed beside the dense one with its weights; 0: not")
         .at_least(0);
+    flags
+        .add("--skim_cost", skim_cost,
+             "first move the gates' threshold so that the dev set costs this share of the dense model's MACs")
+        .range(0.01, 1);
     flags.add("--json", json, "one JSON object on standard output instead of tables");
     add_runtime_flags(flags, runtime);
   }
@@ -33,6 +39,7 @@ struct EvalCommand {
   std::int64_t batch_size = 32;
   std::int64_t max_eval_samples = -1;
   std::int64_t speed_samples = 256;
+  std::optional<double> skim_cost;
   bool json = false;
 };
 
@@ -40,9 +47,18 @@ int run(const EvalCommand& c, const Invocation& invocation) {
   start_runtime(c.runtime, invocation.argv);
   const GlueTask& task = find_task(c.task.task_name);
   const TaskModel model = load_for_scoring(c.task.model, task);
+  const Placement placement = placement_of(c.runtime);
+  model.model->place(placement.device, placement.dtype);
   const std::vector<TaskSplit> dev =
       load_dev(task, c.task.data_dir, model.tokenizer,
                {.max_length = fitting_length(model, c.task.max_seq_length), .limit = c.max_eval_samples});
+  if (c.skim_cost) {
+    TK_CHECK(model.model->config().skim_gate != SkimGate::kNone, "--skim_cost: ", c.task.model,
+             " has no skim predictors");
+    fit_skim_threshold(*model.model, task, dev.front(), *c.skim_cost,
+                       {.batch_size = c.batch_size, .progress = c.runtime.progress_mode()});
+    spdlog::info("skim threshold {:.3f}", model.model->config().skim_threshold);
+  }
   const std::vector<SplitScore> scores =
       score_all(*model.model, task, dev, {.batch_size = c.batch_size, .progress = c.runtime.progress_mode()});
   nlohmann::json results = eval_results(scores);

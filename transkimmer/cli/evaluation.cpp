@@ -26,8 +26,8 @@ double labelled_loss(const GlueTask& task, const Tensor& logits, const Tensor& l
   const Tensor index = from_values(rows);
   const Variable labelled(index_select(logits, index));
   const Tensor targets = index_select(labels, index);
-  const Variable loss = task.regression() ? mse_loss(labelled, targets.reshape(labelled.shape()))
-                                          : cross_entropy_loss(labelled, targets);
+  const Variable loss =
+      task.regression() ? mse_loss(labelled, targets.reshape(labelled.shape())) : cross_entropy_loss(labelled, targets);
   return loss.item() * static_cast<double>(rows.size());
 }
 
@@ -61,7 +61,9 @@ void add_masks(std::vector<LayerShares>& sums, const std::vector<LayerMasks>& ma
 
 }  // namespace
 
-Inputs model_inputs(const Batch& batch) { return {batch.packed, batch.input_ids, batch.token_types}; }
+Inputs model_inputs(const Batch& batch, Device device) {
+  return {to(batch.packed, device), batch.input_ids.to(device), batch.token_types.to(device)};
+}
 
 Evaluation evaluate(const BertClassifier& model, const GlueTask& task, std::span<const TokenizedExample> examples,
                     const EvaluationOptions& options) {
@@ -71,8 +73,8 @@ Evaluation evaluate(const BertClassifier& model, const GlueTask& task, std::span
   const Config& config = model.config();
   std::vector<std::int64_t> lengths;
   for (const TokenizedExample& example : examples) lengths.push_back(static_cast<std::int64_t>(example.ids.size()));
-  const auto batches = epoch_batches(
-      lengths, {.batch_size = options.batch_size, .order = BatchOrder::kLongestFirst}, 0);
+  const auto batches =
+      epoch_batches(lengths, {.batch_size = options.batch_size, .order = BatchOrder::kLongestFirst}, 0);
 
   Evaluation result;
   result.logits = empty({static_cast<std::int64_t>(examples.size()), config.num_labels()});
@@ -82,12 +84,13 @@ Evaluation evaluate(const BertClassifier& model, const GlueTask& task, std::span
   for (const std::vector<std::int64_t>& indices : batches) {
     const Batch batch = make_batch(examples, indices, task.regression());
     const auto start = std::chrono::steady_clock::now();
-    const ClassifierOutput out = model(model_inputs(batch), context, forward);
+    const ClassifierOutput out = model(model_inputs(batch, model.device()), context, forward);
+    const Tensor logits = out.logits.value().to(Device::kCpu);
     result.seconds += seconds_since(start);
     for (std::size_t i = 0; i < indices.size(); ++i) {
-      result.logits.select(0, indices[i]).copy_from(out.logits.value().select(0, static_cast<std::int64_t>(i)));
+      result.logits.select(0, indices[i]).copy_from(logits.select(0, static_cast<std::int64_t>(i)));
     }
-    result.loss += labelled_loss(task, out.logits.value(), batch.labels);
+    result.loss += labelled_loss(task, logits, batch.labels);
     result.tokens += batch.packed.tokens;
     const double dense = dense_macs(config, batch.packed);
     result.dense_macs += dense;

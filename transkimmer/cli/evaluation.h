@@ -12,8 +12,8 @@
 
 namespace tk {
 
-/// The parts of a batch that the model reads.
-Inputs model_inputs(const Batch& batch);
+/// The parts of a batch that the model reads, on its device.
+Inputs model_inputs(const Batch& batch, Device device);
 
 /// Rows of one layer over a whole split, as shares of all tokens.
 struct LayerShares {
@@ -31,7 +31,7 @@ struct EvaluationOptions {
 
 /// One pass over a split, longest sentences first, rows dropped for real.
 struct Evaluation {
-  Tensor logits;  ///< [examples, labels] in the order of the examples
+  Tensor logits;    ///< [examples, labels] in the order of the examples
   double loss = 0;  ///< mean over examples with a label; 0 when none has one
   std::vector<LayerShares> layers;
   double padded_macs = 0;    ///< a dense BERT on sentences padded to padded_length

@@ -5,19 +5,20 @@
 #include <cmath>
 #include <ctime>
 
+#include "tensor/backend.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/threads.h"
 #include "transkimmer/cli/build_info.h"
 
 namespace tk {
 
-Manifest::Manifest(const std::string& command, const nlohmann::json& flags, std::uint64_t seed) {
+Manifest::Manifest(const std::string& command, const nlohmann::json& flags, std::uint64_t seed, Device device) {
   object_["command"] = command;
   object_["flags"] = flags;
   object_["seed"] = seed;
   object_["started"] = utc_now();
   object_["threads"] = num_threads();
-  object_["device"] = "cpu";
+  object_["device"] = backend(device).describe();
   object_["processor"] = processor_name();
   for (const auto& [key, value] : build_info()) object_["build"][key] = value;
   object_["files"] = nlohmann::json::array();

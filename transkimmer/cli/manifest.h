@@ -5,12 +5,14 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "tensor/device.h"
+
 namespace tk {
 
 /// What made a run what it is, for its run.json: program, machine, flags, inputs, dates and durations.
 class Manifest {
  public:
-  Manifest(const std::string& command, const nlohmann::json& flags, std::uint64_t seed);
+  Manifest(const std::string& command, const nlohmann::json& flags, std::uint64_t seed, Device device);
 
   /// Notes an input with its size.
   void add_file(const std::filesystem::path& path);

@@ -91,6 +91,8 @@ int run(const PredictCommand& c, const Invocation& invocation) {
   start_runtime(c.runtime, invocation.argv);
   const GlueTask& task = find_task(c.task.task_name);
   const TaskModel model = load_for_scoring(c.task.model, task);
+  const Placement placement = placement_of(c.runtime);
+  model.model->place(placement.device, placement.dtype);
   const LoadOptions loading{.max_length = fitting_length(model, c.task.max_seq_length), .limit = c.max_predict_samples};
   const fs::path folder = c.output_dir;
   for (const SplitInfo* part : parts(task, c.split)) {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "tensor/backend.h"
 #include "tensor/error.h"
 #include "tensor/threads.h"
 #include "transkimmer/cli/log.h"
@@ -66,15 +67,25 @@ std::string better_blas_core(const std::string& core, bool has_avx512, bool has_
 void add_runtime_flags(Flags& flags, RuntimeFlags& runtime) {
   flags.group("Machine");
   flags.add("--threads", runtime.threads, "CPU threads; 0: the cores that the process may use").range(0, 4096);
-  flags.add("--device", runtime.device, "where to compute").choices({"auto", "cpu", "cuda"});
+  flags.add("--device", runtime.device, "where to compute; auto: cuda if there is one")
+      .choices({"auto", "cpu", "cuda"});
+  flags
+      .add("--dtype", runtime.dtype, "what is computed in; weights and optimizer stay float32. bfloat16: on cuda alone")
+      .choices({"float32", "bfloat16"});
   flags.add("--progress", runtime.progress, "progress bar on standard error; auto: if that is a terminal")
       .choices({"auto", "on", "off"});
   flags.add("--blas_coretype", runtime.blas_coretype,
             "processor core whose kernels OpenBLAS runs, such as Haswell or SkylakeX; what the bits depend on", "CORE");
 }
 
+Placement placement_of(const RuntimeFlags& runtime) {
+  const Placement placement{device_from_name(runtime.device), dtype_from_name(runtime.dtype)};
+  TK_CHECK(placement.dtype == DType::kFloat32 || placement.device == Device::kCuda, "--dtype: ", placement.dtype,
+           " is computed on cuda alone, and this is ", placement.device);
+  return placement;
+}
+
 void start_runtime(const RuntimeFlags& runtime, const char* const* argv) {
-  TK_CHECK(runtime.device != "cuda", "--device: this build has no CUDA backend; cpu and auto are what there is");
   choose_blas_core(runtime.blas_coretype, argv);
   catch_stop_signals();
   if (!blas_uses_openmp()) {

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "tensor/device.h"
+#include "tensor/dtype.h"
 #include "transkimmer/cli/options.h"
 #include "transkimmer/cli/progress.h"
 
@@ -12,16 +14,26 @@ namespace tk {
 struct RuntimeFlags {
   std::int64_t threads = 0;  ///< 0: the cores that the process may use
   std::string device = "auto";
+  std::string dtype = "float32";
   std::string progress = "auto";
   std::string blas_coretype;
   ProgressMode progress_mode() const { return progress_mode_from_name(progress); }
 };
 
+/// Where a model computes, and in what.
+struct Placement {
+  Device device = Device::kCpu;
+  DType dtype = DType::kFloat32;
+};
+
+/// The flags' choice. Throws for a device that is not there, and for a dtype in which it does not compute.
+Placement placement_of(const RuntimeFlags& runtime);
+
 void add_runtime_flags(Flags& flags, RuntimeFlags& runtime);
 
 /// Applies the flags. Where BLAS must run the kernels of another processor core (asked for, or because it chose ones
 /// far below what this processor can do), starts the program anew with OPENBLAS_CORETYPE set. From here on SIGINT and
-/// SIGTERM only ask to stop (see signals.h). Throws for a device that this build does not have.
+/// SIGTERM only ask to stop (see signals.h).
 void start_runtime(const RuntimeFlags& runtime, const char* const* argv);
 
 /// The core whose kernels BLAS should run here instead of `core`, or nothing when `core` is good enough.

@@ -70,6 +70,17 @@ SplitScore score(const BertClassifier& model, const GlueTask& task, const TaskSp
   return result;
 }
 
+void fit_skim_threshold(BertClassifier& model, const GlueTask& task, const TaskSplit& split, double mac_share,
+                        const ScoringOptions& options) {
+  double low = -16, high = 16;  // costs too much at `low`, not at `high`
+  for (int halving = 0; halving < 12; ++halving) {
+    const double middle = (low + high) / 2;
+    model.set_skim_threshold(middle);
+    (evaluate_split(model, task, split, options).mac_share() > mac_share ? low : high) = middle;
+  }
+  model.set_skim_threshold(high);
+}
+
 std::vector<SplitScore> score_all(const BertClassifier& model, const GlueTask& task,
                                   const std::vector<TaskSplit>& splits, const ScoringOptions& options) {
   std::vector<SplitScore> scores;

@@ -33,6 +33,10 @@ Evaluation evaluate_split(const BertClassifier& model, const GlueTask& task, con
 /// The same with the task's metrics; every example needs a label.
 SplitScore score(const BertClassifier& model, const GlueTask& task, const TaskSplit& split,
                  const ScoringOptions& options);
+/// Moves the model's skim threshold so that evaluating the split costs at most `mac_share` of the dense model's MACs,
+/// and as little below it as 12 halvings of [-16, 16] find. Labels are not read.
+void fit_skim_threshold(BertClassifier& model, const GlueTask& task, const TaskSplit& split, double mac_share,
+                        const ScoringOptions& options);
 std::vector<SplitScore> score_all(const BertClassifier& model, const GlueTask& task,
                                   const std::vector<TaskSplit>& splits, const ScoringOptions& options);
 

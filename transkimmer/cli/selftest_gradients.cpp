@@ -18,6 +18,7 @@
 #include "autograd/ops/residual_dropout_layer_norm.h"
 #include "autograd/ops/shape.h"
 #include "autograd/ops/softmax.h"
+#include "autograd/ops/to.h"
 #include "tensor/ops/gate.h"
 #include "tensor/packed.h"
 #include "transkimmer/cli/selftest.h"
@@ -95,8 +96,13 @@ class Table {
   void add_straight_through(const std::string& what, const Function& hard, const Function& soft,
                             const Tensors& inputs) {
     add_on(what + ", relaxed", soft, inputs);
-    checks_.push_back({what + " beside its relaxation", kSame,
-                       [=] { return largest_difference(gradients(hard, inputs), gradients(soft, inputs)); }});
+    add_beside(what + " beside its relaxation", hard, soft, inputs, kSame);
+  }
+  // A function and another one with the same gradient.
+  void add_beside(const std::string& what, const Function& f, const Function& twin, const Tensors& inputs,
+                  double allowed) {
+    checks_.push_back(
+        {what, allowed, [=] { return largest_difference(gradients(f, inputs), gradients(twin, inputs)); }});
   }
   std::vector<SelfCheck> take() { return std::move(checks_); }
 
@@ -136,6 +142,11 @@ void add_shapes_and_sums(Table& table) {
   table.add("transpose", [](const Variables& v) { return transpose(v[0], 0, 2); }, {{2, 3, 4}});
   table.add("narrow", [](const Variables& v) { return narrow(v[0], 1, 1, 2); }, {{3, 4}});
   table.add("expand", [](const Variables& v) { return expand(v[0], {2, 3, 4}); }, {{3, 1}});
+  // A difference quotient would magnify the rounding.
+  table.add_beside(
+      "to float32 and back, beside the identity",
+      [](const Variables& v) { return to(to(v[0], DType::kFloat32), DType::kFloat64); },
+      [](const Variables& v) { return reshape(v[0], v[0].shape()); }, normals({{3, 4}}), 1e-6);
   table.add("join", [](const Variables& v) { return join(v, 1); }, {{2, 3}, {2, 1}});
   const Tensor index = from_values<std::int32_t>({2, 0, 2, 1});
   table.add("index_select", [=](const Variables& v) { return index_select(v[0], index); }, {{3, 4}});

@@ -213,6 +213,7 @@ std::unique_ptr<BertClassifier> dense_twin(const BertClassifier& model) {
   std::map<std::string, Tensor> weights;
   for (const NamedTensor& weight : named_values(model.parameters())) weights[weight.name] = weight.tensor;
   for (const NamedTensor& weight : named_values(twin->parameters())) weight.tensor.copy_from(weights.at(weight.name));
+  twin->place(model.device(), model.compute_dtype());
   return twin;
 }
 

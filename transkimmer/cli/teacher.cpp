@@ -40,6 +40,7 @@ Teaching teach(const TeacherChoice& choice, const GlueTask& task, const TaskMode
                const std::vector<TaskSplit>& dev, const ScoringOptions& options, std::int64_t max_length) {
   if (choice.folder) {
     const TaskModel teacher = load_for_scoring(*choice.folder, task, true);
+    teacher.model->place(start.model->device(), start.model->compute_dtype());
     const std::int64_t length = fitting_length(teacher, max_length);
     std::vector<TaskSplit> own_dev;
     for (const TaskSplit& split : dev) own_dev.push_back(retokenized(split, teacher, length));

@@ -89,7 +89,7 @@ std::vector<Trace> trace_words(const BertClassifier& model, const Tokenizer& tok
   for (const std::int64_t index : indices) {
     const auto at = static_cast<std::size_t>(index);
     const Batch batch = make_batch(split.tokenized, std::span(&index, 1), false);
-    const EncoderOutput out = model(model_inputs(batch), Context()).encoder;
+    const EncoderOutput out = model(model_inputs(batch, model.device()), Context()).encoder;
     Trace trace{.index = index};
     trace.words = words_of(tokenizer, split.examples[at], split.tokenized[at], token_fates(out, batch.packed.tokens));
     trace.cost_share = out.layers.empty()

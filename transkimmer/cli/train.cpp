@@ -125,6 +125,9 @@ void TrainCommand::add_skim_flags() {
       .range(0.01, 1);
   flags.add("--skim_coefficient", t.skim_coefficient, "the paper's fixed weight on the skim loss, instead of a budget")
       .at_least(0);
+  flags.add("--skim_fit", settings.skim_fit,
+            "where the dev set costs more than the budget, move the gates' threshold (labels are not read); on unless "
+            "--skim_fit=false");
   flags.add("--skim_ramp", t.skim_ramp, "share of the steps over which the budget falls from 1 to its target")
       .range(0, 1);
   flags.add("--skim_gate", skim_gate, "what a token loses: in stages, or all at once as published (default staged)")
@@ -143,9 +146,9 @@ void TrainCommand::add_skim_flags() {
   flags.add("--distill_temperature", t.distill_temperature, "of both softmaxes in the teacher's loss").above(0);
 }
 
-constexpr std::array<const char*, 8> kSkimFlags = {"--skim_target",    "--skim_coefficient", "--skim_ramp",
+constexpr std::array<const char*, 9> kSkimFlags = {"--skim_target",    "--skim_coefficient", "--skim_ramp",
                                                    "--skim_gate",      "--skim_width",       "--skim_learning_rate",
-                                                   "--skim_attention", "--skim_temperature"};
+                                                   "--skim_attention", "--skim_temperature", "--skim_fit"};
 
 // Flags that mean something only beside another one.
 void check_combinations(const TrainCommand& c) {
@@ -206,6 +209,7 @@ int run(TrainCommand& c, const Invocation& invocation) {
   run_training_job({.task = find_task(c.task.task_name),
                     .data_dir = c.task.data_dir,
                     .model_folder = c.task.model,
+                    .placement = placement_of(c.runtime),
                     .max_seq_length = c.task.max_seq_length,
                     .max_train_samples = c.max_train_samples,
                     .max_eval_samples = c.max_eval_samples,

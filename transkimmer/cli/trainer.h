@@ -1,20 +1,24 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
+#include "data/batch.h"
 #include "data/data_loader.h"
 #include "data/example.h"
 #include "data/glue_task.h"
 #include "nn/optim/adamw.h"
+#include "tensor/capture.h"
 #include "transkimmer/classifier.h"
 
 namespace tk {
 
 struct TrainerOptions {
-  double epochs = 3;             ///< may be fractional
-  std::int64_t max_steps = -1;   ///< in place of epochs when positive
+  double epochs = 3;            ///< may be fractional
+  std::int64_t max_steps = -1;  ///< in place of epochs when positive
   std::int64_t batch_size = 32;
   BatchOrder order = BatchOrder::kRandom;
   std::uint64_t seed = 42;
@@ -32,7 +36,9 @@ struct TrainerOptions {
   double skim_ramp = 0.4;  ///< share of the steps over which the budget falls from 1 to the target
   double temperature = 1;
 
-  double distill_weight = 0.5;      ///< of the teacher's loss, the task keeps the rest; used when there is a teacher
+  bool capture = true;  ///< on a device that can, record a step once for each bucket of shapes and replay it
+
+  double distill_weight = 0.5;  ///< of the teacher's loss, the task keeps the rest; used when there is a teacher
   double distill_temperature = 2;
 };
 
@@ -50,6 +56,20 @@ struct StepReport {
   std::int64_t sentences = 0;
   std::int64_t tokens = 0;
   double seconds = 0;
+};
+
+/// What a step reads, on the model's device.
+struct StepInputs {
+  Inputs inputs;
+  Tensor labels;
+  Tensor teacher;  ///< [sentences, labels] logits, or undefined
+};
+
+/// What a step leaves to read: rank 0.
+struct StepLosses {
+  Tensor loss;  ///< all terms
+  Tensor task;  ///< cross-entropy or squared error alone
+  Tensor cost;  ///< the batch's MACs over the dense model's; undefined without gates
 };
 
 /// Trains a classifier on tokenised examples: batches, losses, budget, optimizer and schedule. The same options, model
@@ -73,10 +93,21 @@ class Trainer {
   const Tensor& state() const { return state_; }
 
  private:
+  // A step of one shape, recorded: it reads `inputs`, and `losses` are valid until the next replay.
+  struct Recorded {
+    StepInputs inputs;
+    StepLosses losses;
+    Capture capture;
+  };
+  using Bucket = std::pair<std::int64_t, std::int64_t>;  // rows, longest sentence
+
   const std::vector<std::int64_t>& next_batch();
   void set_schedule();
+  StepInputs step_inputs(const Batch& batch, std::span<const std::int64_t> indices) const;
   Variable task_loss(const Variable& logits, const Tensor& labels) const;
-  Variable teacher_loss(const Variable& logits, std::span<const std::int64_t> indices) const;
+  Variable teacher_loss(const Variable& logits, const Tensor& teacher) const;
+  StepLosses run(const StepInputs& in);
+  StepLosses run_recorded(const Batch& batch, std::span<const std::int64_t> indices);
 
   BertClassifier& model_;
   const GlueTask& task_;
@@ -84,6 +115,7 @@ class Trainer {
   TrainerOptions options_;
   Tensor teacher_logits_;
   AdamW optimizer_;
+  StepState settings_;  // what the host writes to the state before each step
   Tensor state_;
   std::vector<std::int64_t> lengths_;
   std::vector<std::vector<std::int64_t>> batches_;  // of the epoch that runs
@@ -92,6 +124,7 @@ class Trainer {
   std::int64_t total_steps_ = 0;
   std::int64_t warmup_steps_ = 0;
   std::int64_t done_ = 0;
+  std::map<Bucket, Recorded> recorded_;
 };
 
 }  // namespace tk

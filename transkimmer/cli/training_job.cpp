@@ -35,8 +35,9 @@ void write_run_report(const TrainingJob& job, TrainingOutcome& outcome, const Ou
 
 TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
   const TrainingSettings& settings = job.settings;
-  Manifest manifest(job.command, job.flags, settings.trainer.seed);
+  Manifest manifest(job.command, job.flags, settings.trainer.seed, job.placement.device);
   TaskModel model = load_for_training(job.model_folder, job.task, job.skim, settings.trainer.seed);
+  model.model->place(job.placement.device, job.placement.dtype);
   LoadOptions loading{.max_length = fitting_length(model, job.max_seq_length),
                       .limit = job.max_train_samples,
                       .official = job.official_data};

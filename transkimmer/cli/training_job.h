@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "transkimmer/cli/runtime.h"
 #include "transkimmer/cli/speed.h"
 #include "transkimmer/cli/teacher.h"
 #include "transkimmer/cli/training_run.h"
@@ -17,6 +18,7 @@ struct TrainingJob {
   const GlueTask& task;
   std::filesystem::path data_dir;
   std::filesystem::path model_folder;
+  Placement placement = {};
   std::int64_t max_seq_length = 128;
   bool official_data = true;  ///< to say when files are not the complete official ones
   std::int64_t max_train_samples = -1;

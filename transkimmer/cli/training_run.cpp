@@ -68,6 +68,7 @@ class Run {
     manifest_.write(folder_ / "run.json");  // an unfinished run has one too
     result_.train_examples = inputs_.train.size();
     train();
+    if (settings_.skim_fit && settings_.trainer.skim_target && !inputs_.dev.empty()) keep_budget();
     save_model_folder(folder_, inputs_.model.model->config(), named_values(inputs_.model.model->parameters()),
                       tokenizer_files());
     write_train_results();
@@ -105,6 +106,17 @@ class Run {
       stop_if_asked(progress);
     }
     train_seconds_ = seconds_since(start);
+  }
+
+  // A budget that training sentences keep can be missed on others.
+  void keep_budget() {
+    BertClassifier& model = *inputs_.model.model;
+    const ScoringOptions options{.batch_size = settings_.eval_batch_size, .progress = settings_.progress};
+    const double cost = evaluate_split(model, inputs_.task, inputs_.dev.front(), options).mac_share();
+    if (cost <= *settings_.trainer.skim_target) return;
+    fit_skim_threshold(model, inputs_.task, inputs_.dev.front(), *settings_.trainer.skim_target, options);
+    spdlog::info("skim threshold {:.3f}: the dev set cost {:.1f} % of the dense model's MACs, now it keeps the budget",
+                 model.config().skim_threshold, 100 * cost);
   }
 
   void note(const StepReport& report) {

@@ -28,6 +28,7 @@ struct TrainingSettings {
   Strategy save_strategy = Strategy::kSteps;
   std::int64_t save_steps = 500;
   std::int64_t save_total_limit = 2;  ///< checkpoints to keep, the newest ones; 0: all
+  bool skim_fit = true;               ///< move the gates' threshold so that the dev set keeps the budget
   bool print_metrics = true;          ///< on standard output, at the end
   ProgressMode progress = ProgressMode::kAuto;
 };

@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""The best PyTorch that we can write for BERT on a GPU: packed batches without padding, varlen flash attention, compiled,
+one CUDA graph for each bucket of shapes, bfloat16 autocast, fused AdamW.
+
+    packed.py --model_name_or_path DIR --data_dir GLUE --task_name sst2 [--train] [--max_samples N] ...
+    packed.py --model_name_or_path DIR --length 128 --batch_size 32 [--train]     # sentences of one length
+
+Training is forward with dropout (attention's probabilities excepted: varlen attention has none), backward, clip to norm
+1, AdamW with float32 weights. Tokenising is not timed; packing and copying a batch are. Prints one JSON object.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+import transformers
+from torch.nn.attention.varlen import varlen_attn
+from transformers import BertForSequenceClassification
+
+import common
+
+BUCKET = 64  # rows of a graph are a multiple of this
+
+
+class Packed(torch.nn.Module):
+    """BertForSequenceClassification on packed rows; its parameters are the ones of `bert`."""
+
+    def __init__(self, bert):
+        super().__init__()
+        self.bert = bert
+        self.p = bert.config.hidden_dropout_prob
+        self.heads = bert.config.num_attention_heads
+        for layer in bert.bert.encoder.layer:  # one product for query, key and value
+            attention = layer.attention.self
+            parts = (attention.query, attention.key, attention.value)
+            layer.qkv_weight = torch.nn.Parameter(torch.cat([part.weight.data for part in parts]))
+            layer.qkv_bias = torch.nn.Parameter(torch.cat([part.bias.data for part in parts]))
+            del attention.query, attention.key, attention.value
+
+    def forward(self, ids, types, positions, offsets, longest: int):
+        e = self.bert.bert.embeddings
+        x = e.word_embeddings(ids) + e.position_embeddings(positions) + e.token_type_embeddings(types)
+        x = F.dropout(e.LayerNorm(x), self.p, self.training)
+        real = (torch.arange(len(x), device=x.device) < offsets[-1]).unsqueeze(1)  # attention leaves dummy rows unwritten
+        for layer in self.bert.bert.encoder.layer:
+            q, k, v = F.linear(x, layer.qkv_weight, layer.qkv_bias).view(len(x), 3, self.heads, -1).unbind(1)
+            a = varlen_attn(q.bfloat16(), k.bfloat16(), v.bfloat16(), offsets, offsets, longest, longest)
+            a = torch.where(real, a.reshape(len(x), -1), 0)
+            out = layer.attention.output
+            x = out.LayerNorm(x + F.dropout(out.dense(a), self.p, self.training))
+            y = layer.output.dense(F.gelu(layer.intermediate.dense(x)))
+            x = layer.output.LayerNorm(x + F.dropout(y, self.p, self.training))
+        pooled = torch.tanh(self.bert.bert.pooler.dense(x[offsets[:-1].long()]))
+        return self.bert.classifier(F.dropout(pooled, self.p, self.training))
+
+
+class Step:
+    """One CUDA graph: a training step or a forward pass for one bucket."""
+
+    def __init__(self, run, static):
+        self.static = static
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                run(static)
+        torch.cuda.current_stream().wait_stream(stream)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            self.out = run(static)
+
+    def __call__(self, batch):
+        for to, value in zip(self.static, batch):
+            if isinstance(to, torch.Tensor):
+                to.copy_(value, non_blocking=True)
+        self.graph.replay()
+        return self.out
+
+
+def pack(rows):
+    ids = [i for row in rows for i in row["input_ids"]]
+    types = [i for row in rows for i in row["token_type_ids"]]
+    positions = [i for row in rows for i in range(len(row["input_ids"]))]
+    lengths = [len(row["input_ids"]) for row in rows]
+    size = -(-len(ids) // BUCKET) * BUCKET
+    padded = lambda values: torch.tensor(values + [0] * (size - len(values))).pin_memory()
+    offsets = torch.tensor([0] + lengths, dtype=torch.int32).cumsum(0, dtype=torch.int32).pin_memory()
+    longest = -(-max(lengths) // 32) * 32
+    labels = torch.tensor([row["labels"] for row in rows]).pin_memory()
+    return padded(ids), padded(types), padded(positions), offsets, longest, labels
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model_name_or_path", type=Path, required=True)
+    parser.add_argument("--data_dir", type=Path)
+    parser.add_argument("--task_name", choices=list(common.TASKS))
+    parser.add_argument("--length", type=int, help="random sentences of this length in place of a task's")
+    parser.add_argument("--max_samples", type=int, default=3200)
+    parser.add_argument("--batch_size", type=int, default=32)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--train", action="store_true")
+    options = parser.parse_args()
+
+    torch.manual_seed(42)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    bert = BertForSequenceClassification.from_pretrained(options.model_name_or_path, num_labels=2, dtype=torch.float32)
+    if options.length:
+        ids = torch.randint(1000, bert.config.vocab_size, (options.max_samples, options.length)).tolist()
+        rows = [{"input_ids": row, "token_type_ids": [0] * options.length, "labels": i % 2} for i, row in enumerate(ids)]
+    else:
+        split = "train" if options.train else "dev"
+        texts, labels = common.read_glue(options.data_dir, options.task_name, split, options.max_samples)
+        rows = [r | {"labels": label} for r, label in zip(common.tokenize(options.model_name_or_path, texts), labels)]
+    model = Packed(bert).cuda().train(options.train)
+    compiled = torch.compile(model, dynamic=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=torch.tensor(5e-5), weight_decay=0.0, fused=True, capturable=True)
+
+    def forward(batch):
+        ids, types, positions, offsets, longest, labels = batch
+        with torch.autocast("cuda", torch.bfloat16):
+            return compiled(ids, types, positions, offsets, longest)
+
+    def train(batch):
+        loss = F.cross_entropy(forward(batch).float(), batch[5])
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0, foreach=True)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=False)
+        return loss.detach()
+
+    @torch.no_grad()
+    def infer(batch):
+        return forward(batch)
+
+    graphs = {}
+
+    def step(batch):
+        key = (len(batch[0]), len(batch[3]), batch[4])
+        if key not in graphs:
+            static = tuple(part.cuda() if isinstance(part, torch.Tensor) else part for part in batch)
+            graphs[key] = Step(train if options.train else infer, static)
+        return graphs[key](batch)
+
+    outputs = []
+
+    def epoch() -> None:
+        outputs.clear()
+        for part in common.batches(rows, options.batch_size):
+            outputs.append(step(pack(part)).clone())
+        torch.cuda.synchronize()
+
+    result = common.measure(epoch, len(rows), options.repeats, warm_up=2)
+    common.report(
+        result
+        | {
+            "runtime": f"packed, varlen attention, compiled, CUDA graphs: torch {torch.__version__}",
+            "device": torch.cuda.get_device_name(),
+            "mode": "train" if options.train else "inference",
+            "task": options.task_name or f"length {options.length}",
+            "sentences": len(rows),
+            "tokens_per_sentence": sum(len(row["input_ids"]) for row in rows) / len(rows),
+            "batch_size": options.batch_size,
+            "graphs": len(graphs),
+            "last_outputs": torch.stack(outputs[:4]).float().mean().item(),
+            "peak_device_bytes": torch.cuda.max_memory_reserved(),
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()

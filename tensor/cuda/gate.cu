@@ -1,0 +1,135 @@
+#include "tensor/cuda/block_reduce.h"
+#include "tensor/cuda/random_rows.h"
+
+namespace tk::cuda {
+namespace {
+
+// Logistic noise: log(u) - log(1 - u).
+struct Logistic {
+  __device__ float operator()(float u) const { return std::log(u) - std::log1p(-u); }
+};
+
+// Standard Gumbel noise: -log(-log(u)).
+struct Gumbel {
+  __device__ float operator()(float u) const { return -std::log(-std::log(u)); }
+};
+
+// y [rows, cols]: transform(u) of the open uniforms of each row's stream; a thread the four columns of a Philox block.
+template <class F, class T>
+__global__ void noise_of_rows(T* y, RandomRows random, std::int64_t rows, std::int64_t cols, F transform) {
+  const std::int64_t groups = (cols + 3) / 4;
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i >= rows * groups) return;
+  const std::int64_t row = i / groups, group = i - row * groups;
+  const Philox words = random.words(row, group);
+#pragma unroll
+  for (int j = 0; j < 4; ++j) {
+    if (const std::int64_t col = 4 * group + j; col < cols) {
+      y[row * cols + col] = static_cast<T>(transform(open_uniform(words.word[j])));
+    }
+  }
+}
+
+template <class F>
+void transform_uniforms(Tensor& y, const DropoutKey& key, F transform) {
+  if (y.numel() == 0) return;
+  dispatch_arithmetic(y.dtype(), "noise", [&]<class T>() {
+    const std::int64_t rows = y.shape()[0], cols = y.shape()[1];
+    noise_of_rows<<<blocks(rows * blocks(cols, 4), kThreads), kThreads, 0, stream()>>>(y.data<T>(), RandomRows(key),
+                                                                                       rows, cols, transform);
+    check_launch("noise");
+  });
+}
+
+// A class and its value; of equal values the first class is the larger one.
+template <class C>
+struct Candidate {
+  C value;
+  std::int64_t index;
+
+  __device__ bool below(const Candidate& other) const {
+    return other.value > value || (other.value == value && other.index < index);
+  }
+};
+
+// A warp a row. Lanes behind the row's end stand for its first class.
+template <class T>
+__global__ void mark_largest(T* y, const T* x, std::int64_t rows, std::int64_t classes) {
+  using C = compute_t<T>;
+  const std::int64_t row = std::int64_t{blockIdx.x} * (blockDim.x / kWarp) + threadIdx.x / kWarp;
+  if (row >= rows) return;
+  const int lane = threadIdx.x % kWarp;
+  x += row * classes;
+  Candidate<C> best{static_cast<C>(x[0]), 0};
+  for (std::int64_t i = lane; i < classes; i += kWarp) {
+    if (const Candidate<C> next{static_cast<C>(x[i]), i}; best.below(next)) best = next;
+  }
+  for (int distance = kWarp / 2; distance > 0; distance /= 2) {
+    const Candidate<C> other{__shfl_xor_sync(~0u, best.value, distance), __shfl_xor_sync(~0u, best.index, distance)};
+    if (best.below(other)) best = other;
+  }
+  best.index = __shfl_sync(~0u, best.index, 0);
+  for (std::int64_t i = lane; i < classes; i += kWarp) {
+    y[row * classes + i] = static_cast<T>(i == best.index ? C(1) : C(0));
+  }
+}
+
+// A thread an element.
+template <class T>
+__global__ void gate_elements(T* hard, T* soft, const T* z, const T* noise, const StepState* state, std::int64_t n) {
+  using C = compute_t<T>;
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i >= n) return;
+  const C noisy = static_cast<C>(z[i]) + static_cast<C>(noise[i]);
+  soft[i] = static_cast<T>(math::sigmoid(noisy / static_cast<C>(state->temperature)));
+  hard[i] = static_cast<T>(noisy > C(0) ? C(1) : C(0));
+}
+
+template <class T>
+__global__ void gate_backward_elements(T* dz, const T* dy, const T* soft, const StepState* state, std::int64_t n) {
+  using C = compute_t<T>;
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i >= n) return;
+  const C s = static_cast<C>(soft[i]);
+  dz[i] = static_cast<T>(static_cast<C>(dy[i]) * s * (C(1) - s) / static_cast<C>(state->temperature));
+}
+
+}  // namespace
+
+void logistic_noise(Tensor& y, const DropoutKey& key) { transform_uniforms(y, key, Logistic{}); }
+
+void gumbel_noise(Tensor& y, const DropoutKey& key) { transform_uniforms(y, key, Gumbel{}); }
+
+void one_hot_of_largest(Tensor& y, const Tensor& x) {
+  if (y.numel() == 0) return;
+  dispatch_arithmetic(x.dtype(), "one_hot_of_largest", [&]<class T>() {
+    const std::int64_t classes = x.shape().back(), rows = x.numel() / classes;
+    mark_largest<<<blocks(rows, kThreads / kWarp), kThreads, 0, stream()>>>(y.data<T>(), x.data<T>(), rows, classes);
+    check_launch("one_hot_of_largest");
+  });
+}
+
+// soft = sigmoid((z + noise) / temperature), hard = soft > 1/2, which is z + noise > 0.
+void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& noise, const Tensor& state) {
+  const std::int64_t n = z.numel();
+  if (n == 0) return;
+  dispatch_arithmetic(z.dtype(), "hard_gate", [&]<class T>() {
+    gate_elements<<<blocks(n, kThreads), kThreads, 0, stream()>>>(hard.data<T>(), soft.data<T>(), z.data<T>(),
+                                                                  noise.data<T>(),
+                                                                  static_cast<const StepState*>(state.raw_data()), n);
+    check_launch("hard_gate");
+  });
+}
+
+// Straight through: dz = dy soft (1 - soft) / temperature
+void hard_gate_backward(Tensor& dz, const Tensor& dy, const Tensor& soft, const Tensor& state) {
+  const std::int64_t n = dz.numel();
+  if (n == 0) return;
+  dispatch_arithmetic(dz.dtype(), "hard_gate", [&]<class T>() {
+    gate_backward_elements<<<blocks(n, kThreads), kThreads, 0, stream()>>>(
+        dz.data<T>(), dy.data<T>(), soft.data<T>(), static_cast<const StepState*>(state.raw_data()), n);
+    check_launch("hard_gate_backward");
+  });
+}
+
+}  // namespace tk::cuda

@@ -1,0 +1,346 @@
+#include <bit>
+#include <cub/device/device_radix_sort.cuh>
+
+#include "tensor/cuda/launch.h"
+#include "tensor/cuda/pack.h"
+#include "tensor/kernels.h"
+
+namespace tk::cuda {
+namespace {
+
+constexpr int kRowsPerBlock = kThreads / kWarp;
+constexpr int kScanThreads = 1024;  // of the one block that scans
+constexpr int kScanItems = 8;       // of each of its threads
+constexpr int kPart = kWarp;        // rows of one index that are added one after the other
+constexpr int kInFlight = 8;        // of them, loaded at once
+
+std::int64_t row_bytes(const Tensor& x) { return x.shape()[0] == 0 ? 0 : x.bytes() / x.shape()[0]; }
+
+__device__ std::int64_t warp_of_grid() { return std::int64_t{blockIdx.x} * kRowsPerBlock + threadIdx.x / kWarp; }
+
+__device__ int lane() { return static_cast<int>(threadIdx.x) % kWarp; }
+
+// Calls f with the widest type in which rows of so many bytes can be moved between two tensors.
+template <class F>
+void dispatch_unit(std::int64_t bytes, const Tensor& y, const Tensor& x, F&& f) {
+  const auto any = static_cast<std::uintptr_t>(bytes) | reinterpret_cast<std::uintptr_t>(y.raw_data()) |
+                   reinterpret_cast<std::uintptr_t>(x.raw_data());
+  if (any % sizeof(uint4) == 0) return f.template operator()<uint4>();
+  if (any % sizeof(unsigned) == 0) return f.template operator()<unsigned>();
+  if (any % sizeof(unsigned short) == 0) return f.template operator()<unsigned short>();
+  f.template operator()<unsigned char>();
+}
+
+// A warp a row. A row that does not exist reads as zeros.
+template <class Unit, class I>
+__global__ void __launch_bounds__(kThreads) select_rows(Unit* y, const Unit* x, std::int64_t units, const I* index,
+                                                        std::int64_t n, std::int64_t size, unsigned* errors) {
+  const std::int64_t i = warp_of_grid();
+  if (i >= n) return;
+  const std::int64_t from = index[i];
+  const bool exists = from >= 0 && from < size;
+  if (!exists && lane() == 0) report(errors, DeviceError::kIndexOutOfRange);
+#pragma unroll 4
+  for (std::int64_t u = lane(); u < units; u += kWarp) y[i * units + u] = exists ? x[from * units + u] : Unit{};
+}
+
+// last[r] = the largest i with index[i] = r.
+template <class I>
+__global__ void find_last(std::int32_t* last, const I* index, std::int64_t n, std::int64_t size, unsigned* errors) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i >= n) return;
+  if (index[i] < 0 || index[i] >= size) return report(errors, DeviceError::kIndexOutOfRange);
+  atomicMax(last + index[i], static_cast<std::int32_t>(i));
+}
+
+template <class Unit, class I>
+__global__ void __launch_bounds__(kThreads) copy_rows(Unit* y, const Unit* x, std::int64_t units, const I* index,
+                                                      std::int64_t n, std::int64_t size, const std::int32_t* last) {
+  const std::int64_t i = warp_of_grid();
+  if (i >= n || index[i] < 0 || index[i] >= size || last[index[i]] != i) return;
+  const std::int64_t to = index[i];
+#pragma unroll 4
+  for (std::int64_t u = lane(); u < units; u += kWarp) y[to * units + u] = x[i * units + u];
+}
+
+// Sum of x over the threads before this one; `total` over all of them. Every thread of the block calls it.
+__device__ int scan_block(int x, int& total) {
+  __shared__ int of_warp[kWarp];
+  int inclusive = x;
+  for (int distance = 1; distance < kWarp; distance *= 2) {
+    const int before = __shfl_up_sync(~0u, inclusive, distance);
+    if (lane() >= distance) inclusive += before;
+  }
+  const int warp = static_cast<int>(threadIdx.x) / kWarp;
+  __syncthreads();  // readers of an earlier scan are done
+  if (lane() == kWarp - 1) of_warp[warp] = inclusive;
+  __syncthreads();
+  int before = 0;
+  total = 0;
+  for (int w = 0; w < static_cast<int>(blockDim.x) / kWarp; ++w) {
+    if (w == warp) before = total;
+    total += of_warp[w];
+  }
+  return before + inclusive - x;
+}
+
+// For a grid of one block: calls put(i, rank) for every i in [0, n) for which is(i) holds, ranks counting from 0, and
+// each(i, count) for every i with the number of those up to i, itself included. Returns how many there are.
+template <class Is, class Put, class Each>
+__device__ int scan_ranks(std::int64_t n, Is&& is, Put&& put, Each&& each) {
+  int done = 0;
+  for (std::int64_t base = 0; base < n; base += kScanThreads * kScanItems) {
+    const std::int64_t begin = base + threadIdx.x * kScanItems;
+    unsigned flags = 0;
+#pragma unroll
+    for (int k = 0; k < kScanItems; ++k) flags |= static_cast<unsigned>(begin + k < n && is(begin + k)) << k;
+    int total = 0;
+    int rank = done + scan_block(__popc(flags), total);
+    for (int k = 0; k < kScanItems && begin + k < n; ++k) {
+      if ((flags >> k & 1) != 0) put(begin + k, rank++);
+      each(begin + k, rank);
+    }
+    done += total;
+  }
+  return done;
+}
+
+template <class I>
+__global__ void make_keys(std::int32_t* keys, const I* index, std::int64_t n, std::int64_t size, unsigned* errors) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i >= n) return;
+  const bool exists = index[i] >= 0 && index[i] < size;
+  if (!exists) report(errors, DeviceError::kIndexOutOfRange);
+  keys[i] = static_cast<std::int32_t>(exists ? index[i] : size);  // behind all others
+}
+
+// Keys sorted, and their runs: run k has key ids[k] and lies at [first[k], first[k + 1]) of the sorted keys, `order`
+// says where those came from, run[p] is the run of sorted key p. Behind the last run ids are -1 and runs empty.
+struct Runs {
+  std::int32_t* ids;    // [n]
+  std::int32_t* first;  // [n + 1]
+  std::int32_t* run;    // [n]
+  std::int32_t* order;  // [n]
+  std::int64_t n;
+};
+
+__global__ void __launch_bounds__(kScanThreads) find_runs(Runs runs, const std::int32_t* keys) {
+  const int count = scan_ranks(
+      runs.n, [&](std::int64_t p) { return p == 0 || keys[p] != keys[p - 1]; },
+      [&](std::int64_t p, int rank) {
+        runs.ids[rank] = keys[p];
+        runs.first[rank] = static_cast<std::int32_t>(p);
+      },
+      [&](std::int64_t p, int heads) { runs.run[p] = heads - 1; });
+  for (std::int64_t k = count + threadIdx.x; k <= runs.n; k += kScanThreads) {
+    if (k < runs.n) runs.ids[k] = -1;
+    runs.first[k] = static_cast<std::int32_t>(runs.n);
+  }
+}
+
+// Rows to add up, and where: y[ids[k]] += the sum of run k, or y[k] = it.
+template <class T>
+struct RowSums {
+  T* y;
+  const T* x;
+  compute_t<T>* partial;  // [2 * blocks(n, kPart), cols]
+  std::int64_t cols;
+  std::int64_t size;  // rows of y
+  bool add;
+  bool wide;
+
+  // Where the sum of the part that begins at sorted key p lies. Only runs longer than a part have one there: of kPart
+  // neighbours at most one begins such a run, and at most one a later part of it.
+  __device__ compute_t<T>* part(std::int64_t p, std::int64_t begin) const {
+    return partial + (p / kPart * 2 + (p == begin)) * cols;
+  }
+
+  template <int N>
+  __device__ void write(std::int64_t row, std::int64_t col, compute_t<T> (&sum)[N]) const {
+    T* to = y + row * cols + col;
+    if (add) {
+      const Pack<T, N> before = load<N>(to, cols - col, wide);
+#pragma unroll
+      for (int k = 0; k < N; ++k) sum[k] += before[k];
+    }
+    store(to, sum, cols - col, wide);
+  }
+};
+
+// sum += the rows row(0), ..., row(count - 1), one after the other; `left` columns of them.
+template <int N, class T, class Row>
+__device__ void add_rows(compute_t<T> (&sum)[N], int count, std::int64_t left, bool wide, Row&& row) {
+  for (int r = 0; r < count; r += kInFlight) {
+    Pack<T, N> values[kInFlight];
+#pragma unroll
+    for (int j = 0; j < kInFlight; ++j) values[j] = load<N>(row(r + j), r + j < count ? left : 0, wide);
+#pragma unroll
+    for (int j = 0; j < kInFlight; ++j) {
+#pragma unroll
+      for (int k = 0; k < N; ++k) sum[k] += values[j][k];
+    }
+  }
+}
+
+// A warp for each sorted key and N columns a lane. Those where a part of a run begins add it up: a short run is done, a
+// long one leaves its parts to sum_parts. So what a sum's bits depend on is its own run alone.
+template <class T, int N>
+__global__ void __launch_bounds__(kThreads) sum_runs(RowSums<T> sums, Runs runs) {
+  const std::int64_t p = warp_of_grid();
+  if (p >= runs.n) return;
+  const std::int64_t col = (std::int64_t{blockIdx.y} * kWarp + lane()) * N;
+  if (!sums.add && p > runs.run[runs.n - 1]) {  // behind the last run
+    store(sums.y + p * sums.cols + col, Pack<T, N>{}, sums.cols - col, sums.wide);
+  }
+  const std::int32_t run = runs.run[p];
+  const std::int64_t begin = runs.first[run];
+  const std::int64_t end = runs.first[run + 1];
+  const std::int64_t row = sums.add ? runs.ids[run] : run;
+  if ((p - begin) % kPart != 0 || row >= sums.size) return;
+  const int count = static_cast<int>(end - p < kPart ? end - p : kPart);
+  const std::int32_t place = lane() < count ? runs.order[p + lane()] : 0;
+  compute_t<T> sum[N] = {};
+  add_rows<N, T>(sum, count, sums.cols - col, sums.wide,
+                 [&](int i) { return sums.x + std::int64_t{__shfl_sync(~0u, place, i)} * sums.cols + col; });
+  if (end - begin <= kPart) {
+    sums.write(row, col, sum);
+  } else {
+    store(sums.part(p, begin) + col, sum, sums.cols - col, sums.wide);
+  }
+}
+
+// The parts of each long run, in their order.
+template <class T, int N>
+__global__ void __launch_bounds__(kThreads) sum_parts(RowSums<T> sums, Runs runs) {
+  const std::int64_t p = warp_of_grid();
+  if (p >= runs.n) return;
+  const std::int64_t col = (std::int64_t{blockIdx.y} * kWarp + lane()) * N;
+  const std::int32_t run = runs.run[p];
+  const std::int64_t begin = runs.first[run];
+  const std::int64_t length = runs.first[run + 1] - begin;
+  const std::int64_t row = sums.add ? runs.ids[run] : run;
+  if (p != begin || length <= kPart || row >= sums.size) return;
+  compute_t<T> sum[N] = {};
+  add_rows<N, compute_t<T>>(sum, static_cast<int>((length + kPart - 1) / kPart), sums.cols - col, sums.wide,
+                            [&](int i) { return sums.part(begin + i * kPart, begin) + col; });
+  sums.write(row, col, sum);
+}
+
+template <class T>
+void launch_sums(const char* op, Tensor& y, const Tensor& x, std::int64_t cols, bool add, const Runs& runs) {
+  constexpr int kN = kUnit<T>;
+  const Tensor partial = empty({2 * std::int64_t{blocks(runs.n, kPart)}, cols}, dtype_of<compute_t<T>>, Device::kCuda);
+  const RowSums<T> sums{y.data<T>(),  x.data<T>(), partial.data<compute_t<T>>(), cols,
+                        y.shape()[0], add,         wide_rows(cols, kN, y, x)};
+  const dim3 grid(blocks(runs.n, kRowsPerBlock), blocks(cols, kWarp * kN));
+  sum_runs<T, kN><<<grid, kThreads, 0, stream()>>>(sums, runs);
+  check_launch(op);
+  sum_parts<T, kN><<<grid, kThreads, 0, stream()>>>(sums, runs);
+  check_launch(op);
+}
+
+// Sorts keys of the given bits, stably, and adds up the rows of x of each.
+void sum_by_key(const char* op, Tensor& ids, Tensor& y, const Tensor& x, const Tensor& keys, int bits, bool add) {
+  const std::int64_t n = keys.numel();
+  const auto ints = [](std::int64_t size) { return empty({size}, DType::kInt32, Device::kCuda); };
+  const Tensor sorted = ints(n), order = ints(n), first = ints(n + 1), run = ints(n);
+  Tensor place = ints(n);
+  arange(place);
+  std::size_t bytes = 0;
+  const auto sort = [&](void* scratch) {
+    check(cub::DeviceRadixSort::SortPairs(scratch, bytes, keys.data<std::int32_t>(), sorted.data<std::int32_t>(),
+                                          place.data<std::int32_t>(), order.data<std::int32_t>(), static_cast<int>(n),
+                                          0, bits, stream()),
+          "cub::DeviceRadixSort");
+  };
+  sort(nullptr);  // asks for the bytes
+  const Tensor scratch = empty({static_cast<std::int64_t>(bytes)}, DType::kBool, Device::kCuda);
+  sort(scratch.raw_data());
+  const Runs runs{ids.data<std::int32_t>(), first.data<std::int32_t>(), run.data<std::int32_t>(),
+                  order.data<std::int32_t>(), n};
+  find_runs<<<1, kScanThreads, 0, stream()>>>(runs, sorted.data<std::int32_t>());
+  check_launch(op);
+  dispatch_arithmetic(x.dtype(), op, [&]<class T>() { launch_sums<T>(op, y, x, x.numel() / n, add, runs); });
+}
+
+// Surviving rows; then, for each sentence and for the end of the last, how many come before it.
+__global__ void __launch_bounds__(kScanThreads)
+    compact_rows(std::int32_t* rows, std::int32_t* kept_offsets, const bool* mask, std::int64_t n,
+                 const std::int32_t* offsets, std::int64_t sentences) {
+  const int count = scan_ranks(
+      n, [&](std::int64_t row) { return mask[row]; },
+      [&](std::int64_t row, int rank) { rows[rank] = static_cast<std::int32_t>(row); }, [](std::int64_t, int) {});
+  __syncthreads();  // all rows are written
+  for (std::int64_t s = threadIdx.x; s <= sentences; s += kScanThreads) {
+    int low = 0;
+    int high = count;
+    while (low < high) {
+      const int middle = (low + high) / 2;
+      rows[middle] < offsets[s] ? low = middle + 1 : high = middle;
+    }
+    kept_offsets[s] = low;
+  }
+}
+
+}  // namespace
+
+void index_select(Tensor& y, const Tensor& x, const Tensor& index) {
+  if (y.numel() == 0) return;
+  const std::int64_t bytes = row_bytes(y);
+  dispatch_index(index.dtype(), "index_select", [&]<class I>() {
+    dispatch_unit(bytes, y, x, [&]<class Unit>() {
+      select_rows<<<blocks(index.numel(), kRowsPerBlock), kThreads, 0, stream()>>>(
+          static_cast<Unit*>(y.raw_data()), static_cast<const Unit*>(x.raw_data()),
+          bytes / static_cast<std::int64_t>(sizeof(Unit)), index.data<I>(), index.numel(), x.shape()[0],
+          device_errors());
+      check_launch("index_select");
+    });
+  });
+}
+
+// The rows of each index in their order, kPart at a time.
+void index_add(Tensor& y, const Tensor& x, const Tensor& index) {
+  if (x.numel() == 0) return;
+  const std::int64_t n = index.numel();
+  const std::int64_t size = y.shape()[0];
+  const Tensor keys = empty({n}, DType::kInt32, Device::kCuda);
+  dispatch_index(index.dtype(), "index_add", [&]<class I>() {
+    make_keys<<<blocks(n, kThreads), kThreads, 0, stream()>>>(keys.data<std::int32_t>(), index.data<I>(), n, size,
+                                                              device_errors());
+    check_launch("index_add");
+  });
+  Tensor ids = empty({n}, DType::kInt32, Device::kCuda);
+  sum_by_key("index_add", ids, y, x, keys, std::bit_width(static_cast<std::uint64_t>(size)), true);
+}
+
+void index_copy(Tensor& y, const Tensor& x, const Tensor& index) {
+  if (x.numel() == 0) return;
+  const std::int64_t n = index.numel();
+  const std::int64_t bytes = row_bytes(y);
+  Tensor last = empty({y.shape()[0]}, DType::kInt32, Device::kCuda);  // who writes a row
+  fill(last, -1);
+  dispatch_index(index.dtype(), "index_copy", [&]<class I>() {
+    find_last<<<blocks(n, kThreads), kThreads, 0, stream()>>>(last.data<std::int32_t>(), index.data<I>(), n,
+                                                              y.shape()[0], device_errors());
+    check_launch("index_copy");
+    dispatch_unit(bytes, y, x, [&]<class Unit>() {
+      copy_rows<<<blocks(n, kRowsPerBlock), kThreads, 0, stream()>>>(
+          static_cast<Unit*>(y.raw_data()), static_cast<const Unit*>(x.raw_data()),
+          bytes / static_cast<std::int64_t>(sizeof(Unit)), index.data<I>(), n, y.shape()[0], last.data<std::int32_t>());
+      check_launch("index_copy");
+    });
+  });
+}
+
+void coalesce(Tensor& ids, Tensor& sums, const Tensor& index, const Tensor& rows) {
+  if (index.numel() > 0) sum_by_key("coalesce", ids, sums, rows, index, 32, false);
+}
+
+void compact(Tensor& rows, Tensor& kept_offsets, const Tensor& mask, const Tensor& offsets) {
+  compact_rows<<<1, kScanThreads, 0, stream()>>>(rows.data<std::int32_t>(), kept_offsets.data<std::int32_t>(),
+                                                 mask.data<bool>(), mask.numel(), offsets.data<std::int32_t>(),
+                                                 offsets.numel() - 1);
+  check_launch("compact");
+}
+
+}  // namespace tk::cuda

@@ -1,0 +1,133 @@
+#include "tensor/cuda/column_sums.h"
+#include "tensor/cuda/layer_norm_row.h"
+#include "tensor/cuda/random_rows.h"
+
+namespace tk::cuda {
+namespace {
+
+template <class T>
+T* data_or_null(const Tensor& x) {
+  return x.defined() ? x.data<T>() : nullptr;
+}
+
+// scale * dropout(x + bias) of a row; bias and scale may be null.
+template <class T>
+struct Branch {
+  using C = compute_t<T>;
+
+  const T* x;
+  const C* bias;
+  const C* scale;
+  RandomRows random;
+
+  Branch(const Tensor& x, const Tensor& bias, const Tensor& scale, const DropoutKey& key)
+      : x(data_or_null<T>(x)), bias(data_or_null<C>(bias)), scale(data_or_null<C>(scale)), random(key) {}
+
+  __device__ C row_scale(std::int64_t row) const { return scale == nullptr ? C(1) : scale[row]; }
+
+  template <int N>
+  __device__ Pack<C, N> bias_columns(std::int64_t col, std::int64_t count, bool wide) const {
+    return bias == nullptr ? Pack<C, N>{} : load<N>(bias + col, count, wide);
+  }
+};
+
+template <int N, class T, class C>
+__global__ void __launch_bounds__(kMostRowThreads)
+    add_and_normalize_rows(T* y, T* z, C* mean, C* rstd, Branch<T> branch, const T* residual, const C* gamma,
+                           const C* beta, C epsilon, std::int64_t cols, bool wide) {
+  const std::int64_t row = blockIdx.x, col = threadIdx.x * N, count = cols - col, at = row * cols + col;
+  const Pack<T, N> from = load<N>(branch.x + at, count, wide), rest = load<N>(residual + at, count, wide);
+  const Pack<C, N> bias = branch.template bias_columns<N>(col, count, wide);
+  const Pack<C, N> g = load<N>(gamma + col, count, wide), b = load<N>(beta + col, count, wide);
+  const C scale = branch.row_scale(row);
+  C factor[N], values[N];
+  branch.random.keep_factors(factor, row, col);
+  for (int k = 0; k < N; ++k) values[k] = rest[k] + scale * factor[k] * (from[k] + bias[k]);
+  const Pack<T, N> sum(values);
+  store(z + at, sum, count, wide);
+  for (int k = 0; k < N; ++k) values[k] = sum[k];  // as stored: the backward sees the same rounding
+  const Moments<C> moments = moments_of_row(values, epsilon, cols, count);
+  normalize_row(values, values, moments, g, b);
+  store(y + at, values, count, wide);
+  if (threadIdx.x == 0) {
+    mean[row] = moments.mean;
+    rstd[row] = moments.rstd;
+  }
+}
+
+// A block goes over rows_per_block rows and adds up their shares of dgamma and dbeta. dx = scale * factor * dz,
+// dscale = sum(dz * factor * (x + bias)).
+template <int N, class T, class C>
+__global__ void __launch_bounds__(kMostRowThreads)
+    add_and_normalize_backward_rows(T* dx, T* dz, C* dscale, C* partial, const T* dy, const T* z, const C* mean,
+                                    const C* rstd, Branch<T> branch, const C* gamma, std::int64_t rows,
+                                    std::int64_t rows_per_block, std::int64_t cols, bool wide) {
+  const std::int64_t col = threadIdx.x * N, count = cols - col;
+  const Pack<C, N> g = load<N>(gamma + col, count, wide);
+  const std::int64_t begin = blockIdx.x * rows_per_block, end = min(rows, begin + rows_per_block);
+  AffineSums<C, N> sums;
+  for (std::int64_t row = begin; row < end; ++row) {
+    const std::int64_t at = row * cols + col;
+    const Pack<T, N> upstream = load<N>(dy + at, count, wide), sum = load<N>(z + at, count, wide);
+    C d[N], factor[N];
+    branch.random.keep_factors(factor, row, col);
+    layer_norm_backward_row(d, sums, upstream, sum, Moments<C>{mean[row], rstd[row]}, g, cols);
+    store(dz + at, d, count, wide);
+    for (int k = 0; k < N; ++k) d[k] *= factor[k];
+    if (dscale != nullptr) {
+      const Pack<T, N> from = load<N>(branch.x + at, count, wide);
+      const Pack<C, N> bias = branch.template bias_columns<N>(col, count, wide);
+      C dot = 0;
+      for (int k = 0; k < N; ++k) dot += k < count ? d[k] * (from[k] + bias[k]) : C(0);
+      dot = block_reduce(dot, Sum{});
+      if (threadIdx.x == 0) dscale[row] = dot;
+    }
+    const C scale = branch.row_scale(row);
+    for (int k = 0; k < N; ++k) d[k] *= scale;
+    store(dx + at, d, count, wide);
+  }
+  sums.store_partial(partial, cols, col, wide);
+}
+
+}  // namespace
+
+void residual_dropout_layer_norm(Tensor& y, Tensor& z, Tensor& mean, Tensor& rstd, const Tensor& x, const Tensor& bias,
+                                 const Tensor& residual, const Tensor& scale, const Tensor& gamma, const Tensor& beta,
+                                 double epsilon, const DropoutKey& key) {
+  const std::int64_t rows = mean.numel(), cols = gamma.numel();
+  if (rows == 0) return;
+  dispatch_arithmetic(y.dtype(), "residual_dropout_layer_norm", [&]<class T>() {
+    dispatch_columns<T>(cols, "residual_dropout_layer_norm", [&]<int N>() {
+      using C = compute_t<T>;
+      add_and_normalize_rows<N><<<blocks(rows, 1), row_threads(cols, N, kMostRowThreads), 0, stream()>>>(
+          y.data<T>(), z.data<T>(), mean.data<C>(), rstd.data<C>(), Branch<T>(x, bias, scale, key), residual.data<T>(),
+          gamma.data<C>(), beta.data<C>(), static_cast<C>(epsilon), cols,
+          wide_rows(cols, N, y, z, x, bias, residual, gamma, beta));
+      check_launch("residual_dropout_layer_norm");
+    });
+  });
+}
+
+void residual_dropout_layer_norm_backward(Tensor& dx, Tensor& dz, Tensor& dscale, Tensor& dgamma, Tensor& dbeta,
+                                          const Tensor& dy, const Tensor& z, const Tensor& mean, const Tensor& rstd,
+                                          const Tensor& x, const Tensor& bias, const Tensor& scale, const Tensor& gamma,
+                                          const DropoutKey& key) {
+  const std::int64_t rows = mean.numel(), cols = gamma.numel();
+  dispatch_arithmetic(dx.dtype(), "residual_dropout_layer_norm", [&]<class T>() {
+    dispatch_columns<T>(cols, "residual_dropout_layer_norm", [&]<int N>() {
+      using C = compute_t<T>;
+      const PairOfSums sums(rows, cols, dtype_of<C>);
+      if (rows > 0) {
+        add_and_normalize_backward_rows<N>
+            <<<blocks(sums.blocks, 1), row_threads(cols, N, kMostRowThreads), 0, stream()>>>(
+                dx.data<T>(), dz.data<T>(), data_or_null<C>(dscale), sums.partial.data<C>(), dy.data<T>(), z.data<T>(),
+                mean.data<C>(), rstd.data<C>(), Branch<T>(x, bias, scale, key), gamma.data<C>(), rows,
+                sums.rows_per_block, cols, wide_rows(cols, N, dx, dz, dy, z, x, bias, gamma, sums.partial));
+        check_launch("residual_dropout_layer_norm_backward");
+      }
+      sums.finish<C>(dgamma, dbeta);
+    });
+  });
+}
+
+}  // namespace tk::cuda
