@@ -6,7 +6,8 @@ namespace tk {
 
 /// y[i] = x[index[i]] along dimension 0; index [n] int32 or int64. Throws on an index out of range.
 Tensor index_select(const Tensor& x, const Tensor& index);
-/// A zero tensor of `rows` entries with y[index[i]] += x[i], in order of i: index_select's backward.
+/// A zero tensor of `rows` entries with y[index[i]] += x[i]: index_select's backward. The rows of an index are added in
+/// their order, on a device in parts whose sums are added in theirs.
 Tensor index_add(const Tensor& x, const Tensor& index, std::int64_t rows);
 /// y[index[i]] += x[i] in place.
 void index_add_to(const Tensor& y, const Tensor& x, const Tensor& index);
