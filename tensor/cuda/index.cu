@@ -310,7 +310,7 @@ void index_add(Tensor& y, const Tensor& x, const Tensor& index) {
     check_launch("index_add");
   });
   Tensor ids = empty({n}, DType::kInt32, Device::kCuda);
-  sum_by_key("index_add", ids, y, x, keys, std::bit_width(static_cast<std::uint64_t>(size)), true);
+  sum_by_key("index_add", ids, y, x, keys, std::bit_width(static_cast<std::uint64_t>(size) | 1), true);
 }
 
 void index_copy(Tensor& y, const Tensor& x, const Tensor& index) {
