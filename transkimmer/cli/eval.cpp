@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -7,6 +6,7 @@
 
 #include "tensor/error.h"
 #include "transkimmer/cli/commands.h"
+#include "transkimmer/cli/log.h"
 #include "transkimmer/cli/runtime.h"
 #include "transkimmer/cli/speed.h"
 #include "transkimmer/cli/task_flags.h"
@@ -57,7 +57,7 @@ int run(const EvalCommand& c, const Invocation& invocation) {
              " has no skim predictors");
     fit_skim_threshold(*model.model, task, dev.front(), *c.skim_cost,
                        {.batch_size = c.batch_size, .progress = c.runtime.progress_mode()});
-    spdlog::info("skim threshold {:.3f}", model.model->config().skim_threshold);
+    info("skim threshold {:.3f}", model.model->config().skim_threshold);
   }
   const std::vector<SplitScore> scores =
       score_all(*model.model, task, dev, {.batch_size = c.batch_size, .progress = c.runtime.progress_mode()});

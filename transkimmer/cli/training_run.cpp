@@ -115,8 +115,8 @@ class Run {
     const double cost = evaluate_split(model, inputs_.task, inputs_.dev.front(), options).mac_share();
     if (cost <= *settings_.trainer.skim_target) return;
     fit_skim_threshold(model, inputs_.task, inputs_.dev.front(), *settings_.trainer.skim_target, options);
-    spdlog::info("skim threshold {:.3f}: the dev set cost {:.1f} % of the dense model's MACs, now it keeps the budget",
-                 model.config().skim_threshold, 100 * cost);
+    info("skim threshold {:.3f}: the dev set cost {:.1f} % of the dense model's MACs, now it keeps the budget",
+         model.config().skim_threshold, 100 * cost);
   }
 
   void note(const StepReport& report) {
