@@ -42,10 +42,11 @@ class Packed(torch.nn.Module):
         e = self.bert.bert.embeddings
         x = e.word_embeddings(ids) + e.position_embeddings(positions) + e.token_type_embeddings(types)
         x = F.dropout(e.LayerNorm(x), self.p, self.training)
-        real = (torch.arange(len(x), device=x.device) < offsets[-1]).unsqueeze(1)  # attention leaves dummy rows unwritten
+        real = (torch.arange(len(x), device=x.device) < offsets[-1]).unsqueeze(1)  # attention leaves dummy rows unwritten, both ways
         for layer in self.bert.bert.encoder.layer:
             q, k, v = F.linear(x, layer.qkv_weight, layer.qkv_bias).view(len(x), 3, self.heads, -1).unbind(1)
-            a = varlen_attn(q.bfloat16(), k.bfloat16(), v.bfloat16(), offsets, offsets, longest, longest)
+            q, k, v = (torch.where(real.unsqueeze(1), part.bfloat16(), 0) for part in (q, k, v))
+            a = varlen_attn(q, k, v, offsets, offsets, longest, longest)
             a = torch.where(real, a.reshape(len(x), -1), 0)
             out = layer.attention.output
             x = out.LayerNorm(x + F.dropout(out.dense(a), self.p, self.training))
