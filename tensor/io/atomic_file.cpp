@@ -40,8 +40,12 @@ void sync_folder(const fs::path& folder) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), temporary_(temporary_name(path_)) {
-  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+// A name may be left from a process that was killed and had the same number, as the first ones of a container have.
+AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
+  do {
+    temporary_ = temporary_name(path_);
+    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (fd_ < 0 && errno == EEXIST);
   if (fd_ < 0) fail(path_, "create");
 }
 
@@ -84,8 +88,12 @@ AtomicFolder::AtomicFolder(fs::path folder)
   TK_CHECK(!fs::exists(fs::symlink_status(folder_, error)), folder_.string(), ": exists already");
   fs::create_directories(parent_of(folder_), error);
   TK_CHECK(!error, parent_of(folder_).string(), ": cannot create: ", error.message());
-  temporary_ = temporary_name(folder_);
-  if (::mkdir(temporary_.c_str(), 0777) != 0) fail(folder_, "create");
+  int failed = 0;
+  do {
+    temporary_ = temporary_name(folder_);
+    failed = ::mkdir(temporary_.c_str(), 0777);
+  } while (failed != 0 && errno == EEXIST);
+  if (failed != 0) fail(folder_, "create");
 }
 
 AtomicFolder::~AtomicFolder() {

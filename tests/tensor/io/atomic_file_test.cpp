@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "tensor/error.h"
 #include "tests/support/catch.h"
@@ -69,6 +70,20 @@ TEST_CASE("atomic file: a failed write names the file and leaves nothing behind"
   }
   CHECK(read_bytes(folder / "a") == "old");
   CHECK(entries(folder.path()) == 1);
+}
+
+TEST_CASE("atomic file: what a killed process of the same number left is passed over") {
+  const TemporaryFolder folder;
+  constexpr int kLeft = 1000;
+  for (int i = 1; i <= kLeft; ++i) {
+    write_bytes(folder / ("a.tmp-" + std::to_string(::getpid()) + '-' + std::to_string(i)), "half");
+    fs::create_directory(folder / ("sub.tmp-" + std::to_string(::getpid()) + '-' + std::to_string(i)));
+  }
+  write_file_atomically(folder / "a", "text");
+  AtomicFolder(folder / "sub").commit();
+  CHECK(read_bytes(folder / "a") == "text");
+  CHECK(fs::is_empty(folder / "sub"));
+  CHECK(entries(folder.path()) == 2 * kLeft + 2);
 }
 
 TEST_CASE("atomic file: a missing folder and a name that is a folder are errors") {
