@@ -87,7 +87,7 @@ bool is_product(const std::string& kernel) {
 }
 
 json profile_json(std::vector<KernelProfile> kernels, double seconds) {
-  std::ranges::stable_partition(kernels, [](const KernelProfile& k) { return is_product(k.name); });
+  std::stable_partition(kernels.begin(), kernels.end(), [](const KernelProfile& k) { return is_product(k.name); });
   json rows = json::array();
   double in_kernels = 0;
   const auto add = [&](const std::string& kernel, std::int64_t calls, double time) {

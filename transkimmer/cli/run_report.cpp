@@ -41,7 +41,7 @@ std::vector<ReportScore> scores(const RunReportInputs& in) {
     }
   }
   const auto is_headline = [&](const ReportScore& score) { return score.metric == in.task.headline; };
-  std::ranges::stable_partition(result, is_headline);
+  std::stable_partition(result.begin(), result.end(), is_headline);
   return result;
 }
 
