@@ -6,7 +6,10 @@ build=$1 work=$2 root=$(cd "$(dirname "$0")/../.." && pwd)
 rm -rf "$work"
 mkdir -p "$work"/{binary,source}
 cd "$work"
-cpack --config "$build/CPackConfig.cmake" -G TGZ -B "$work" >/dev/null
+if ! cpack --config "$build/CPackConfig.cmake" -G TGZ -B "$work" >/dev/null 2>messages || [[ -s messages ]]; then
+  cat messages >&2
+  exit 1
+fi
 tar -xzf transkimmer-*-linux-*.tar.gz -C binary --strip-components 1
 binary/bin/transkimmer --version
 test -f binary/lib/cmake/transkimmer/transkimmer-config.cmake
