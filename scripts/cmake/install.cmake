@@ -6,6 +6,9 @@ include(GNUInstallDirs)
 set(TK_INCLUDE_FOLDER ${CMAKE_INSTALL_INCLUDEDIR}/transkimmer)
 set(TK_PACKAGE_FOLDER ${CMAKE_INSTALL_LIBDIR}/cmake/transkimmer)
 
+# cuBLAS may lie where the loader does not look.
+set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ${TK_CUDA_FOUND})
+
 # Headers keep their folder, so that includes are written as in the sources; those of a backend and of the program stay.
 function(tk_install_layer layer)
   set_target_properties(tk_${layer} PROPERTIES
