@@ -114,8 +114,10 @@ void write_tokenizer(const fs::path& folder, const Config& config, const Tokeniz
   }
 }
 
-void write_files(const fs::path& folder, const Config& config, std::span<const NamedTensor> weights,
+void write_files(const fs::path& folder, Config config, std::span<const NamedTensor> weights,
                  const TokenizerFiles& tokenizer, FloatStorage storage) {
+  config.architectures = architectures(config, weights);
+  config.torch_dtype = dtype_name(storage);
   write_tokenizer(folder, config, tokenizer);
   write_file_atomically(folder / "config.json", to_json(config));
   save_safetensors(folder / kWeights, weights, {{"format", "pt"}}, storage);  // transformers asks for the format
@@ -212,15 +214,22 @@ std::vector<std::string> messages(const LoadReport& report, const fs::path& sour
 
 void save_model_folder(const fs::path& folder, Config config, std::span<const NamedTensor> weights,
                        const TokenizerFiles& tokenizer, FloatStorage storage) {
-  config.architectures = architectures(config, weights);
-  config.torch_dtype = dtype_name(storage);
-  if (fs::exists(folder)) {
-    TK_CHECK(fs::is_directory(folder), folder.string(), ": exists and is not a folder");
-    return write_files(folder, config, weights, tokenizer, storage);
-  }
+  if (!fs::exists(folder)) return save_new_model_folder(folder, std::move(config), weights, tokenizer, storage);
+  TK_CHECK(fs::is_directory(folder), folder.string(), ": exists and is not a folder");
+  write_files(folder, std::move(config), weights, tokenizer, storage);
+}
+
+void save_new_model_folder(const fs::path& folder, Config config, std::span<const NamedTensor> weights,
+                           const TokenizerFiles& tokenizer, FloatStorage storage) {
   AtomicFolder complete(folder);
-  write_files(complete.path(), config, weights, tokenizer, storage);
+  write_files(complete.path(), std::move(config), weights, tokenizer, storage);
   complete.commit();
+}
+
+bool is_new_folder(const fs::path& folder) {
+  if (!fs::exists(folder)) return true;
+  TK_CHECK(fs::is_directory(folder) && fs::is_empty(folder), folder.string(), ": exists and is not an empty folder");
+  return false;
 }
 
 }  // namespace tk

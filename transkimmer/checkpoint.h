@@ -55,5 +55,11 @@ struct TokenizerFiles {
 /// only if there is a classifier. Throws tk::Error with the path at fault.
 void save_model_folder(const std::filesystem::path& folder, Config config, std::span<const NamedTensor> weights,
                        const TokenizerFiles& tokenizer, FloatStorage storage = FloatStorage::kFloat32);
+/// The same for a folder that does not exist. Throws if it does by now, another program's included.
+void save_new_model_folder(const std::filesystem::path& folder, Config config, std::span<const NamedTensor> weights,
+                           const TokenizerFiles& tokenizer, FloatStorage storage = FloatStorage::kFloat32);
+/// Whether `folder` does not exist yet; throws if it does and is not an empty folder. A command that found it new saves
+/// with save_new_model_folder, so that of several at once one does.
+bool is_new_folder(const std::filesystem::path& folder);
 
 }  // namespace tk

@@ -2,7 +2,6 @@
 
 #include <vector>
 
-#include "tensor/error.h"
 #include "transkimmer/checkpoint.h"
 #include "transkimmer/cli/signals.h"
 
@@ -10,8 +9,7 @@ namespace tk {
 namespace fs = std::filesystem;
 
 void convert(const fs::path& in, const fs::path& out, FloatStorage storage) {
-  TK_CHECK(!fs::exists(out) || (fs::is_directory(out) && fs::is_empty(out)), out.string(),
-           ": exists and is not an empty folder");
+  const bool is_new = is_new_folder(out);
   const SafetensorsFile file = SafetensorsFile::open(weights_file(in));
   const fs::path folder = fs::is_directory(in) ? in : fs::absolute(in).parent_path();
   std::vector<NamedTensor> weights;
@@ -19,7 +17,8 @@ void convert(const fs::path& in, const fs::path& out, FloatStorage storage) {
     throw_if_stopped();
     weights.push_back({published_name(entry.name), file.tensor(entry)});
   }
-  save_model_folder(out, load_config(folder), weights, {.copy_from = folder}, storage);
+  const auto save = is_new ? save_new_model_folder : save_model_folder;
+  save(out, load_config(folder), weights, {.copy_from = folder}, storage);
 }
 
 }  // namespace tk

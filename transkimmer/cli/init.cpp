@@ -46,8 +46,7 @@ std::string text_of(const Vocabulary& vocabulary) {
 int run(const InitCommand& c) {
   catch_stop_signals();
   const fs::path folder = c.folder;
-  TK_CHECK(!fs::exists(folder) || (fs::is_directory(folder) && fs::is_empty(folder)), c.folder,
-           ": exists and is not an empty folder");
+  const bool is_new = is_new_folder(folder);
   Config config = config_from_name_or_file(c.config);
   TokenizerFiles tokenizer{.lower_case = !c.cased};
   if (!c.vocab.empty()) {
@@ -63,7 +62,8 @@ int run(const InitCommand& c) {
   BertClassifier model(config);
   model.initialize(c.seed);
   throw_if_stopped();
-  save_model_folder(folder, config, named_values(model.parameters()), tokenizer);
+  const auto save = is_new ? save_new_model_folder : save_model_folder;
+  save(folder, config, named_values(model.parameters()), tokenizer, FloatStorage::kFloat32);
   fmt::print("{}\n{} parameters\n", summary(config), parameter_count(config));
   return 0;
 }
