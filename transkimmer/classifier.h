@@ -31,7 +31,7 @@ class BertClassifier {
   /// Moves the weights to a device and computes there; encoder and head in `compute_dtype` (float32, or bfloat16 on
   /// CUDA). Before an optimizer takes the parameters.
   void place(Device device, DType compute_dtype = DType::kFloat32);
-  Device device() const { return device_; }
+  Device device() const { return parameters_.front().parameter->value().device(); }
   DType compute_dtype() const { return compute_dtype_; }
 
   /// What z must exceed for a gate to let a row pass in evaluation: higher costs less.
@@ -48,7 +48,6 @@ class BertClassifier {
   Linear classifier_;
   Dropout dropout_;
   ParameterList parameters_;
-  Device device_ = Device::kCpu;
   DType compute_dtype_ = DType::kFloat32;
 };
 

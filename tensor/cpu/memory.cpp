@@ -1,26 +1,13 @@
 #include <array>
 #include <cstring>
-#include <type_traits>
 
+#include "tensor/convert.h"
 #include "tensor/cpu/parallel.h"
 #include "tensor/cpu/row_offset.h"
 #include "tensor/kernels.h"
 
 namespace tk::cpu {
 namespace {
-
-template <class To, class From>
-To convert(From x) {
-  if constexpr (std::is_same_v<From, BFloat16>) {
-    return convert<To>(static_cast<float>(x));
-  } else if constexpr (std::is_same_v<To, BFloat16>) {
-    return BFloat16(static_cast<float>(x));
-  } else if constexpr (std::is_same_v<To, bool>) {
-    return x != From(0);
-  } else {
-    return static_cast<To>(x);
-  }
-}
 
 template <class To, class From>
 void copy_strided(To* y, const Tensor& y_shape, const From* x, const Tensor& x_shape) {
@@ -57,7 +44,8 @@ void fill(Tensor& y, double value) {
     const T element = convert<T>(value);
     T* data = y.data<T>();
     if (!y.is_contiguous()) return copy_strided(data, y, &element, full({}, 0, y.dtype()).expand(y.shape()));
-    parallel_chunks(y.numel(), kElementGrain, [&](std::int64_t begin, std::int64_t end) { std::fill(data + begin, data + end, element); });
+    parallel_chunks(y.numel(), kElementGrain,
+                    [&](std::int64_t begin, std::int64_t end) { std::fill(data + begin, data + end, element); });
   });
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tensor/adamw_step.h"
 #include "tensor/cpu/parallel.h"
 #include "tensor/cpu/simd.h"
 #include "tensor/kernels.h"
@@ -23,29 +24,6 @@ TK_SIMD double squared_norm_chunk(const T* x, std::int64_t n) {
 void check_step(const char* op, const StepState& state) {
   TK_CHECK(state.step >= 1, op, ": expected a step of at least 1, got ", state.step);
 }
-
-// What a parameter group's update needs at this step.
-struct AdamWStep {
-  float clip;
-  float decay;  // 1 - learning rate * weight decay
-  float rate;   // learning rate / (1 - beta1^t)
-  float v_correction;  // 1 / sqrt(1 - beta2^t)
-  float beta1;
-  float beta2;
-  float epsilon;
-
-  AdamWStep(const StepState& state, std::int64_t group, const AdamWConstants& constants)
-      : clip(static_cast<float>(state.clip_factor())),
-        beta1(static_cast<float>(constants.beta1)),
-        beta2(static_cast<float>(constants.beta2)),
-        epsilon(static_cast<float>(constants.epsilon)) {
-    const double t = static_cast<double>(state.step);
-    const double learning_rate = state.learning_rate[group];
-    decay = static_cast<float>(1.0 - learning_rate * state.weight_decay[group]);
-    rate = static_cast<float>(learning_rate / (1.0 - std::pow(constants.beta1, t)));
-    v_correction = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(constants.beta2, t)));
-  }
-};
 
 // m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, with g = clip * gradient;
 // value = decay * value - rate * m / (sqrt(v) * v_correction + epsilon).
@@ -82,9 +60,8 @@ void over_segments(const Tensor& segments, F&& f) {
   const auto* rows = segments.data<std::int64_t>();
   for (std::int64_t i = 0; i < segments.shape()[0]; ++i) {
     const std::int64_t* segment = rows + 3 * i;
-    parallel_chunks(segment[1] - segment[0], kNormChunk, [&](std::int64_t begin, std::int64_t end) {
-      f(segment[0] + begin, segment[0] + end, segment[2]);
-    });
+    parallel_chunks(segment[1] - segment[0], kNormChunk,
+                    [&](std::int64_t begin, std::int64_t end) { f(segment[0] + begin, segment[0] + end, segment[2]); });
   }
 }
 
@@ -94,8 +71,7 @@ void squared_norm(Tensor& partial, const Tensor& x) {
   dispatch_floating(x.dtype(), "squared_norm", [&]<class T>() {
     parallel_chunks(x.numel(), kNormChunk, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t at = begin; at < end; at += kNormChunk) {
-        partial.data<double>()[at / kNormChunk] =
-            squared_norm_chunk(x.data<T>() + at, std::min(kNormChunk, end - at));
+        partial.data<double>()[at / kNormChunk] = squared_norm_chunk(x.data<T>() + at, std::min(kNormChunk, end - at));
       }
     });
   });
@@ -107,8 +83,8 @@ void grad_norm(Tensor& state, const Tensor& partial) {
   step_state(state).grad_norm = std::sqrt(sum);
 }
 
-void adamw(Tensor& value, Tensor& grad, Tensor& m, Tensor& v, Tensor& copy, const Tensor& segments,
-           const Tensor& state, const AdamWConstants& constants) {
+void adamw(Tensor& value, Tensor& grad, Tensor& m, Tensor& v, Tensor& copy, const Tensor& segments, const Tensor& state,
+           const AdamWConstants& constants) {
   check_step("adamw", step_state(state));
   over_segments(segments, [&](std::int64_t begin, std::int64_t end, std::int64_t group) {
     const AdamWStep step(step_state(state), group, constants);
@@ -133,7 +109,8 @@ void adamw_rows(Tensor& value, Tensor& m, Tensor& v, Tensor& touched, const Tens
   const auto* named = ids.data<std::int32_t>();
   for (std::int64_t i = 0; i < ids.numel(); ++i) {
     if (named[i] == -1) continue;
-    TK_CHECK(named[i] >= 0 && named[i] < table, "adamw_rows: index ", named[i], " is out of range for ", table, " rows");
+    TK_CHECK(named[i] >= 0 && named[i] < table, "adamw_rows: index ", named[i], " is out of range for ", table,
+             " rows");
     TK_CHECK(place[named[i]] < 0, "adamw_rows: index ", named[i], " comes twice; coalesce the gradient first");
     place[named[i]] = static_cast<std::int32_t>(i);
     touched.data<bool>()[named[i]] = true;

@@ -1,21 +1,9 @@
+#include "tensor/convert.h"
 #include "tensor/cuda/launch.h"
 #include "tensor/kernels.h"
 
 namespace tk::cuda {
 namespace {
-
-template <class To, class From>
-__device__ To convert(From x) {
-  if constexpr (std::is_same_v<From, BFloat16>) {
-    return convert<To>(static_cast<float>(x));
-  } else if constexpr (std::is_same_v<To, BFloat16>) {
-    return BFloat16(static_cast<float>(x));
-  } else if constexpr (std::is_same_v<To, bool>) {
-    return x != From(0);
-  } else {
-    return static_cast<To>(x);
-  }
-}
 
 template <class To, class From>
 __global__ void copy_strided(To* y, const From* x, std::int64_t n, Layout y_layout, Layout x_layout) {

@@ -1,3 +1,4 @@
+#include "tensor/adamw_step.h"
 #include "tensor/cuda/block_reduce.h"
 #include "tensor/cuda/launch.h"
 #include "tensor/cuda/pack.h"
@@ -51,44 +52,20 @@ __global__ void __launch_bounds__(kThreads) write_norm(StepState* state, const d
   if (threadIdx.x == 0) state->grad_norm = sqrt(sum);
 }
 
-// What a parameter group's update needs at this step, as on the CPU. The first step is 1: at 0 the bias correction
-// would divide by zero, which the CPU's kernel refuses and this one cannot.
-struct AdamWStep {
-  float clip;
-  float decay;         // 1 - learning rate * weight decay
-  float rate;          // learning rate / (1 - beta1^t)
-  float v_correction;  // 1 / sqrt(1 - beta2^t)
-  float beta1;
-  float beta2;
-  float epsilon;
-
-  AdamWStep() = default;
-  __device__ AdamWStep(const StepState& state, std::int64_t group, const AdamWConstants& constants)
-      : clip(static_cast<float>(state.clip_factor())),
-        beta1(static_cast<float>(constants.beta1)),
-        beta2(static_cast<float>(constants.beta2)),
-        epsilon(static_cast<float>(constants.epsilon)) {
-    const double t = static_cast<double>(state.step);
-    const double learning_rate = state.learning_rate[group];
-    decay = static_cast<float>(1.0 - learning_rate * state.weight_decay[group]);
-    rate = static_cast<float>(learning_rate / (1.0 - pow(constants.beta1, t)));
-    v_correction = static_cast<float>(1.0 / sqrt(1.0 - pow(constants.beta2, t)));
-  }
-
-  // m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, with g = clip * gradient;
-  // value = decay * value - rate * m / (sqrt(v) * v_correction + epsilon). Fused multiply-adds are written out, so that
-  // rows of a table and flat buffers get the same bits.
-  template <int N>
-  __device__ void update(float (&value)[N], const float (&grad)[N], float (&m)[N], float (&v)[N]) const {
+// m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, with g = clip * gradient;
+// value = decay * value - rate * m / (sqrt(v) * v_correction + epsilon). Fused multiply-adds are written out, so that
+// rows of a table and flat buffers get the same bits.
+template <int N>
+__device__ void update_adamw(const AdamWStep& s, float (&value)[N], const float (&grad)[N], float (&m)[N],
+                             float (&v)[N]) {
 #pragma unroll
-    for (int k = 0; k < N; ++k) {
-      const float g = clip * grad[k];
-      m[k] = fmaf(beta1, m[k], (1.0f - beta1) * g);
-      v[k] = fmaf(beta2, v[k], (1.0f - beta2) * g * g);
-      value[k] = fmaf(decay, value[k], -rate * m[k] / fmaf(sqrtf(v[k]), v_correction, epsilon));
-    }
+  for (int k = 0; k < N; ++k) {
+    const float g = s.clip * grad[k];
+    m[k] = fmaf(s.beta1, m[k], (1.0f - s.beta1) * g);
+    v[k] = fmaf(s.beta2, v[k], (1.0f - s.beta2) * g * g);
+    value[k] = fmaf(s.decay, value[k], -s.rate * m[k] / fmaf(sqrtf(v[k]), s.v_correction, s.epsilon));
   }
-};
+}
 
 // AdamW over flat buffers; `copy` may be null.
 struct AdamW {
@@ -110,7 +87,7 @@ struct AdamW {
     read(g, grad + i, count, wide);
     read(first, m + i, count, wide);
     read(second, v + i, count, wide);
-    step.update(x, g, first, second);
+    update_adamw(step, x, g, first, second);
     store(value + i, x, count, wide);
     store(grad + i, Pack<float, kFlat>{}, count, wide);
     store(m + i, first, count, wide);
@@ -241,7 +218,7 @@ __global__ void __launch_bounds__(kThreads)
     read(first, table.m + i, count, wide);
     read(second, table.v + i, count, wide);
     if (row_grad != nullptr) read(g, row_grad + c, count, wide);
-    step.update(x, g, first, second);
+    update_adamw(step, x, g, first, second);
     store(table.value + i, x, count, wide);
     store(table.m + i, first, count, wide);
     store(table.v + i, second, count, wide);

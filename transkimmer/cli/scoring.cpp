@@ -38,8 +38,8 @@ std::string value_text(const std::string& key, const json& value) {
 void warn_of_undefined(const SplitScore& score) {
   for (const Metric& metric : score.metrics) {
     if (std::isfinite(metric.value)) continue;
-    warn("{}{}: not defined for these {} examples: too few, or all predictions or labels are equal",
-                 metric.name, score.suffix, score.examples);
+    warn("{}{}: not defined for these {} examples: too few, or all predictions or labels are equal", metric.name,
+         score.suffix, score.examples);
   }
 }
 

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cmath>
+
+#include "tensor/kernel_arguments.h"
+#include "tensor/step_state.h"
+
+namespace tk {
+
+/// What AdamW's update of a parameter group needs at one step, for host and device. The first step is 1: at 0 the bias
+/// correction would divide by zero.
+struct AdamWStep {
+  float clip;
+  float decay;         ///< 1 - learning rate * weight decay
+  float rate;          ///< learning rate / (1 - beta1^t)
+  float v_correction;  ///< 1 / sqrt(1 - beta2^t)
+  float beta1;
+  float beta2;
+  float epsilon;
+
+  AdamWStep() = default;
+  TK_HOST_DEVICE AdamWStep(const StepState& state, std::int64_t group, const AdamWConstants& constants)
+      : clip(static_cast<float>(state.clip_factor())),
+        beta1(static_cast<float>(constants.beta1)),
+        beta2(static_cast<float>(constants.beta2)),
+        epsilon(static_cast<float>(constants.epsilon)) {
+    const double t = static_cast<double>(state.step);
+    const double learning_rate = state.learning_rate[group];
+    decay = static_cast<float>(1.0 - learning_rate * state.weight_decay[group]);
+    rate = static_cast<float>(learning_rate / (1.0 - std::pow(constants.beta1, t)));
+    v_correction = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(constants.beta2, t)));
+  }
+};
+
+}  // namespace tk
