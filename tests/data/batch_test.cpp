@@ -47,4 +47,16 @@ TEST_CASE("make_batch: an index out of range is refused") {
   }
 }
 
+TEST_CASE("with_dummy_rows: rows of zeros behind the last sentence, which keeps its place") {
+  const Batch batch = make_batch(kExamples, std::vector<std::int64_t>{1, 0}, false);
+  const Batch padded = with_dummy_rows(batch, 10, 8);
+  CHECK(padded.packed.tokens == 10);
+  CHECK(padded.packed.longest == 8);
+  CHECK(padded.packed.offsets.to_vector<std::int32_t>() == std::vector<std::int32_t>{0, 5, 8});
+  CHECK(padded.input_ids.to_vector<std::int32_t>() == std::vector<std::int32_t>{2, 8, 3, 9, 3, 2, 7, 3, 0, 0});
+  CHECK(padded.packed.position.to_vector<std::int32_t>() == std::vector<std::int32_t>{0, 1, 2, 3, 4, 0, 1, 2, 0, 0});
+  CHECK_THROWS_WITH(with_dummy_rows(batch, 7, 8), ContainsSubstring("8 rows and sentences of 5 do not fit 7 and 8"));
+  CHECK_THROWS_WITH(with_dummy_rows(batch, 8, 4), ContainsSubstring("do not fit 8 and 4"));
+}
+
 }  // namespace tk

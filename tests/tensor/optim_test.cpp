@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "tensor/capture.h"
 #include "tensor/ops/elementwise.h"
 #include "tests/support/catch.h"
 #include "tests/support/tensors.h"
@@ -127,16 +128,21 @@ TEST_CASE("adamw_rows: the same bits as the dense update of the scattered gradie
 TEST_CASE("adamw: what it needs is checked") {
   const Tensor x = zeros({10}), table = zeros({4, 3}), touched = zeros({4}, DType::kBool);
   const Tensor state = make_step_state(two_groups(1));
-  CHECK(message_of([&] { adamw(x, x, x, x, Tensor(), segments({0, 10, 0}), make_step_state(two_groups(0)), {}); }) ==
-        "adamw: expected a step of at least 1, got 0");
-  CHECK(message_of([&] { adamw(x, zeros({9}), x, x, Tensor(), segments({0, 10, 0}), state, {}); }) ==
-        "adamw: expected flat float32 buffers of [10], got float32 [9]");
-  CHECK(message_of([&] { adamw(x, x, x, zeros({20}).reshape({10, 2}).select(1, 0), Tensor(), segments({0, 1, 0}), state, {}); }) !=
-        "no error");
-  CHECK(message_of([&] { adamw(x, x, x, x, Tensor(), segments({0, 11, 0}), state, {}); }) ==
-        "adamw: segment 0 does not fit 10 elements and 4 groups");
-  CHECK(message_of([&] { adamw(x, x, x, x, Tensor(), segments({0, 5, 0, 5, 10, 4}), state, {}); }) ==
-        "adamw: segment 1 does not fit 10 elements and 4 groups");
+  CHECK(message_of([&] {
+          adamw(x, x, x, x, Tensor(), segments({0, 10, 0}), make_step_state(two_groups(0)), {});
+        }) == "adamw: expected a step of at least 1, got 0");
+  CHECK(message_of([&] {
+          adamw(x, zeros({9}), x, x, Tensor(), segments({0, 10, 0}), state, {});
+        }) == "adamw: expected flat float32 buffers of [10], got float32 [9]");
+  CHECK(message_of([&] {
+          adamw(x, x, x, zeros({20}).reshape({10, 2}).select(1, 0), Tensor(), segments({0, 1, 0}), state, {});
+        }) != "no error");
+  CHECK(message_of([&] {
+          adamw(x, x, x, x, Tensor(), segments({0, 11, 0}), state, {});
+        }) == "adamw: segment 0 does not fit 10 elements and 4 groups");
+  CHECK(message_of([&] {
+          adamw(x, x, x, x, Tensor(), segments({0, 5, 0, 5, 10, 4}), state, {});
+        }) == "adamw: segment 1 does not fit 10 elements and 4 groups");
   const auto rows = [&](const Tensor& ids, const Tensor& grad) {
     return message_of([&] { adamw_rows(table, table.clone(), table.clone(), touched, {ids, grad}, 0, state, {}); });
   };
@@ -195,6 +201,28 @@ TEST_CASE("step state: clips as PyTorch does") {
   CHECK(state.clip_factor() == 1);
   state.grad_norm = std::nan("");
   CHECK(state.clip_factor() == 1);  // the NaN itself reaches the parameters, and is seen
+}
+
+TEST_CASE("step state: the host sets a step, and what the step wrote stays") {
+  const Tensor tensor = make_step_state({.seed = 1});
+  step_state(tensor).grad_norm = 3;
+  step_state(tensor).multiplier = 4;
+  set_step(tensor, {.seed = 7, .step = 2, .budget = 0.5});
+  const StepState state = read_step_state(tensor);
+  CHECK(state.seed == 7);
+  CHECK(state.step == 2);
+  CHECK(state.budget == 0.5);
+  CHECK(state.grad_norm == 3);
+  CHECK(state.multiplier == 4);
+  CHECK(message_of([] { read_step_state(zeros({3})); }) ==
+        "step_state: expected a tensor from make_step_state, got float32 [3]");
+}
+
+TEST_CASE("capture: the CPU records nothing, and says so") {
+  bool ran = false;
+  CHECK(message_of([&] { Capture::record(Device::kCpu, [&] { ran = true; }); }) == "capture: cpu records nothing");
+  CHECK_FALSE(ran);
+  CHECK(message_of([] { Capture().replay(); }) == "capture: nothing was recorded");
 }
 
 TEST_CASE("budget: loss, slope and controller") {

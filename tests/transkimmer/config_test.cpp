@@ -66,6 +66,7 @@ TEST_CASE("config: writing and reading again changes nothing and loses no key") 
                            "finetuning_task": "rte", "dtype": "bfloat16")");
   config.skim_gate = SkimGate::kStaged;
   config.skim_width = 7;
+  config.skim_threshold = -0.75;
   config.skim_attention = SkimAttention::kPaper;
   config.classifier_dropout = 0.25;
   config.problem_type = "single_label_classification";
@@ -79,6 +80,7 @@ TEST_CASE("config: writing and reading again changes nothing and loses no key") 
   CHECK(to_json(again) == text);
   CHECK(again.skim_gate == SkimGate::kStaged);
   CHECK(again.skim_width == 7);
+  CHECK(again.skim_threshold == -0.75);
   CHECK(again.skim_attention == SkimAttention::kPaper);
   CHECK(again.classifier_dropout == 0.25);
   CHECK(again.problem_type == "single_label_classification");

@@ -8,6 +8,7 @@
 #include "tensor/threads.h"
 #include "tests/support/catch.h"
 #include "transkimmer/cli/evaluation.h"
+#include "transkimmer/cli/scoring.h"
 
 using namespace tk;
 
@@ -147,4 +148,21 @@ TEST_CASE("evaluation: logits come in the order of the examples, whatever the ba
   const std::vector<float> b = by_many.logits.to_vector<float>();
   for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i] == Approx(b[i]).margin(1e-5));
   CHECK(by_one.tokens == by_many.tokens);
+}
+
+TEST_CASE("evaluation: a threshold is fitted so that a split costs at most what was asked, and little less") {
+  const ToyTask toy;
+  BertClassifier model(toy.config(SkimGate::kStaged));
+  model.initialize(1);
+  TaskSplit split;
+  split.examples = toy.corpus.dev.examples;
+  split.tokenized = toy.dev;
+  const auto cost = [&] { return evaluate(model, toy.task, toy.dev).mac_share(); };
+  const double before = cost();  // untrained gates keep all; of two layers the last updates first rows alone
+  for (const double asked : {0.9 * before, 0.8 * before}) {
+    fit_skim_threshold(model, toy.task, split, asked, {.progress = ProgressMode::kOff});
+    CHECK(cost() <= asked);
+    CHECK(cost() > asked - 0.1);
+  }
+  CHECK(model.config().skim_threshold > 0);  // z is about 5 before any training
 }
