@@ -16,7 +16,7 @@ run_target() {
   local target=$1 seconds=$2 log=build/fuzz/$1.log dictionary=()
   mkdir -p "build/fuzz/corpus/$target" build/fuzz/findings
   [[ ! -f tests/fuzz/$target.dict ]] || dictionary=("-dict=tests/fuzz/$target.dict")
-  if "build/fuzz/tests/fuzz/${target}_fuzz" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+  if "build/fuzz/tests/fuzz/${target}_fuzz" -max_total_time="$seconds" -timeout=30 -rss_limit_mb=2048 \
     -artifact_prefix="build/fuzz/findings/$target-" "${dictionary[@]}" \
     "build/fuzz/corpus/$target" "tests/fuzz/corpus/$target" >"$log" 2>&1; then
     echo "$target: $(tail -n 1 "$log"), $(grep -oE 'cov: [0-9]+' "$log" | tail -n 1)"

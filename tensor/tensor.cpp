@@ -66,8 +66,8 @@ Tensor Tensor::permute(std::span<const std::int64_t> order) const {
 
 Tensor Tensor::narrow(std::int64_t dim, std::int64_t start, std::int64_t length) const {
   dim = normalize_dim("narrow", dim, rank());
-  TK_CHECK(start >= 0 && length >= 0 && start <= shape_[dim] - length, "narrow: [", start, ", ", start + length,
-           ") is out of range for dimension ", dim, " of size ", shape_[dim]);
+  TK_CHECK(start >= 0 && length >= 0 && start <= shape_[dim] - length, "narrow: ", length, " from ", start,
+           " is out of range for dimension ", dim, " of size ", shape_[dim]);
   Tensor view = *this;
   view.shape_[dim] = length;
   view.offset_ += start * strides_[dim];

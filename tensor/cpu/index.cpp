@@ -26,6 +26,7 @@ void index_select(Tensor& y, const Tensor& x, const Tensor& index) {
   dispatch_index(index.dtype(), "index_select", [&]<class I>() {
     check_indices<I>("index_select", index, x.shape()[0]);
     const std::int64_t bytes = row_size(x) * size_of(x.dtype());
+    if (bytes == 0) return;
     const I* rows = index.data<I>();
     parallel_rows(index.numel(), row_size(x), [&](std::int64_t i) {
       std::memcpy(static_cast<std::byte*>(y.raw_data()) + i * bytes,
@@ -54,6 +55,7 @@ void index_copy(Tensor& y, const Tensor& x, const Tensor& index) {
   dispatch_index(index.dtype(), "index_copy", [&]<class I>() {
     check_indices<I>("index_copy", index, y.shape()[0]);
     const std::int64_t bytes = row_size(y) * size_of(y.dtype());
+    if (bytes == 0) return;
     const I* rows = index.data<I>();
     for (std::int64_t i = 0; i < index.numel(); ++i) {
       std::memcpy(static_cast<std::byte*>(y.raw_data()) + rows[i] * bytes,

@@ -177,7 +177,7 @@ TEST_CASE("reductions: sums and maxima over any dimension, of any layout") {
 
 TEST_CASE("reductions: long float32 sums lose little") {
   const Tensor x = full({1000003}, 0.1);
-  CHECK(sum(x).item() == Approx(1000003 * double{0.1f}).epsilon(1e-5));  // one after the other it would be 1e-2
+  CHECK(sum(x).item() == Approx(1000003 * double{0.1f}).epsilon(1e-4));  // one after the other it would be 1e-2
 }
 
 TEST_CASE("segments: sums and their spreading back") {

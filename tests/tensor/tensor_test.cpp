@@ -127,7 +127,7 @@ TEST_CASE("tensor: what is out of range says so") {
   CHECK(message_of([&] { x.size(2); }) == "size: dimension 2 is out of range for rank 2");
   CHECK(message_of([&] { x.transpose(0, -3); }) == "transpose: dimension -3 is out of range for rank 2");
   CHECK(message_of([&] { x.select(1, 3); }) == "select: index 3 is out of range for dimension 1 of size 3");
-  CHECK(message_of([&] { x.narrow(1, 2, 2); }) == "narrow: [2, 4) is out of range for dimension 1 of size 3");
+  CHECK(message_of([&] { x.narrow(1, 2, 2); }) == "narrow: 2 from 2 is out of range for dimension 1 of size 3");
   CHECK(message_of([&] { x.narrow(0, 1, std::numeric_limits<std::int64_t>::max()); }) != "no error");
   const std::array<std::int64_t, 2> twice = {1, 1};
   CHECK(message_of([&] { x.permute(twice); }) == "permute: dimension 1 is named twice");
