@@ -17,6 +17,7 @@ struct StepState {
   double weight_decay[kGroups] = {};
   double max_grad_norm = 0;  ///< 0: no clipping
   double temperature = 1;    ///< of the gates
+  double gate_noise = 1;     ///< factor of the gates' noise: 0 makes them decide as in evaluation
   double budget = 1;         ///< t: target share of the dense MACs at this step
 
   // What the step itself writes.

@@ -10,8 +10,8 @@ namespace tk {
 Variable gumbel_softmax(const Variable& logits, const Tensor& noise, double temperature, bool hard);
 
 /// The two-class case in its fast form: z = logits[1] - logits[0] [rows] and one logistic number a row. Forward
-/// 1 where z + noise > 0, else 0; backward through sigmoid((z + noise) / temperature). The temperature is the step
-/// state's.
+/// 1 where z + s noise > 0, else 0; backward through sigmoid((z + s noise) / temperature). The temperature and s, the
+/// factor of the noise (gate_noise), are the step state's.
 Variable gumbel_gate(const Variable& z, const Tensor& noise, const Tensor& state);
 
 }  // namespace tk

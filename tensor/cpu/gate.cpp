@@ -51,14 +51,15 @@ void one_hot_of_largest(Tensor& y, const Tensor& x) {
   });
 }
 
-// soft = sigmoid((z + noise) / temperature), hard = soft > 1/2, which is z + noise > 0.
+// soft = sigmoid((z + s noise) / temperature), hard = soft > 1/2, which is z + s noise > 0; s: the state's gate_noise.
 void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& noise, const Tensor& state) {
   TK_CHECK(step_state(state).temperature > 0, "hard_gate: expected a temperature above 0, got ",
            step_state(state).temperature);
   dispatch_floating(z.dtype(), "hard_gate", [&]<class T>() {
     const T temperature = static_cast<T>(step_state(state).temperature);
+    const T scale = static_cast<T>(step_state(state).gate_noise);
     parallel_rows(z.numel(), 64, [&](std::int64_t i) {
-      const T noisy = z.data<T>()[i] + noise.data<T>()[i];
+      const T noisy = z.data<T>()[i] + scale * noise.data<T>()[i];
       soft.data<T>()[i] = math::sigmoid(noisy / temperature);
       hard.data<T>()[i] = noisy > T(0) ? T(1) : T(0);
     });

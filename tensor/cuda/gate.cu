@@ -80,7 +80,7 @@ __global__ void gate_elements(T* hard, T* soft, const T* z, const T* noise, cons
   using C = compute_t<T>;
   const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (i >= n) return;
-  const C noisy = static_cast<C>(z[i]) + static_cast<C>(noise[i]);
+  const C noisy = static_cast<C>(z[i]) + static_cast<C>(state->gate_noise) * static_cast<C>(noise[i]);
   soft[i] = static_cast<T>(math::sigmoid(noisy / static_cast<C>(state->temperature)));
   hard[i] = static_cast<T>(noisy > C(0) ? C(1) : C(0));
 }
@@ -109,7 +109,7 @@ void one_hot_of_largest(Tensor& y, const Tensor& x) {
   });
 }
 
-// soft = sigmoid((z + noise) / temperature), hard = soft > 1/2, which is z + noise > 0.
+// soft = sigmoid((z + s noise) / temperature), hard = soft > 1/2, which is z + s noise > 0; s: the state's gate_noise.
 void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& noise, const Tensor& state) {
   const std::int64_t n = z.numel();
   if (n == 0) return;

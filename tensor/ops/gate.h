@@ -13,11 +13,11 @@ Tensor gumbel_noise(const DropoutKey& key, std::int64_t cols, DType dtype = DTyp
 Tensor one_hot_of_largest(const Tensor& x);
 
 struct GateOutput {
-  Tensor hard;  ///< 0 or 1: z + noise > 0
-  Tensor soft;  ///< sigmoid((z + noise) / temperature)
+  Tensor hard;  ///< 0 or 1: z + s noise > 0
+  Tensor soft;  ///< sigmoid((z + s noise) / temperature)
 };
 /// The two-class Gumbel-softmax sample of z = logit(keep) - logit(skim): one logistic number instead of two Gumbels.
-/// The temperature is the step state's.
+/// The temperature and s, the factor of the noise (gate_noise), are the step state's.
 GateOutput hard_gate(const Tensor& z, const Tensor& noise, const Tensor& state);
 /// Straight through the soft sample: dz = dy soft (1 - soft) / temperature.
 Tensor hard_gate_backward(const Tensor& dy, const Tensor& soft, const Tensor& state);

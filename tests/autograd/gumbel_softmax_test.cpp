@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/reduce.h"
@@ -104,6 +105,22 @@ TEST_CASE("gumbel_gate: keeps with probability sigmoid(z), as gumbel_softmax doe
     const Tensor one_hot = gumbel_softmax(logits, gumbel, 1, true).value();
     CHECK(std::fabs(moments(one_hot.narrow(1, 1, 1)).mean - p) < error);
   }
+}
+
+TEST_CASE("gumbel_gate: the state's factor scales the noise, and without noise the sign of z decides") {
+  const Tensor noise = from_values<float>({-2, -2, 2, 2});
+  const auto gate = [&](double factor) {
+    const Variable z(from_values<float>({1.5, 0.5, -1.5, -0.5}), true);
+    const Variable y = gumbel_gate(z, noise, make_step_state({.gate_noise = factor}));
+    sum(y).backward();
+    return std::pair(y.value().to_vector<float>(), z.grad().to_vector<float>());
+  };
+  CHECK(gate(1).first == std::vector<float>{0, 0, 1, 1});
+  CHECK(gate(0.5).first == std::vector<float>{1, 0, 0, 1});
+  const auto [hard, gradient] = gate(0);
+  CHECK(hard == std::vector<float>{1, 1, 0, 0});
+  const double soft = 1 / (1 + std::exp(-1.5));
+  CHECK(gradient[0] == Approx(soft * (1 - soft)));
 }
 
 TEST_CASE("gumbel_softmax: classes come with their softmax probabilities") {

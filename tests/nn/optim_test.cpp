@@ -43,6 +43,15 @@ TEST_CASE("budget schedule: falls from one to the target over the ramp, then sta
   CHECK(budget_schedule(99, 40, 0.5) == 0.5);
 }
 
+TEST_CASE("gate noise schedule: fades to nothing by nine tenths of the steps, or stays") {
+  CHECK(gate_noise_schedule(0, 100, 0.4) == 1.0);
+  CHECK(gate_noise_schedule(50, 100, 0.4) == 1.0);
+  CHECK(gate_noise_schedule(70, 100, 0.4) == Approx(0.5));
+  CHECK(gate_noise_schedule(90, 100, 0.4) == 0.0);
+  CHECK(gate_noise_schedule(99, 100, 0.4) == 0.0);
+  CHECK(gate_noise_schedule(99, 100, 0) == 1.0);
+}
+
 TEST_CASE("adamw: the first step moves every element by the learning rate against its gradient's sign") {
   Linear linear(2, 1);
   ParameterList list;

@@ -66,12 +66,6 @@ Inputs one_sentence(const Inputs& batch, std::int64_t s) {
           batch.token_types.narrow(0, begin, length).clone()};
 }
 
-std::vector<Tensor> no_noise(const Config& config, const Packed& rows) {
-  const std::int64_t gates = config.skim_gate == SkimGate::kStaged ? 3 : 1;
-  return std::vector<Tensor>(static_cast<std::size_t>(config.num_predictors()),
-                             zeros({rows.tokens - rows.sentences, gates}));
-}
-
 constexpr SkimGate kGates[] = {SkimGate::kLayer, SkimGate::kStaged};
 
 }  // namespace
@@ -81,11 +75,8 @@ TEST_CASE("skimming: the masked training pass computes what dropping the rows co
     const Config config = small_config(gate);
     const auto model = mixing_model(gate, config);
     const Inputs inputs = random_inputs(16, 1);
-    const std::vector<Tensor> noise = no_noise(config, inputs.rows);
-    ForwardOptions options;
-    options.noise = &noise;
-    const Context training{.training = true, .state = make_step_state({})};
-    const ClassifierOutput masked = (*model)(inputs, training, options);
+    const Context noiseless{.training = true, .state = make_step_state({.gate_noise = 0})};
+    const ClassifierOutput masked = (*model)(inputs, noiseless);
     const ClassifierOutput dropped = (*model)(inputs, {});
     CHECK(largest_difference(masked.logits.value(), dropped.logits.value()) < 1e-5);
     // It skims, and not everything: the comparison means something.

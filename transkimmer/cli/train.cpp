@@ -138,6 +138,11 @@ void TrainCommand::add_skim_flags() {
       .add("--skim_attention", skim_attention, "whether a skimmed token leaves the softmax in training (default exact)")
       .choices({"exact", "paper"});
   flags.add("--skim_temperature", t.temperature, "of the gates' Gumbel noise").above(0);
+  flags
+      .add(
+          "--skim_noise_fade", t.skim_noise_fade,
+          "share of the steps over which the gates' noise fades to nothing, ending at nine tenths of them; 0: it stays")
+      .range(0, 0.9);
   flags.add("--teacher", teacher,
             "model folder whose logits on the training set are learnt too (default with --skim: the starting model, if "
             "it is dense and fine-tuned for the task)",
@@ -146,9 +151,9 @@ void TrainCommand::add_skim_flags() {
   flags.add("--distill_temperature", t.distill_temperature, "of both softmaxes in the teacher's loss").above(0);
 }
 
-constexpr std::array<const char*, 9> kSkimFlags = {"--skim_target",    "--skim_coefficient", "--skim_ramp",
-                                                   "--skim_gate",      "--skim_width",       "--skim_learning_rate",
-                                                   "--skim_attention", "--skim_temperature", "--skim_fit"};
+constexpr std::array<const char*, 10> kSkimFlags = {
+    "--skim_target",        "--skim_coefficient", "--skim_ramp",        "--skim_gate",       "--skim_width",
+    "--skim_learning_rate", "--skim_attention",   "--skim_temperature", "--skim_noise_fade", "--skim_fit"};
 
 // Flags that mean something only beside another one.
 void check_combinations(const TrainCommand& c) {

@@ -29,6 +29,8 @@ void check_options(const BertClassifier& model, const TrainerOptions& options) {
   TK_CHECK(!options.skim_target || (*options.skim_target > 0 && *options.skim_target <= 1),
            "--skim_target: expected a share of the dense MACs in (0, 1], got ", *options.skim_target);
   TK_CHECK(options.temperature > 0, "--skim_temperature: expected a number above 0, got ", options.temperature);
+  TK_CHECK(options.skim_noise_fade >= 0 && options.skim_noise_fade <= 0.9,
+           "--skim_noise_fade: expected a share in [0, 0.9], got ", options.skim_noise_fade);
   TK_CHECK(options.distill_weight >= 0 && options.distill_weight <= 1,
            "--distill_weight: expected a share in [0, 1], got ", options.distill_weight);
 }
@@ -87,6 +89,7 @@ void Trainer::set_schedule() {
   for (int group = 0; group < StepState::kGroups; ++group) {
     state.learning_rate[group] = factor * (group < 2 ? options_.learning_rate : options_.skim_learning_rate);
   }
+  state.gate_noise = gate_noise_schedule(done_, total_steps_, options_.skim_noise_fade);
   if (options_.skim_target) {
     const auto ramp = std::llround(options_.skim_ramp * static_cast<double>(total_steps_));
     state.budget = budget_schedule(done_, ramp, *options_.skim_target);

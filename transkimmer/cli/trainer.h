@@ -35,6 +35,7 @@ struct TrainerOptions {
   std::optional<double> skim_coefficient;
   double skim_ramp = 0.4;  ///< share of the steps over which the budget falls from 1 to the target
   double temperature = 1;
+  double skim_noise_fade = 0.4;  ///< share of the steps over which the gates' noise fades: gate_noise_schedule
 
   bool capture = true;  ///< on a device that can, record a step once for each bucket of shapes and replay it
 
