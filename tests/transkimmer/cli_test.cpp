@@ -269,7 +269,19 @@ TEST_CASE("bench: one JSON object, dense, skimmed and in training") {
   const json skimmed = bench({"--skim", "--skim_keep", "1,0.5,0.25"});
   CHECK(skimmed["mac_share"] < 0.9);
   CHECK(bench({"--skim"})["mac_share"] > skimmed["mac_share"].get<double>());
-  CHECK(bench({"--train"})["mode"] == "train");
+  const json& floor = dense["floor"];
+  CHECK(floor["macs"] > 0);
+  CHECK(floor["bytes"] == 0);
+  CHECK(floor["achieved"].get<double>() ==
+        Approx(dense["sentences_per_second"].get<double>() / floor["sentences_per_second"].get<double>()).margin(1e-4));
+  CHECK(skimmed["floor"]["macs"] < floor["macs"].get<double>());
+
+  const json trained = bench({"--train"});
+  CHECK(trained["mode"] == "train");
+  CHECK(trained["order"] == "random");
+  CHECK(trained["floor"]["bytes"] > 0);
+  CHECK(trained["padded_tokens"] >= 2 * trained["tokens"].get<std::int64_t>());  // of both passes
+  CHECK(bench({"--train", "--train_sampling_strategy", "sequential"})["order"] == "sequential");
   CHECK(bench({"--train", "--skim", "--skim_gate", "layer"})["sentences"] == 32);
 
   const json profile = bench({"--profile"})["profile"];

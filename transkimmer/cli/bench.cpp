@@ -2,16 +2,18 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "tensor/error.h"
 #include "tensor/profile.h"
 #include "tensor/threads.h"
 #include "transkimmer/cli/commands.h"
+#include "transkimmer/cli/floor.h"
 #include "transkimmer/cli/manifest.h"
 #include "transkimmer/cli/runtime.h"
 #include "transkimmer/cli/signals.h"
@@ -25,6 +27,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::uint64_t kSeed = 42;
+
 struct BenchCommand {
   explicit BenchCommand(CLI::App& program)
       : flags(program, "bench", "speed on real sentences, as one JSON object on standard output") {
@@ -34,7 +38,9 @@ struct BenchCommand {
     flags.add("--max_eval_samples", max_eval_samples, "the first N sentences; -1: all");
     flags.add("--max_train_samples", max_train_samples, "the first N sentences with --train; -1: all");
     flags.add("--batch_size", batch_size, "sentences of a batch").at_least(1);
-    flags.add("--train", train, "time training steps, in the order of the file, instead of inference");
+    flags.add("--train", train, "time training steps instead of inference");
+    flags.add("--train_sampling_strategy", sampling, "order of the sentences with --train, a new one for each pass")
+        .choices({"random", "sequential", "group_by_length"});
     flags.add("--repeats", repeats, "passes after a warm-up pass; the median counts").range(1, 1000);
     flags.add("--skim", skim, "add untrained skim predictors (which keep all) to a model that has none");
     flags.add("--skim_gate", skim_gate, "their gate").choices({"staged", "layer"});
@@ -51,6 +57,7 @@ struct BenchCommand {
   std::int64_t max_train_samples = 320;
   std::int64_t batch_size = 32;
   bool train = false;
+  std::string sampling = "random";
   std::int64_t repeats = 5;
   bool skim = false;
   std::string skim_gate = "staged";
@@ -58,24 +65,42 @@ struct BenchCommand {
   bool profile = false;
 };
 
-// One pass over the sentences: its seconds in the model, and the share of the dense MACs that it computed.
+// One pass over the sentences.
 struct Pass {
-  double seconds = 0;
-  double mac_share = 1;
+  double seconds = 0;              // in the model
+  double mac_share = 1;            // of the dense model's
+  std::int64_t padded_tokens = 0;  // as batches padded to their longest sentence have; counted in training
+  Work work;                       // what it did at least
 };
 
 Pass inference_pass(const BenchCommand& c, const BertClassifier& model, const GlueTask& task, const TaskSplit& split) {
   const Evaluation evaluation =
       evaluate(model, task, split.tokenized,
                {.batch_size = c.batch_size, .keep_shares = c.skim_keep.empty() ? nullptr : &c.skim_keep});
-  return {evaluation.seconds, evaluation.mac_share()};
+  return {
+      .seconds = evaluation.seconds, .mac_share = evaluation.mac_share(), .work = {.macs = evaluation.executed_macs}};
+}
+
+// What the steps of an epoch do at least. Rows of embeddings that the sentences name were all touched in the warm-up.
+Work epoch_work(const Config& config, const Trainer& trainer, const TaskSplit& split) {
+  std::set<std::int32_t> words;
+  std::vector<std::int32_t> examples;
+  for (const TokenizedExample& example : split.tokenized) {
+    words.insert(example.ids.begin(), example.ids.end());
+    examples.push_back(example.id);
+  }
+  const double bytes = optimizer_bytes(trainer.optimizer().parameters(), std::ssize(words));
+  return {.macs = training_macs(config, make_packed(lengths_of(split.tokenized), examples)),
+          .bytes = static_cast<double>(trainer.steps_per_epoch()) * bytes};
 }
 
 // Training computes every row, whatever the gates say.
-Pass training_pass(Trainer& trainer) {
-  Pass pass;
+Pass training_pass(Trainer& trainer, const Work& work) {
+  Pass pass{.work = work};
   for (std::int64_t step = 0; step < trainer.steps_per_epoch(); ++step) {
-    pass.seconds += trainer.step().seconds;
+    const StepReport report = trainer.step();
+    pass.seconds += report.seconds;
+    pass.padded_tokens += report.sentences * report.longest;
     throw_if_stopped();
   }
   return pass;
@@ -110,33 +135,63 @@ void print_profile(const json& rows) {
   }
 }
 
+json floor_json(const Work& work, const MachineRates& rates, double sentences, double seconds) {
+  const double floor = floor_seconds(work, rates);
+  return {{"sentences_per_second", rounded(sentences / floor, 3)},
+          {"achieved", rounded(floor / seconds, 4)},
+          {"macs", work.macs},
+          {"bytes", work.bytes},
+          {"macs_per_second", std::round(rates.macs_per_second)},
+          {"bytes_per_second", std::round(rates.bytes_per_second)}};
+}
+
 json results(const BenchCommand& c, const BertClassifier& model, const TaskSplit& split,
-             const std::vector<Pass>& passes) {
+             const std::vector<Pass>& passes, const MachineRates& rates) {
   Timing timing;
-  for (const Pass& pass : passes) timing.seconds.push_back(pass.seconds);
+  std::int64_t padded_tokens = 0;
+  for (const Pass& pass : passes) {
+    timing.seconds.push_back(pass.seconds);
+    padded_tokens += pass.padded_tokens;
+  }
   std::int64_t tokens = 0;
   for (const std::int64_t length : lengths_of(split.tokenized)) tokens += length;
   const auto sentences = static_cast<double>(split.size());
-  return {{"mode", c.train ? "train" : "inference"},
-          {"task", c.task.task_name},
-          {"model", c.task.model},
-          {"skim_gate", name(model.config().skim_gate)},
-          {"order", c.train ? "sequential" : "longest first"},
-          {"sentences", split.size()},
-          {"tokens", tokens},
-          {"sentences_per_second", rounded(sentences / timing.median(), 3)},
-          {"tokens_per_second", rounded(static_cast<double>(tokens) / timing.median(), 1)},
-          {"batch_size", c.batch_size},
-          {"device", name(model.device())},
-          {"threads", num_threads()},
-          {"dtype", name(model.compute_dtype())},
-          {"mac_share", rounded(passes.back().mac_share, 6)},
-          {"repeats", c.repeats},
-          {"spread",
-           {{"sentences_per_second_min", rounded(sentences / timing.most(), 3)},
-            {"sentences_per_second_max", rounded(sentences / timing.least(), 3)},
-            {"relative", rounded((timing.most() - timing.least()) / timing.median(), 4)}}},
-          {"blas_core", blas_core()}};
+  json result = {{"mode", c.train ? "train" : "inference"},
+                 {"task", c.task.task_name},
+                 {"model", c.task.model},
+                 {"skim_gate", name(model.config().skim_gate)},
+                 {"order", c.train ? c.sampling : "longest first"},
+                 {"sentences", split.size()},
+                 {"tokens", tokens},
+                 {"sentences_per_second", rounded(sentences / timing.median(), 3)},
+                 {"tokens_per_second", rounded(static_cast<double>(tokens) / timing.median(), 1)},
+                 {"batch_size", c.batch_size},
+                 {"device", name(model.device())},
+                 {"threads", num_threads()},
+                 {"dtype", name(model.compute_dtype())},
+                 {"mac_share", rounded(passes.back().mac_share, 6)},
+                 {"repeats", c.repeats},
+                 {"spread",
+                  {{"sentences_per_second_min", rounded(sentences / timing.most(), 3)},
+                   {"sentences_per_second_max", rounded(sentences / timing.least(), 3)},
+                   {"relative", rounded((timing.most() - timing.least()) / timing.median(), 4)}}},
+                 {"floor", floor_json(passes.back().work, rates, sentences, timing.median())},
+                 {"blas_core", blas_core()}};
+  if (c.train) result["padded_tokens"] = padded_tokens;
+  return result;
+}
+
+void print_table(const json& result) {
+  const auto number = [](const json& value) { return value.get<double>(); };
+  const json& spread = result["spread"];
+  const json& floor = result["floor"];
+  fmt::print(stderr, "{:<10} {:>12}\n", "", "sentences/s");
+  fmt::print(stderr, "{:<10} {:>12.1f}   {:.1f} to {:.1f}\n", "measured", number(result["sentences_per_second"]),
+             number(spread["sentences_per_second_min"]), number(spread["sentences_per_second_max"]));
+  fmt::print(stderr, "{:<10} {:>12.1f}   {:.4g} GMAC at {:.4g} a second, {:.4g} GB at {:.4g} a second\n", "floor",
+             number(floor["sentences_per_second"]), number(floor["macs"]) / 1e9, number(floor["macs_per_second"]) / 1e9,
+             number(floor["bytes"]) / 1e9, number(floor["bytes_per_second"]) / 1e9);
+  fmt::print(stderr, "{:<10} {:>11.1f}%\n", "achieved", 100 * number(floor["achieved"]));
 }
 
 void check_combinations(const BenchCommand& c) {
@@ -155,15 +210,26 @@ void check_keep_shares(const BenchCommand& c, const Config& config) {
            config.num_hidden_layers, " layers, got ", c.skim_keep.size());
 }
 
+TrainerOptions trainer_options(const BenchCommand& c, const Config& config) {
+  TrainerOptions options;
+  options.epochs = static_cast<double>(c.repeats + 2);
+  options.batch_size = c.batch_size;
+  options.order = batch_order_from_name(c.sampling);
+  options.seed = kSeed;
+  if (config.skim_gate != SkimGate::kNone) options.skim_target = 0.5;
+  return options;
+}
+
 int run(const BenchCommand& c, const Invocation& invocation) {
   check_combinations(c);
   start_runtime(c.runtime, invocation.argv);
   const GlueTask& task = find_task(c.task.task_name);
   std::optional<SkimSettings> skim;
   if (c.skim) skim = SkimSettings{.gate = skim_gate_from_name(c.skim_gate)};
-  constexpr std::uint64_t kSeed = 42;
-  const TaskModel model = load_for_training(c.task.model, task, skim, kSeed);
   const Placement placement = placement_of(c.runtime);
+  // Before anything is loaded: its memory is given back, and the peak is the model's.
+  const MachineRates rates = measure_rates(placement.device, placement.dtype);
+  const TaskModel model = load_for_training(c.task.model, task, skim, kSeed);
   model.model->place(placement.device, placement.dtype);
   const Config& config = model.model->config();
   check_keep_shares(c, config);
@@ -174,15 +240,14 @@ int run(const BenchCommand& c, const Invocation& invocation) {
   if (c.train) check_labelled(split);
 
   std::optional<Trainer> trainer;
+  Work work;
   if (c.train) {
-    TrainerOptions options;
-    options.epochs = static_cast<double>(c.repeats + 2);
-    options.batch_size = c.batch_size;
-    options.order = BatchOrder::kSequential;
-    if (config.skim_gate != SkimGate::kNone) options.skim_target = 0.5;
-    trainer.emplace(*model.model, task, split.tokenized, options);
+    trainer.emplace(*model.model, task, split.tokenized, trainer_options(c, config));
+    work = epoch_work(config, *trainer, split);
   }
-  const auto pass = [&] { return c.train ? training_pass(*trainer) : inference_pass(c, *model.model, task, split); };
+  const auto pass = [&] {
+    return c.train ? training_pass(*trainer, work) : inference_pass(c, *model.model, task, split);
+  };
   Progress progress("bench", c.repeats + 1, c.runtime.progress_mode());
   std::vector<Pass> passes;
   for (std::int64_t i = 0; i <= c.repeats; ++i) {
@@ -191,12 +256,13 @@ int run(const BenchCommand& c, const Invocation& invocation) {
     throw_if_stopped();
     progress.update(i + 1);
   }
-  json result = results(c, *model.model, split, passes);
+  json result = results(c, *model.model, split, passes, rates);
+  progress.line("");
+  print_table(result);
   if (c.profile) {
     start_profile();
     const double seconds = pass().seconds;
     result["profile"] = profile_json(stop_profile(), seconds);
-    progress.line("");
     print_profile(result["profile"]);
   }
   fmt::print("{}\n", result.dump(-1, ' ', false, json::error_handler_t::replace));  // a path may not be UTF-8

@@ -186,6 +186,7 @@ StepReport Trainer::step() {
   report.multiplier = state.multiplier;
   report.sentences = batch.packed.sentences;
   report.tokens = batch.packed.tokens;
+  report.longest = batch.packed.longest;
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }

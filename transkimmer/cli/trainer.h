@@ -56,6 +56,7 @@ struct StepReport {
   double multiplier = 0;  ///< a
   std::int64_t sentences = 0;
   std::int64_t tokens = 0;
+  std::int64_t longest = 0;  ///< tokens of the longest sentence
   double seconds = 0;
 };
 
