@@ -1,5 +1,7 @@
 #include "transkimmer/classifier.h"
 
+#include <algorithm>
+
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/to.h"
 
@@ -9,6 +11,20 @@ namespace {
 // Where the predictors' bias starts. Published: 5 on either side, which needs hundreds of updates to cross.
 constexpr double kLayerGateBias = 2.5;  // keep; skim starts at the opposite
 constexpr double kStagedGateBias = 5;
+
+// Draws the values of a parameter that go by these names: query, key and value lie in one.
+template <class F>
+void draw(const NamedParameter& named, std::span<const std::string> names, F&& draw_all) {
+  const auto wanted = [&](const std::string& name) { return std::ranges::find(names, name) != names.end(); };
+  if (std::ranges::none_of(named.names, wanted)) return;
+  Parameter drawn(named.parameter->value().shape());
+  draw_all(drawn.value());
+  const std::vector<NamedTensor> from = named_values({{named.names, &drawn}});
+  const std::vector<NamedTensor> to = named_values({named});
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    if (wanted(to[i].name)) to[i].tensor.copy_from(from[i].tensor);
+  }
+}
 
 }  // namespace
 
@@ -49,17 +65,28 @@ void BertClassifier::set_skim_threshold(double threshold) {
 }
 
 void BertClassifier::initialize(std::uint64_t seed) {
+  std::vector<std::string> names;
+  for (const NamedParameter& named : parameters_) names.insert(names.end(), named.names.begin(), named.names.end());
+  initialize(seed, names);
+}
+
+void BertClassifier::initialize(std::uint64_t seed, std::span<const std::string> names) {
   const double deviation = config_.initializer_range;
   std::uint32_t sequence = 0;
   for (const NamedParameter& named : parameters_) {
-    if (named.parameter->decay()) init_normal(named.parameter->value(), 0, deviation, seed, sequence);
+    if (named.parameter->decay()) {
+      draw(named, names, [&](const Tensor& x) { init_normal(x, 0, deviation, seed, sequence); });
+    }
     ++sequence;
   }
-  for (SkimPredictor& predictor : encoder_.predictors) {
-    const Tensor& bias = predictor.output.bias.value();
-    const bool staged = config_.skim_gate == SkimGate::kStaged;
-    init_normal(bias, staged ? kStagedGateBias : kLayerGateBias, deviation, seed, sequence++);
-    if (!staged) init_normal(bias.narrow(0, 0, 1), -kLayerGateBias, deviation, seed, sequence++);
+  const bool staged = config_.skim_gate == SkimGate::kStaged;
+  for (const SkimPredictor& predictor : encoder_.predictors) {
+    const auto bias = std::ranges::find(parameters_, &predictor.output.bias, &NamedParameter::parameter);
+    draw(*bias, names, [&](const Tensor& x) {
+      init_normal(x, staged ? kStagedGateBias : kLayerGateBias, deviation, seed, sequence);
+      if (!staged) init_normal(x.narrow(0, 0, 1), -kLayerGateBias, deviation, seed, sequence + 1);
+    });
+    sequence += staged ? 1 : 2;
   }
 }
 

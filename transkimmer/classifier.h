@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ class BertClassifier {
 
   /// Draws every weight as BERT and Transkimmer do: N(0, initializer_range), biases 0, predictors so that they keep.
   void initialize(std::uint64_t seed);
+  /// The same numbers for the weights of these published names alone; the others keep what they hold.
+  void initialize(std::uint64_t seed, std::span<const std::string> names);
 
   /// Moves the weights to a device and computes there; encoder and head in `compute_dtype` (float32, or bfloat16 on
   /// CUDA). Before an optimizer takes the parameters.

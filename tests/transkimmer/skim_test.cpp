@@ -1,6 +1,7 @@
 // What skimming must show (the end of the model's description): masks equal dropping, sentences do not depend on each
 // other, evaluation is deterministic, and a model that keeps everything is BERT.
 
+#include <algorithm>
 #include <memory>
 
 #include "autograd/ops/elementwise.h"
@@ -69,6 +70,27 @@ Inputs one_sentence(const Inputs& batch, std::int64_t s) {
 constexpr SkimGate kGates[] = {SkimGate::kLayer, SkimGate::kStaged};
 
 }  // namespace
+
+TEST_CASE("model: weights that are drawn by name get the numbers of the whole, and the others keep theirs") {
+  const std::vector<std::string> names = {"bert.encoder.layer.1.attention.self.key.weight",
+                                          "bert.encoder.skim_predictors.1.predictor.4.bias", "classifier.weight"};
+  for (const SkimGate gate : {SkimGate::kLayer, SkimGate::kStaged}) {
+    BertClassifier whole(small_config(gate)), some(small_config(gate));
+    const std::vector<NamedTensor> expected = named_values(whole.parameters());
+    const std::vector<NamedTensor> drawn = named_values(some.parameters());
+    std::vector<std::vector<float>> before;
+    for (const NamedTensor& weight : drawn) before.push_back(weight.tensor.contiguous().to_vector<float>());
+    whole.initialize(7);
+    some.initialize(7, names);
+    for (std::size_t i = 0; i < drawn.size(); ++i) {
+      INFO(drawn[i].name);
+      const bool named = std::ranges::find(names, drawn[i].name) != names.end();
+      const std::vector<float> found = drawn[i].tensor.contiguous().to_vector<float>();
+      CHECK(found == (named ? expected[i].tensor.contiguous().to_vector<float>() : before[i]));
+      if (named) CHECK(found != before[i]);
+    }
+  }
+}
 
 TEST_CASE("skimming: the masked training pass computes what dropping the rows computes") {
   for (const SkimGate gate : kGates) {

@@ -156,11 +156,13 @@ TaskModel load_for_training(const fs::path& folder, const GlueTask& task, const 
     add_predictors(config, *skim);
   }
   result.model = std::make_unique<BertClassifier>(config);
-  result.model->initialize(seed);
 
   std::vector<NamedTensor> weights = named_values(result.model->parameters());
   if (match == LabelMatch::kOther) weights = without_classifier(weights);
   LoadReport report = load_weights(folder, weights);
+  std::vector<std::string> anew = report.missing;
+  if (match == LabelMatch::kOther) anew.push_back("classifier.weight");
+  result.model->initialize(seed, anew);
   result.fine_tuned = match != LabelMatch::kOther && has_classifier(report);
   if (match == LabelMatch::kOther) std::erase_if(report.unexpected, is_classifier);
   tell_new_weights(report, config, folder);
