@@ -15,19 +15,23 @@ namespace {
 
 constexpr std::int64_t kGranularity = 64;
 
-// Sizes are rounded up to an eighth of their power of two: at most 12.5 % is lost, and nearby shapes share blocks.
-std::int64_t rounded(std::int64_t bytes) {
-  const std::int64_t step =
-      std::max(kGranularity, static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(bytes)) / 8));
+// Sizes are rounded up, so that nearby shapes share blocks: to an eighth of their power of two, which loses at most
+// 12.5 %, and large ones on the CPU to the next power of two, which loses nothing, since the system backs only pages
+// that were written. There the batches of an epoch, whose lengths differ, live in the memory of the longest one.
+std::int64_t rounded(Device device, std::int64_t bytes) {
+  constexpr std::int64_t kLarge = std::int64_t{1} << 20;
+  const auto power = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(bytes)));
+  const bool whole = device == Device::kCpu && bytes >= kLarge;
+  const std::int64_t step = whole ? power : std::max(kGranularity, power / 8);
   return (bytes + step - 1) / step * step;
 }
 
 class CachingAllocator {
  public:
-  explicit CachingAllocator(const Backend& backend) : backend_(backend) {}
+  explicit CachingAllocator(Device device) : device_(device), backend_(backend(device)) {}
 
   void* allocate(std::int64_t bytes) {
-    const std::int64_t size = rounded(bytes);
+    const std::int64_t size = rounded(device_, bytes);
     const std::lock_guard lock(mutex_);
     std::vector<void*>& cached = (in_arena_ ? arena_ : cache_)[size];
     void* data = nullptr;
@@ -44,7 +48,7 @@ class CachingAllocator {
   }
 
   void deallocate(void* data, std::int64_t bytes) noexcept {
-    const std::int64_t size = rounded(bytes);
+    const std::int64_t size = rounded(device_, bytes);
     const std::lock_guard lock(mutex_);
     stats_.allocated -= size;
     (arena_blocks_.contains(data) ? arena_ : cache_)[size].push_back(data);
@@ -94,6 +98,7 @@ class CachingAllocator {
     }
   }
 
+  Device device_;
   const Backend& backend_;
   std::mutex mutex_;
   using Blocks = std::map<std::int64_t, std::vector<void*>>;  // free ones by rounded size
@@ -107,7 +112,7 @@ class CachingAllocator {
 // Never destroyed: tensors with static lifetime may outlive any order of destruction.
 template <Device device>
 CachingAllocator& allocator() {
-  static CachingAllocator* const allocator = new CachingAllocator(backend(device));
+  static CachingAllocator* const allocator = new CachingAllocator(device);
   return *allocator;
 }
 

@@ -308,6 +308,15 @@ TEST_CASE("allocator: freed blocks are handed out again, and release_cached give
   CHECK(allocator_stats(Device::kCpu).system_allocations == after.system_allocations + 1);
 }
 
+TEST_CASE("allocator: on the CPU large blocks are shared by all sizes up to the next power of two") {
+  release_cached(Device::kCpu);
+  const std::int64_t before = allocator_stats(Device::kCpu).system_allocations;
+  for (const std::int64_t n : {300'000, 524'288, 262'145}) empty({n});  // above 1 MiB, up to 2
+  CHECK(allocator_stats(Device::kCpu).system_allocations == before + 1);
+  empty({524'289});
+  CHECK(allocator_stats(Device::kCpu).system_allocations == before + 2);
+}
+
 TEST_CASE("allocator: blocks are aligned to 64 bytes, and none is made for no bytes") {
   for (const std::int64_t n : {1, 63, 65, 1000, 12345}) {
     const Tensor x = empty({n}, DType::kBool);
