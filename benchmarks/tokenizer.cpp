@@ -1,5 +1,5 @@
 // Sentences a second of the tokenizer: tokenizer_benchmark --vocab vocab.txt --texts FILE [--threads N] [--repeats N]
-// FILE has a text a line. Prints one JSON object; benchmarks/peers/tokenizer.py runs it side by side with its peer.
+// FILE has a text a line. Prints one JSON object; `benchmarks/peers/run.py tokenizer` runs it side by side with its peer.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

@@ -4,8 +4,8 @@
     finetune.py --model_name_or_path DIR --data_dir GLUE --task_name cola [--max_train_samples 320] [--threads 2] ...
 
 A step is what a Trainer's step is: pad the batch, forward with dropout, backward, clip to norm 1, AdamW (fused), linear
-schedule, clear. Sentences are the first of the training set, in order; tokenising is not timed. A repeat is one pass
-over them. Prints one JSON object.
+schedule, clear. Sentences are the first of the training set, in the random orders that `transkimmer bench --train` takes
+them in; tokenising is not timed. A repeat is one pass over them. Prints one JSON object.
 """
 
 import argparse
@@ -46,12 +46,16 @@ def main() -> None:
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5, weight_decay=0.0, fused=True)
     schedule = get_linear_schedule_with_warmup(optimizer, 0, steps * (options.repeats + 1))
     autocast = torch.autocast(options.device, torch.bfloat16, enabled=options.dtype == "bfloat16")
-    losses = []
+    losses, padded_tokens = [], []  # of each step; of each pass
 
     def epoch() -> None:
-        for batch in common.batches(rows, options.batch_size):
+        order = common.random_order(len(rows), len(padded_tokens))
+        padded_tokens.append(0)
+        for indices in common.batches(order, options.batch_size):
+            batch = collate([rows[i] for i in indices]).to(options.device)
+            padded_tokens[-1] += batch["input_ids"].numel()
             with autocast:
-                loss = model(**collate(batch).to(options.device)).loss
+                loss = model(**batch).loss
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step(), schedule.step(), optimizer.zero_grad()
@@ -66,6 +70,7 @@ def main() -> None:
             "task": options.task_name,
             "sentences": len(rows),
             "tokens_per_sentence": tokens / len(rows),
+            "padded_tokens": sum(padded_tokens[1:]),  # without the warm-up: says whether the batches are transkimmer's
             "batch_size": options.batch_size,
             "device": torch.cuda.get_device_name() if options.device == "cuda" else "cpu",
             "threads": options.threads,

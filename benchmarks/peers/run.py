@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
-"""Measures transkimmer and its CPU peers side by side and writes benchmarks/results/NAME.json.
+"""Measures transkimmer, beside its CPU peers where it has some, and writes benchmarks/results/NAME_cpu.json.
 
-    run.py finetune  --transkimmer BIN --model_name_or_path MINILM --data_dir GLUE    -> results/finetune_cpu.json
-    run.py inference --transkimmer BIN --model_name_or_path MINILM --data_dir GLUE    -> results/inference_cpu.json
+    run.py finetune --transkimmer BIN --model_name_or_path MINILM --data_dir GLUE    -> results/finetune_cpu.json
 
-The peers live in a virtual environment that is made on the first run (--venv, 5 GB). All programs run on the same
-cores, pinned, one after the other, in --rounds rounds: ours, then each peer, then ours again, so that a machine that
-slows down slows all of them. A figure is the median over the rounds; the spread is the smallest and the largest round.
-OPENBLAS_CORETYPE and the rest of the environment are passed on as they are. Needs Python 3.10 and nothing else.
+NAME is finetune (training steps and peak memory), inference, skim (a schedule of 0.4 of the MACs beside the dense
+model), threads (all of them beside one), tokenizer (every sentence of GLUE) or startup (until the first training step is
+done). Peers live in a virtual environment that is made on the first run that needs them (--venv, 5 GB).
+
+All programs run on the same cores, pinned, one after the other, in --rounds rounds: ours, then each peer, then ours
+again, so that a machine that slows down slows all of them. A figure is the median over the rounds; the spread is the
+smallest and the largest round. OPENBLAS_CORETYPE and the rest of the environment are passed on as they are. Needs Python
+3.10 and nothing else.
 """
 
 import argparse
+import dataclasses
 import datetime
 import json
 import os
@@ -19,8 +23,13 @@ import shlex
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
 import venv
+from collections.abc import Callable
 from pathlib import Path
+
+import common
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -37,27 +46,47 @@ def prepare(folder: Path) -> Path:
     return python
 
 
-def measure(command: list, cores: set[int]) -> dict:
-    """Runs a program on `cores`; its stdout is one JSON object. Adds the peak memory of the process."""
+def start(command: list, cores: set[int], **streams) -> subprocess.Popen:
+    """Starts a program on `cores`."""
     words = [str(word) for word in command]
     print(f"$ {shlex.join(words)}", file=sys.stderr)
-    pin = lambda: os.sched_setaffinity(0, cores)
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, preexec_fn=pin)
+    return subprocess.Popen(words, text=True, preexec_fn=lambda: os.sched_setaffinity(0, cores), **streams)
+
+
+def run(command: list, cores: set[int]) -> dict:
+    """What a program prints, one JSON object, and the peak memory of its process."""
+    process = start(command, cores, stdout=subprocess.PIPE)
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        sys.exit(f"{shlex.join(words)}: exit status {process.returncode}")
+        sys.exit(f"{shlex.join(process.args)}: exit status {process.returncode}")
     return json.loads(output) | {"peak_rss_bytes": usage.ru_maxrss * 1024}
 
 
-def summary(command: list, rounds: list[dict]) -> dict:
-    rates = [r["sentences_per_second"] for r in rounds]
-    spread = {"min": min(rates), "max": max(rates), "rounds": rates}
-    peak = max(r["peak_rss_bytes"] for r in rounds)
-    text = shlex.join(public(str(word)) for word in command)
-    figures = {"sentences_per_second": statistics.median(rates), "spread": spread, "peak_rss_bytes": peak}
-    return {"command": text} | figures | {"last_round": rounds[-1]}
+def run_to_first_step(command: list, cores: set[int]) -> dict:
+    """Seconds from before the process is started until it says that its first step is done; then it is ended."""
+    with tempfile.TemporaryDirectory() as folder:
+        begin = time.perf_counter()
+        process = start([*command, "--output_dir", Path(folder, "run")], cores, stderr=subprocess.PIPE)
+        said = next((time.perf_counter() for line in process.stderr if line.startswith("step ")), None)
+        process.kill()
+        process.wait()
+    if said is None:
+        sys.exit(f"{shlex.join(process.args)}: no step was done")
+    return {"seconds": said - begin}
+
+
+def summary(benchmark: "Benchmark", command: list, rounds: list[dict]) -> dict:
+    values = [r[benchmark.figure] for r in rounds]
+    spread = {"min": min(values), "max": max(values), "rounds": values}
+    figures = {benchmark.figure: statistics.median(values), "spread": spread}
+    if "peak_rss_bytes" in rounds[0]:
+        figures["peak_rss_bytes"] = max(r["peak_rss_bytes"] for r in rounds)
+    if "floor" in rounds[0]:  # the machine's best is that of its best round
+        figures["floor"] = max(r["floor"][benchmark.figure] for r in rounds)
+        figures["achieved"] = figures[benchmark.figure] / figures["floor"]
+    return {"command": shlex.join(public(str(word)) for word in command)} | figures | {"last_round": rounds[-1]}
 
 
 def public(word: str) -> str:
@@ -65,47 +94,130 @@ def public(word: str) -> str:
     return Path(word).name if word.startswith("/") else word
 
 
-def compare(commands: dict[str, list], rounds: int, cores: set[int]) -> dict:
-    """Every program in turn, `rounds` times, and `transkimmer`'s speed over each peer's, from the medians."""
+def check_same_work(benchmark: "Benchmark", figures: dict) -> None:
+    """Ends the program unless all programs counted the same."""
+    work = {name: [figure["last_round"][key] for key in benchmark.same_work] for name, figure in figures.items()}
+    if any(counts != work["transkimmer"] for counts in work.values()):
+        sys.exit(f"the programs did different work: {', '.join(benchmark.same_work)} are {work}")
+
+
+def compare(benchmark: "Benchmark", commands: dict[str, list], rounds: int, cores: set[int]) -> dict:
+    """Every program in turn, `rounds` times, and `transkimmer` beside each other one, from the medians."""
     seen = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
-            seen[name].append(measure(command, cores))
-    figures = {name: summary(commands[name], seen[name]) for name in commands}
-    rate = lambda name: figures[name]["sentences_per_second"]
-    ratio = {name: rate("transkimmer") / rate(name) for name in commands if name != "transkimmer"}
-    return figures | {"speed_ratio": ratio}
+            seen[name].append(benchmark.run(command, cores))
+    figures = {name: summary(benchmark, commands[name], seen[name]) for name in commands}
+    check_same_work(benchmark, figures)
+    others = [name for name in commands if name != "transkimmer"]
+    ratio = lambda key, name: figures["transkimmer"][key] / figures[name][key]
+    result = dict(figures)
+    if others:
+        result["speed_ratio"] = {name: ratio(benchmark.figure, name) for name in others}
+    if benchmark.compares_memory:
+        result["memory_ratio"] = {name: ratio("peak_rss_bytes", name) for name in others}
+    return result
 
 
 def arguments(options, task: str) -> list:
-    """What every program is told; `transkimmer bench` and the peers share the spelling."""
-    model = ["--model_name_or_path", options.model_name_or_path, "--data_dir", options.data_dir, "--task_name", task]
-    return [*model, "--batch_size", 32, "--threads", options.threads]
+    """What every program that runs the model is told; `transkimmer` and the peers share the spelling."""
+    return ["--model_name_or_path", options.model_name_or_path, "--data_dir", options.data_dir, "--task_name", task]
 
 
-def finetune_commands(options, python: Path, task: str) -> dict[str, list]:
-    shared = [*arguments(options, task), "--max_train_samples", options.samples or 320]
-    peer = [python, HERE / "finetune.py", *shared]
+def bench(options, task: str, threads: int, *more) -> list:
+    return [options.transkimmer, "bench", *arguments(options, task), "--threads", threads, "--device", "cpu", *more]
+
+
+def training(options) -> list:
+    return ["--batch_size", 32, "--max_train_samples", options.samples or 320, "--repeats", options.repeats]
+
+
+def inference(options) -> list:
+    return ["--batch_size", 32, "--max_eval_samples", options.samples or 512, "--repeats", options.repeats]
+
+
+def finetune_commands(options, task: str) -> dict[str, list]:
+    shared = [*arguments(options, task), "--threads", options.threads, *training(options)]
+    peer = [options.python, HERE / "finetune.py", *shared]
     return {
-        "transkimmer": [options.transkimmer, "bench", "--train", *shared, "--device", "cpu"],
+        "transkimmer": bench(options, task, options.threads, "--train", *training(options)),
         "transformers": peer,
         "transformers bfloat16": [*peer, "--dtype", "bfloat16"],
     }
 
 
-def inference_commands(options, python: Path, task: str) -> dict[str, list]:
-    shared = [*arguments(options, task), "--max_eval_samples", options.samples or 512]
-    commands = {"transkimmer": [options.transkimmer, "bench", "--split", "dev", *shared, "--device", "cpu"]}
+def inference_commands(options, task: str) -> dict[str, list]:
+    shared = [*arguments(options, task), "--threads", options.threads, *inference(options)]
+    commands = {"transkimmer": bench(options, task, options.threads, *inference(options))}
     for runtime in ("transformers", "onnxruntime", "ctranslate2"):
-        peer = [python, HERE / "inference.py", "--runtime", runtime, *shared]
+        peer = [options.python, HERE / "inference.py", "--runtime", runtime, *shared]
         commands |= {runtime: peer, f"{runtime} sorted": [*peer, "--sorted"]}
     return commands
 
 
-# What is measured: the commands of a task, and the tasks unless --tasks names others.
+def skim_commands(options, task: str) -> dict[str, list]:
+    dense = bench(options, task, options.threads, *inference(options))
+    return {"transkimmer": [*dense, "--skim", "--skim_keep", SKIM_KEEP], "dense": dense}
+
+
+def threads_commands(options, case: str) -> dict[str, list]:
+    mode, task = case.split()
+    more = ["--train", *training(options)] if mode == "train" else inference(options)
+    return {
+        "transkimmer": bench(options, task, options.threads, *more),
+        "one thread": bench(options, task, 1, *more),
+    }
+
+
+def tokenizer_commands(options, case: str) -> dict[str, list]:
+    threads = options.threads if case == "all" else 1
+    vocabulary = options.model_name_or_path / "vocab.txt"
+    shared = ["--vocab", vocabulary, "--texts", all_sentences(options), "--threads", threads, "--repeats", options.repeats]
+    peer = [options.python, HERE / "tokenizer.py", *shared]
+    ours = options.transkimmer.parents[2] / "benchmarks" / "tokenizer_benchmark"
+    if not ours.exists():
+        sys.exit(f"{ours} does not exist: configure with -DTK_BENCHMARKS=ON and build")
+    return {"transkimmer": [ours, *shared], "tokenizers": [*peer, "--offsets"], "tokenizers, no offsets": peer}
+
+
+def all_sentences(options) -> Path:
+    """Every sentence of GLUE, a line each."""
+    path = options.scratch / "sentences.txt"
+    if not path.exists():
+        files = sorted(options.data_dir.rglob("*.tsv"))
+        sentences = [s for file in files if file.parent.name != "official-sample" for s in common.sentences_of(file)]
+        path.write_text("\n".join(sentences) + "\n", encoding="utf-8")
+    return path
+
+
+def startup_commands(options, task: str) -> dict[str, list]:
+    train = [options.transkimmer, "train", *arguments(options, task), "--max_steps", 1]
+    return {"transkimmer": [*train, "--threads", options.threads, "--device", "cpu"]}
+
+
+SKIM_KEEP = "1,0.8,0.55,0.35,0.2,0.1"  # of a sentence's tokens in each of MiniLM's six layers: 0.4 of the dense MACs
+
+
+@dataclasses.dataclass
+class Benchmark:
+    commands: Callable[..., dict[str, list]]  # of a case, by name; `transkimmer` is compared with the others
+    cases: list[str]
+    needs_peers: bool = False
+    figure: str = "sentences_per_second"
+    same_work: tuple[str, ...] = ()  # what every program counts, and must count alike
+    compares_memory: bool = False
+    run: Callable[[list, set[int]], dict] = run
+
+
 BENCHMARKS = {
-    "finetune": (finetune_commands, ["cola", "sst2", "mrpc"]),
-    "inference": (inference_commands, ["sst2", "qnli"]),
+    "finetune": Benchmark(
+        finetune_commands, ["cola", "sst2", "mrpc"], True, same_work=("padded_tokens",), compares_memory=True
+    ),
+    "inference": Benchmark(inference_commands, ["sst2", "qnli"], True),
+    "skim": Benchmark(skim_commands, ["sst2", "qnli"]),
+    "threads": Benchmark(threads_commands, ["inference sst2", "train cola", "train mrpc"]),
+    "tokenizer": Benchmark(tokenizer_commands, ["one", "all"], True, same_work=("tokens", "id_sum")),
+    "startup": Benchmark(startup_commands, ["sst2"], figure="seconds", run=run_to_first_step),
 }
 
 
@@ -126,10 +238,10 @@ def processor() -> str:
     return f"{field('model name')} (family {field('cpu family')}, model {field('model')}), {platform.machine()}"
 
 
-def manifest(options, python: Path, cores: set[int]) -> dict:
+def manifest(options, benchmark: Benchmark, cores: set[int]) -> dict:
     dirty = "-dirty" if output_of(["git", "status", "--porcelain", "--untracked-files=no"]) else ""
     return {
-        "command": shlex.join(["benchmarks/peers/run.py", *map(public, sys.argv[1:])]),
+        "commands": [shlex.join(["benchmarks/peers/run.py", *map(public, sys.argv[1:])])],
         "commit": output_of(["git", "rev-parse", "HEAD"]) + dirty,
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "cpu": processor(),
@@ -138,55 +250,78 @@ def manifest(options, python: Path, cores: set[int]) -> dict:
         "rounds": options.rounds,
         "environment": {k: v for k, v in os.environ.items() if k.startswith(("OPENBLAS_", "OMP_", "MKL_"))},
         "python": platform.python_version(),
-        "peers": peer_versions(python),
+        "peers": peer_versions(options.python) if benchmark.needs_peers else [],
         "transkimmer_build": output_of([options.transkimmer, "--build-info"]).splitlines(),
     }
 
 
-def print_figures(task: str, figures: dict) -> None:
-    ratio = figures["speed_ratio"]
-    for name in ["transkimmer", *ratio]:
+def print_figures(benchmark: Benchmark, case: str, figures: dict) -> None:
+    speed, memory = figures.get("speed_ratio", {}), figures.get("memory_ratio", {})
+    for name in ["transkimmer", *speed]:
         figure = figures[name]
-        rate, peak = figure["sentences_per_second"], figure["peak_rss_bytes"] / 1e6
-        comparison = f"   transkimmer is {ratio[name]:.2f} times as fast" if name in ratio else ""
-        print(f"{task:5} {name:22} {rate:8.1f} sentences/s {peak:7.0f} MB{comparison}")
+        words = [f"{case:14} {name:22} {figure[benchmark.figure]:10.4g} {benchmark.figure.replace('_', ' ')}"]
+        if "floor" in figure:
+            words.append(f"{100 * figure['achieved']:.0f} % of the floor's {figure['floor']:.4g}")
+        if "peak_rss_bytes" in figure:
+            words.append(f"{figure['peak_rss_bytes'] / 1e6:.0f} MB")
+        if name in speed:
+            words.append(f"transkimmer is {speed[name]:.2f} times as fast")
+        if name in memory:
+            words.append(f"in {memory[name]:.2f} of the memory")
+        print("   ".join(words))
 
 
-def main() -> None:
+def write(result: dict, output: Path) -> None:
+    """Writes the results; other cases that were measured at the same commit stay."""
+    before = json.loads(output.read_text()) if output.exists() else {}
+    if before.get("commit") == result["commit"]:
+        result["commands"] = before["commands"] + result["commands"]
+        result["results"] = before["results"] | result["results"]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = output.with_suffix(".tmp")
+    temporary.write_text(json.dumps(result, indent=2) + "\n")
+    temporary.rename(output)
+
+
+def parse_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=list(BENCHMARKS))
-    parser.add_argument("--transkimmer", type=Path, required=True, help="the program")
+    parser.add_argument("--transkimmer", type=Path, required=True, help="the program, in its build folder")
     parser.add_argument("--model_name_or_path", type=Path, required=True, help="what scripts/fetch_minilm.sh wrote")
     parser.add_argument("--data_dir", type=Path, required=True, help="the folder that holds CoLA/, SST-2/ ...")
-    parser.add_argument("--tasks", nargs="*", help="some of cola sst2 mrpc qnli")
-    parser.add_argument("--samples", type=int, help="sentences; finetune 320, inference 512")
+    parser.add_argument("--cases", nargs="*", help="some of the benchmark's; the file keeps others of the same commit")
+    parser.add_argument("--samples", type=int, help="sentences; 320 in training, 512 in inference")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3, help="passes in a round, after one to warm up")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cores", help="comma-separated; the first --threads that this process may use")
     parser.add_argument("--venv", type=Path, default=ROOT / "build" / "peers-venv")
-    parser.add_argument("--output", type=Path, help="benchmarks/results/finetune_cpu.json or inference_cpu.json")
+    parser.add_argument("--output", type=Path, help="benchmarks/results/NAME_cpu.json")
     options = parser.parse_args()
     for name in ("transkimmer", "model_name_or_path", "data_dir"):
         path = getattr(options, name).resolve()
         if not path.exists():
             parser.error(f"--{name}: {path} does not exist")
         setattr(options, name, path)
+    return options
 
+
+def main() -> None:
+    options = parse_options()
+    benchmark = BENCHMARKS[options.what]
     allowed = sorted(os.sched_getaffinity(0))[: options.threads]
     cores = {int(c) for c in options.cores.split(",")} if options.cores else set(allowed)
-    python = prepare(options.venv.resolve())
-    commands, tasks = BENCHMARKS[options.what]
-    result = manifest(options, python, cores) | {"results": {}}
-    for task in options.tasks or tasks:
-        result["results"][task] = compare(commands(options, python, task), options.rounds, cores)
+    options.python = prepare(options.venv.resolve()) if benchmark.needs_peers else None
+    result = manifest(options, benchmark, cores) | {"results": {}}
+    with tempfile.TemporaryDirectory() as scratch:
+        options.scratch = Path(scratch)
+        for case in options.cases or benchmark.cases:
+            figures = compare(benchmark, benchmark.commands(options, case), options.rounds, cores)
+            result["results"][case] = figures
+            print_figures(benchmark, case, figures)
 
     output = options.output or ROOT / "benchmarks" / "results" / f"{options.what}_cpu.json"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_suffix(".tmp")
-    temporary.write_text(json.dumps(result, indent=2) + "\n")
-    temporary.rename(output)
-    for task, figures in result["results"].items():
-        print_figures(task, figures)
+    write(result, output)
     print(f"wrote {output}")
 
 

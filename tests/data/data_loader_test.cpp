@@ -38,6 +38,11 @@ std::int64_t padding(const Batches& batches, const std::vector<std::int64_t>& le
 
 }  // namespace
 
+TEST_CASE("random order: what benchmarks/peers/common.py draws for the same seed and epoch") {
+  const Batches batches = epoch_batches(std::vector<std::int64_t>(320, 9), {.batch_size = 8, .seed = 42}, 1);
+  CHECK(batches.front() == std::vector<std::int64_t>{145, 118, 128, 38, 296, 224, 137, 256});
+}
+
 TEST_CASE("epoch_batches: every example comes once, in every order and under every bound") {
   const auto lengths = random_lengths(1003);
   std::vector<std::int64_t> all(lengths.size());
