@@ -5,8 +5,8 @@
 
 namespace tk {
 
-Sgd::Sgd(const ParameterList& parameters, double momentum)
-    : parameters_(parameters), momentum_(momentum), buffer_(zeros_like(parameters_.value)) {}
+Sgd::Sgd(const ParameterList& parameters, double momentum, DType compute_dtype)
+    : parameters_(parameters, compute_dtype), momentum_(momentum), buffer_(zeros_like(parameters_.value)) {}
 
 void Sgd::step(const Tensor& state) {
   const std::vector<SparseRows> sparse = parameters_.coalesced();
@@ -17,6 +17,8 @@ void Sgd::step(const Tensor& state) {
     sgd_rows(entry.parameter->value(), sparse[i], entry.group, state);
   }
   parameters_.clear_gradients(true);
+  if (parameters_.copy.defined()) parameters_.copy.copy_from(parameters_.value);
+  parameters_.copy_is_fresh();
 }
 
 }  // namespace tk

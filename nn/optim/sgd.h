@@ -8,7 +8,8 @@ namespace tk {
 /// gradients move by their rows alone, without momentum and decay.
 class Sgd {
  public:
-  explicit Sgd(const ParameterList& parameters, double momentum = 0);
+  /// With a compute dtype of bfloat16 the parameters' copies in it are kept fresh.
+  explicit Sgd(const ParameterList& parameters, double momentum = 0, DType compute_dtype = DType::kFloat32);
 
   /// One update from the gathered gradients, which are zeros afterwards. Writes the state's grad_norm.
   void step(const Tensor& state);

@@ -102,6 +102,25 @@ TEST_CASE("sgd: momentum gathers earlier gradients") {
   CHECK(linear.weight.value().to_vector<float>()[0] == Approx(-2.5));  // 1, then 0.5 + 1
 }
 
+TEST_CASE("optimizers: a parameter's bfloat16 copy follows each step without another conversion") {
+  const auto check = [](auto make) {
+    Linear linear(3, 2);
+    init_normal(linear.weight.value(), 0, 1, 3, 0);
+    ParameterList list;
+    linear.collect(list, "linear");
+    auto optimizer = make(list);
+    const Tensor copy = linear.weight.as(DType::kBFloat16).value();
+    sum(linear(Variable(full({1, 3}, 1.0)))).backward();
+    optimizer.step(state_at(1, 0.5, 0, 0));
+    CHECK(largest_difference(copy, linear.weight.value().to(DType::kBFloat16)) == 0);
+    const std::uint64_t version = copy.version();
+    CHECK(linear.weight.as(DType::kBFloat16).value().shares_storage(copy));
+    CHECK(copy.version() == version);
+  };
+  check([](const ParameterList& list) { return Sgd(list, 0.5, DType::kBFloat16); });
+  check([](const ParameterList& list) { return AdamW(list, {}, DType::kBFloat16); });
+}
+
 TEST_CASE("adamw: a sparse embedding moves exactly as a dense one does") {
   Embedding sparse(6, 4, true), dense(6, 4, false);
   init_normal(sparse.weight.value(), 0, 1, 3, 0);
