@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "tensor/error.h"
 #if TK_HAS_CUDA
@@ -20,15 +21,30 @@ constexpr Backend kCpuBackend = {
     .deallocate = [](void* data) noexcept { std::free(data); },
     .copy_in = [](void* y, const void* x, std::int64_t bytes) { std::memcpy(y, x, static_cast<std::size_t>(bytes)); },
     .copy_out = [](void* y, const void* x, std::int64_t bytes) { std::memcpy(y, x, static_cast<std::size_t>(bytes)); },
+    .copy_out_later = [](const void* x, std::int64_t bytes) -> std::function<void(void*)> {
+      const auto* from = static_cast<const std::byte*>(x);
+      return [copy = std::vector(from, from + bytes)](void* y) { std::memcpy(y, copy.data(), copy.size()); };
+    },
     .synchronize = [] {},
     .begin_capture = nullptr,
     .end_capture = nullptr,
+    .is_capturing = nullptr,
     .replay = nullptr,
     .destroy_graph = nullptr,
+    .record_switch = nullptr,
     .free_memory = [] { return std::int64_t{sysconf(_SC_AVPHYS_PAGES)} * sysconf(_SC_PAGESIZE); },
-    .describe = [] { return std::string("cpu"); }};
+    .describe = [] { return std::string("cpu"); },
+    .host_calls = [] { return HostCalls(); }};
 
 }  // namespace
+
+HostCalls operator-(const HostCalls& a, const HostCalls& b) {
+  return {.launches = a.launches - b.launches,
+          .replays = a.replays - b.replays,
+          .copies_in = a.copies_in - b.copies_in,
+          .copies_out = a.copies_out - b.copies_out,
+          .waits = a.waits - b.waits};
+}
 
 std::string unavailable(Device device) {
   if (device == Device::kCpu) return "";

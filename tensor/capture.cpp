@@ -1,5 +1,7 @@
 #include "tensor/capture.h"
 
+#include <algorithm>
+
 #include "tensor/allocator.h"
 #include "tensor/backend.h"
 #include "tensor/error.h"
@@ -19,7 +21,17 @@ class InArena {
   Device device_;
 };
 
+// Ends a recording that failed. What was thrown first is what matters.
+void abandon(const Backend& recorder) {
+  try {
+    recorder.destroy_graph(recorder.end_capture());
+  } catch (const Error&) {
+  }
+}
+
 }  // namespace
+
+bool Capture::is_possible(Device device) { return backend(device).begin_capture != nullptr; }
 
 Capture Capture::record(Device device, const std::function<void()>& work) {
   const Backend& recorder = backend(device);
@@ -29,7 +41,7 @@ Capture Capture::record(Device device, const std::function<void()>& work) {
   try {
     work();
   } catch (...) {
-    recorder.destroy_graph(recorder.end_capture());
+    abandon(recorder);
     throw;
   }
   Capture capture;
@@ -42,6 +54,20 @@ Capture Capture::record(Device device, const std::function<void()>& work) {
 void Capture::replay() const {
   TK_CHECK(graph_ != nullptr, "capture: nothing was recorded");
   backend(device_).replay(graph_.get());
+}
+
+void with_count(const Tensor& count, std::int64_t most, std::int64_t step,
+                const std::function<void(std::int64_t)>& body) {
+  TK_CHECK(count.dtype() == DType::kInt32 && count.numel() == 1 && step >= 1, "with_count: expected one int32, got ",
+           count.dtype(), ' ', count.shape());
+  const auto steps = [step](std::int64_t n) { return (n + step - 1) / step; };
+  if (is_recording(count.device())) {
+    backend(count.device())
+        .record_switch(count.raw_data(), step, std::max<std::int64_t>(1, steps(most)),
+                       [&](std::int64_t i) { body(std::min(most, (i + 1) * step)); });
+  } else {
+    body(std::min(most, steps(static_cast<std::int64_t>(count.item())) * step));
+  }
 }
 
 }  // namespace tk

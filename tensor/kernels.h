@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include "tensor/binary_ops.h"
 #include "tensor/kernel_arguments.h"
 #include "tensor/profile.h"
@@ -8,6 +10,15 @@
 #include "tensor/unary_ops.h"
 
 namespace tk {
+
+/// Throws if a tensor among the arguments lies on another device.
+template <class Argument>
+void check_device(const char* kernel, Device device, const Argument& argument) {
+  if constexpr (std::is_same_v<Argument, Tensor>) {
+    TK_CHECK(!argument.defined() || argument.device() == device, kernel, ": tensors on ", device, " and on ",
+             argument.device());
+  }
+}
 
 template <class Signature>
 struct Kernel;
@@ -23,6 +34,7 @@ struct Kernel<void(Args...)> {
   void operator()(Device device, Args... args) const {
     const Function function = device == Device::kCpu ? cpu : cuda;
     TK_CHECK(function != nullptr, name, ": no kernel for device ", device);
+    (check_device(name, device, args), ...);
     const KernelTimer timer(name, device);
     function(args...);
   }

@@ -1,6 +1,5 @@
 #include "tensor/packed.h"
 
-#include <algorithm>
 #include <limits>
 
 #include "tensor/kernels.h"
@@ -18,7 +17,6 @@ Packed make_packed(const std::vector<std::int64_t>& lengths, const std::vector<s
     TK_CHECK(lengths[b] >= 0 && lengths[b] <= std::numeric_limits<std::int32_t>::max() - packed.tokens,
              "make_packed: sentence ", b, " has length ", lengths[b]);
     packed.tokens += lengths[b];
-    packed.longest = std::max(packed.longest, lengths[b]);
     offsets.push_back(static_cast<std::int32_t>(packed.tokens));
     for (std::int64_t i = 0; i < lengths[b]; ++i) {
       example.push_back(examples[b]);
@@ -40,39 +38,74 @@ Packed to(const Packed& packed, Device device) {
 
 namespace {
 
-// The rows whose mask is true; `kept_rows` says how many there are, or is negative to count them (which waits for the
-// device).
-Kept compacted(const Packed& packed, const Tensor& mask, std::int64_t kept_rows) {
-  const Device device = mask.device();
-  Tensor rows = empty({packed.tokens}, DType::kInt32, device);
-  Kept kept;
-  kept.packed = packed;
-  kept.packed.offsets = empty({packed.sentences + 1}, DType::kInt32, device);
-  compact_kernel(device, rows, kept.packed.offsets, mask.contiguous(), packed.offsets);
-  kept.packed.tokens =
-      kept_rows >= 0 ? kept_rows : static_cast<std::int64_t>(kept.packed.offsets.select(0, packed.sentences).item());
-  kept.rows = rows.narrow(0, 0, kept.packed.tokens);
-  kept.packed.example = empty({kept.packed.tokens}, DType::kInt32, device);
-  kept.packed.position = empty({kept.packed.tokens}, DType::kInt32, device);
-  index_select_kernel(device, kept.packed.example, packed.example, kept.rows);
-  index_select_kernel(device, kept.packed.position, packed.position, kept.rows);
-  return kept;
+// Gathers the examples and positions of the rows named; what is not there stays so.
+void gather_ids(const Packed& to, const Packed& from, const Tensor& rows) {
+  const auto gather = [&](const Tensor& target, const Tensor& source) {
+    if (!target.defined() || !source.defined()) return;
+    Tensor y = target.narrow(0, 0, rows.numel());
+    index_select_kernel(y.device(), y, source, rows);
+    y.bump_version();
+  };
+  gather(to.example, from.example);
+  gather(to.position, from.position);
+}
+
+Packed room(std::int64_t tokens, const Packed& like) {
+  const Device device = like.offsets.device();
+  Packed packed;
+  packed.tokens = tokens;
+  packed.sentences = like.sentences;
+  packed.offsets = empty({like.sentences + 1}, DType::kInt32, device);
+  if (like.example.defined()) packed.example = empty({tokens}, DType::kInt32, device);
+  if (like.position.defined()) packed.position = empty({tokens}, DType::kInt32, device);
+  return packed;
 }
 
 }  // namespace
+
+Kept room_for(const Packed& packed) {
+  return {empty({packed.tokens}, DType::kInt32, packed.offsets.device()), room(packed.tokens, packed)};
+}
+
+void keep_into(const Kept& kept, const Packed& packed, const Tensor& mask) {
+  TK_CHECK(mask.dtype() == DType::kBool && mask.shape() == Shape{packed.tokens}, "keep: expected a bool mask of [",
+           packed.tokens, "], got ", mask.dtype(), ' ', mask.shape());
+  TK_CHECK(packed.tokens <= kept.packed.tokens && packed.sentences == kept.packed.sentences, "keep: ", packed.tokens,
+           " rows of ", packed.sentences, " sentences do not fit room for ", kept.packed.tokens, " of ",
+           kept.packed.sentences);
+  Tensor rows = kept.rows.narrow(0, 0, packed.tokens);
+  Tensor offsets = kept.packed.offsets;
+  compact_kernel(mask.device(), rows, offsets, mask.contiguous(), packed.offsets);
+  rows.bump_version();
+  offsets.bump_version();
+  gather_ids(kept.packed, packed, rows);
+}
+
+Packed front(const Packed& packed, std::int64_t n) {
+  Packed some = packed;
+  some.tokens = n;
+  for (Tensor* ids : {&some.example, &some.position}) {
+    if (ids->defined()) *ids = ids->narrow(0, 0, n);
+  }
+  return some;
+}
+
+Kept front(const Kept& kept, std::int64_t n) { return {kept.rows.narrow(0, 0, n), front(kept.packed, n)}; }
+
+Kept keep(const Packed& packed, const Tensor& mask) {
+  const Kept kept = room_for(packed);
+  keep_into(kept, packed, mask);
+  return front(kept, static_cast<std::int64_t>(kept.packed.count().item()));
+}
 
 Kept all_but_first_rows(const Packed& packed) {
   const Device device = packed.offsets.device();
   Tensor mask = full({packed.tokens}, 1, DType::kBool, device);
   index_copy_kernel(device, mask, zeros({packed.sentences}, DType::kBool, device),
                     packed.offsets.narrow(0, 0, packed.sentences));
-  return compacted(packed, mask, packed.tokens - packed.sentences);
-}
-
-Kept keep(const Packed& packed, const Tensor& mask) {
-  TK_CHECK(mask.dtype() == DType::kBool && mask.shape() == Shape{packed.tokens}, "keep: expected a bool mask of [",
-           packed.tokens, "], got ", mask.dtype(), ' ', mask.shape());
-  return compacted(packed, mask, -1);
+  const Kept kept = room_for(packed);
+  keep_into(kept, packed, mask);
+  return front(kept, packed.tokens - packed.sentences);
 }
 
 Kept first_rows(const Packed& packed) {
@@ -83,15 +116,9 @@ Kept first_rows(const Packed& packed) {
       TK_CHECK(offsets[b] < offsets[b + 1], "first_rows: sentence ", b, " has no rows");
     }
   }
-  Kept first;
-  first.rows = packed.offsets.narrow(0, 0, packed.sentences);
-  first.packed.tokens = first.packed.sentences = packed.sentences;
-  first.packed.longest = packed.sentences > 0 ? 1 : 0;
+  Kept first{packed.offsets.narrow(0, 0, packed.sentences), room(packed.sentences, packed)};
   first.packed.offsets = arange(packed.sentences + 1, DType::kInt32, device);
-  first.packed.example = empty({packed.sentences}, DType::kInt32, device);
-  first.packed.position = empty({packed.sentences}, DType::kInt32, device);
-  index_select_kernel(device, first.packed.example, packed.example, first.rows);
-  index_select_kernel(device, first.packed.position, packed.position, first.rows);
+  gather_ids(first.packed, packed, first.rows);
   return first;
 }
 

@@ -11,12 +11,15 @@ namespace tk {
 /// offsets[b] <= r < offsets[b + 1]. Rows behind the last sentence are dummies, which a recorded step may have: they
 /// belong to no sentence, and attention writes zeros for them.
 struct Packed {
-  Tensor offsets;   ///< [sentences + 1] int32, offsets[0] = 0, the last = tokens but for dummies
-  Tensor example;   ///< [tokens] int32: the id of the example that a row belongs to (names its random numbers)
+  Tensor offsets;  ///< [sentences + 1] int32, offsets[0] = 0, the last = tokens but for dummies
+  Tensor example;  ///< [tokens] int32: the id of the example that a row belongs to (names its random numbers);
+                   ///< undefined where nothing is random
   Tensor position;  ///< [tokens] int32: the row's position in the original sentence
   std::int64_t tokens = 0;
   std::int64_t sentences = 0;
-  std::int64_t longest = 0;  ///< an upper bound of the rows of one sentence
+
+  /// How many rows are no dummies, where the rows lie: int32 of rank 0.
+  Tensor count() const { return offsets.select(0, sentences); }
 };
 
 /// The same rows on another device.
@@ -26,15 +29,24 @@ Packed to(const Packed& packed, Device device);
 /// counts differ or a length is negative.
 Packed make_packed(const std::vector<std::int64_t>& lengths, const std::vector<std::int32_t>& examples);
 
-/// What `keep` returns: the surviving rows and their structure.
+/// Some rows of a batch and their structure.
 struct Kept {
-  Tensor rows;    ///< [kept] int32: indices into the rows before
+  Tensor rows;    ///< [kept] int32: indices into the rows before; -1 for a dummy
   Packed packed;  ///< offsets, examples and positions of the survivors
 };
 
 /// Compacts the rows whose mask [tokens] bool is true, for all sentences at once; order, examples and original
-/// positions stay.
+/// positions stay. The count of survivors is read back.
 Kept keep(const Packed& packed, const Tensor& mask);
+
+/// Room for what is kept of a batch's rows.
+Kept room_for(const Packed& packed);
+/// keep without reading back: writes to the front of `kept`, which has room for as many rows and more. There are
+/// packed.tokens rows then, dummies behind the survivors.
+void keep_into(const Kept& kept, const Packed& packed, const Tensor& mask);
+/// The first n rows, which all others but dummies are among.
+Packed front(const Packed& packed, std::int64_t n);
+Kept front(const Kept& kept, std::int64_t n);
 
 /// All rows but the first of every sentence, dummies too. No sentence may be empty.
 Kept all_but_first_rows(const Packed& packed);

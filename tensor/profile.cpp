@@ -36,6 +36,8 @@ void start_profile() {
   KernelTimer::is_on = true;
 }
 
+bool is_profiling() { return KernelTimer::is_on; }
+
 std::vector<KernelProfile> stop_profile() {
   KernelTimer::is_on = false;
   const std::lock_guard lock(mutex);

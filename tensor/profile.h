@@ -21,6 +21,9 @@ void start_profile();
 /// Stops timing. The kernels that ran, most time first.
 std::vector<KernelProfile> stop_profile();
 
+/// Whether a profile is taken.
+bool is_profiling();
+
 /// Times one kernel call while a profile is taken; otherwise it costs one check.
 class KernelTimer {
  public:
@@ -36,6 +39,7 @@ class KernelTimer {
 
  private:
   friend void start_profile();
+  friend bool is_profiling();
   friend std::vector<KernelProfile> stop_profile();
   static std::int64_t nanoseconds(Device device);  // when all that was asked of the device is done
   static void record(const char* kernel, std::int64_t nanoseconds);

@@ -153,7 +153,13 @@ Tensor Tensor::clone() const {
 
 void Tensor::copy_from(const Tensor& source) const {
   Tensor target = *this;
-  copy_kernel(device(), target, source.expand(shape_).to(device()));
+  const bool same_bytes = source.shape() == shape_ && source.dtype() == dtype_ && is_contiguous();
+  if (source.device() == Device::kCpu && device() != Device::kCpu && same_bytes) {
+    const Tensor from = source.contiguous();
+    if (numel_ > 0) backend(device()).copy_in(raw_data(), from.raw_data(), bytes());
+  } else {
+    copy_kernel(device(), target, source.expand(shape_).to(device()));
+  }
   bump_version();
 }
 

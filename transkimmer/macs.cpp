@@ -26,7 +26,7 @@ double batch_macs(const Config& config, const std::vector<LayerRows>& layers, bo
     const std::vector<double> fed = full ? keys : rows_of(layers[i].fed);
     const std::vector<double> predicted = rows_of(layers[i].predicted);
     for (std::size_t s = 0; s < keys.size(); ++s) {
-      total += layer_macs(c, keys[s], updated[s], fed[s], predicted.empty() ? 0 : predicted[s]);
+      total += layer_macs(c, keys[s], updated[s], fed[s], predicted.empty() ? 0 : predicted[s] - 1);
     }
   }
   const std::int64_t sentences = layers.empty() ? 0 : layers[0].keys.sentences;

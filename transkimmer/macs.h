@@ -21,12 +21,13 @@ struct MacCoefficients {
 };
 MacCoefficients mac_coefficients(const Config& config);
 
-/// The rows that one layer worked on.
+/// The rows that one layer worked on; offsets count them.
 struct LayerRows {
   Packed keys;
   Packed updated;
   Packed fed;
-  Packed predicted;  ///< rows that its predictor read; no rows without one
+  Packed
+      predicted;  ///< rows before its predictor, which are asked but for the first of each sentence; empty without one
 };
 
 /// MACs of a dense model that computes every row of every layer, for one sentence of n tokens.
@@ -36,8 +37,8 @@ double dense_macs(const Config& config, const Packed& rows);
 /// MACs that a forward pass executed for the batch, from the rows of each layer.
 double executed_macs(const Config& config, const std::vector<LayerRows>& layers);
 
-/// The same in convention 2. They differ for the published gate and the dense model alone, whose last layer counts as if
-/// it computed all its rows.
+/// The same in convention 2. They differ for the published gate and the dense model alone, whose last layer counts as
+/// if it computed all its rows.
 double counted_macs(const Config& config, const std::vector<LayerRows>& layers);
 
 }  // namespace tk

@@ -1,96 +1,173 @@
-// Skimming in evaluation: rows are dropped for real. Each row set is one compaction for the whole batch; there is no
-// masked product and no loop over sentences.
+// Skimming in evaluation: rows are dropped for real, for the whole batch at once, without a loop over sentences. How
+// many are left only the device knows: they lie at the front of buffers with room for all, and what works on them works
+// on a number of rows that holds them (with_count). What follows the last of them are dummies, which belong to no
+// sentence.
 
-#include "autograd/ops/index.h"
+#include "tensor/backend.h"
+#include "tensor/capture.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/gate.h"
+#include "tensor/ops/index.h"
 #include "transkimmer/skim_encoder.h"
-#include "transkimmer/skim_gates.h"
 
 namespace tk {
 namespace {
 
-Variable rows_at(const Variable& x, const Kept& kept) {
-  return kept.packed.tokens == x.shape()[0] ? x : index_select(x, kept.rows);
+// Numbers of rows that are computed are multiples of this: on a device that records, each is recorded by itself.
+std::int64_t row_step(const Packed& rows, const ForwardOptions& options) {
+  constexpr std::int64_t kSizes = 16;
+  constexpr std::int64_t kLeast = 128;
+  constexpr std::int64_t kMultiple = 64;
+  if (options.row_step > 0) return options.row_step;
+  if (rows.offsets.device() == Device::kCpu) return 1;
+  return std::max(kLeast, (rows.tokens / kSizes + kMultiple - 1) / kMultiple * kMultiple);
 }
 
-Variable with_rows(const Variable& x, const Kept& kept, const Variable& rows) {
-  if (kept.packed.tokens == 0) return x;
-  return kept.packed.tokens == x.shape()[0] ? rows : index_copy(x, kept.rows, rows);
+// Room for the rows of every layer. A row's example names random numbers, of which evaluation has none.
+std::vector<Kept> rooms_for(Packed rows, std::size_t layers) {
+  rows.example = Tensor();
+  std::vector<Kept> rooms;
+  for (std::size_t i = 0; i < layers; ++i) rooms.push_back(room_for(rows));
+  return rooms;
 }
 
-Tensor mask_at(const Tensor& mask, const Kept& kept) { return index_select(mask, kept.rows); }
+// Compacts `packed`, where counts are known to exactly the survivors.
+Kept kept_rows(const Packed& packed, const Tensor& mask, bool exact) {
+  if (exact) return keep(packed, mask);
+  const Kept kept = room_for(packed);
+  keep_into(kept, packed, mask);
+  return kept;
+}
+
+Tensor is_one(const Tensor& mask) { return greater(mask, 0.5); }
 
 }  // namespace
 
-EncoderOutput SkimEncoder::dropped_layer_gate(Variable x, Packed rows, const Context& context,
+EncoderOutput SkimEncoder::dropped_layer_gate(const Variable& embedded, const Packed& rows, const Context& context,
                                               const ForwardOptions& options) const {
-  EncoderOutput out;
-  const Packed original = rows;
   const bool read_all = options.reads == HeadReads::kAllRows;
-  Variable final_state = x;                                            // of every original row
-  Tensor origin = arange(original.tokens, DType::kInt32, x.device());  // original row of each row that is left
-  for (std::size_t i = 0; i < encoder_.layers.size(); ++i) {
-    const SkimGates gates(rows, 1);
-    Tensor mask = gates.decide(predictors[i], x, config_.skim_threshold)[0];
-    if (options.keep_shares != nullptr) mask = evenly_kept(rows, original, (*options.keep_shares)[i]);
-    const Kept kept = keep_ones(rows, mask);
-    x = rows_at(x, kept);
-    origin = index_select(origin, kept.rows);
-    rows = kept.packed;
-    const Kept first = first_rows(rows);
-    const bool only_first = i + 1 == encoder_.layers.size() && !read_all;
-    x = encoder_.layers[i](x, rows, only_first ? &first : nullptr, Variable(), context);
-    const Packed& computed = only_first ? first.packed : rows;
-    out.layers.push_back({.keys = rows, .updated = computed, .fed = computed, .predicted = gates.gated_rows()});
-    out.rows = computed;
-    if (read_all) final_state = index_copy(final_state, origin, x);
+  TK_CHECK(
+      !read_all || !is_recording(embedded.device()),
+      "skim_encoder: a head that reads all rows cannot be recorded");  // it scatters rows, and dummies have no place
+  EncoderOutput out;
+  const std::size_t last = encoder_.layers.size() - 1;
+  const std::int64_t step = read_all ? 1 : row_step(rows, options);
+  const Kept first = first_rows(rows);
+  const Tensor left = empty_like(embedded.value());  // the rows before a layer, at its front
+  Tensor result =
+      read_all ? embedded.value().clone() : empty({rows.sentences, left.shape()[1]}, left.dtype(), left.device());
+  Tensor origin = arange(rows.tokens, DType::kInt32, left.device());  // the batch's row that each one left is
+  const std::vector<Kept> kept = rooms_for(rows, encoder_.layers.size());
+  // Lets rows of x on to a layer.
+  const auto pass = [&](std::size_t layer, const Tensor& x, const Packed& before) {
+    const Tensor z = predictors[layer](Variable(x)).value().select(1, 0);  // forced shares cost what gates cost
+    const Tensor mask = options.keep_shares != nullptr ? evenly_spread_rows(before.tokens, before.offsets, rows.offsets,
+                                                                            (*options.keep_shares)[layer])
+                                                       : passing_rows(z, config_.skim_threshold, before.offsets);
+    keep_into(kept[layer], before, mask);
+    const Tensor index = kept[layer].rows.narrow(0, 0, before.tokens);
+    index_select_into(left.narrow(0, 0, before.tokens), x, index);
+    if (read_all) origin = index_select(origin, index);
+  };
+  pass(0, embedded.value(), rows);
+  for (std::size_t i = 0; i <= last; ++i) {
+    const bool only_first = i == last && !read_all;
+    with_count(kept[i].packed.count(), rows.tokens, step, [&](std::int64_t n) {
+      const Packed here = front(kept[i].packed, n);
+      const Kept asking{here.offsets.narrow(0, 0, rows.sentences), first.packed};
+      const Variable x(left.narrow(0, 0, n));
+      const Tensor y = encoder_.layers[i](x, here, only_first ? &asking : nullptr, Variable(), context).value();
+      if (read_all) index_copy_to(result, origin.narrow(0, 0, n), y);
+      if (only_first) result.copy_from(y);
+      if (i < last) pass(i + 1, y, here);
+    });
+    const Packed& computed = only_first ? first.packed : kept[i].packed;
+    out.layers.push_back({.keys = kept[i].packed,
+                          .updated = computed,
+                          .fed = computed,
+                          .predicted = i == 0 ? rows : kept[i - 1].packed});
   }
-  out.x = read_all ? final_state : x;
-  if (read_all) out.rows = original;
+  out.x = Variable(result);
+  out.rows = read_all ? rows : first.packed;
   return out;
 }
 
-EncoderOutput SkimEncoder::dropped_staged_gate(Variable x, Packed rows, const Context& context,
+EncoderOutput SkimEncoder::dropped_staged_gate(const Variable& embedded, const Packed& rows, const Context& context,
                                                const ForwardOptions& options) const {
   TK_CHECK(options.reads == HeadReads::kFirstRows,
            "skim_encoder: the staged gate's last layer updates first rows only; a head that reads all rows needs "
            "skim_gate layer");
   EncoderOutput out;
-  const Packed original = rows;
-  Tensor updated = full({rows.tokens}, 1, DType::kFloat32, x.device());  // u of the rows that are left
   const std::size_t last = encoder_.layers.size() - 1;
-  for (std::size_t i = 0; i < last; ++i) {
+  const std::int64_t step = row_step(rows, options);
+  const bool exact = step == 1;
+  const Kept first = first_rows(rows);
+  const Tensor left = embedded.value().clone();  // the rows before a layer, at its front
+  const Tensor result = empty({rows.sentences, left.shape()[1]}, left.dtype(), left.device());
+  const Tensor updated = full({rows.tokens}, 1, DType::kFloat32, left.device());  // u of those rows
+  const std::vector<Kept> kept = rooms_for(rows, last + 1);    // before a layer; the first's is not used
+  const std::vector<Kept> asking = rooms_for(rows, last + 1);  // of those rows
+  const std::vector<Kept> fed = rooms_for(rows, last + 1);     // of the rows before the next layer
+
+  // Attention of the rows before layer i; its gates let rows on to the next, and say which of them are fed.
+  const auto attend = [&](std::size_t i, const Packed& here) {
     const EncoderLayer& block = encoder_.layers[i];
-    const Kept asking = keep_ones(rows, updated);
-    const bool all_ask = asking.packed.tokens == rows.tokens;
-    const Variable attended = block.attention(x, rows, all_ask ? nullptr : &asking, Variable(), context);
-    const Variable y = with_rows(x, asking, attended);
-    const SkimGates gates(rows, 3);
-    Tensors gate = gates.decide(predictors[i], y, config_.skim_threshold);
-    if (options.keep_shares != nullptr) {
+    const std::int64_t n = here.tokens;
+    const Tensor x = left.narrow(0, 0, n), u = updated.narrow(0, 0, n);
+    Tensor y;
+    const std::int64_t ask = i == 0 ? n : exact ? static_cast<std::int64_t>(asking[i].packed.count().item()) : n;
+    if (i == 0 || (exact && ask == n)) {
+      y = block.attention(Variable(x), here, nullptr, Variable(), context).value();
+    } else {
+      const Kept queries = front(asking[i], ask);
+      y = index_copy(x, queries.rows, block.attention(Variable(x), here, &queries, Variable(), context).value());
+    }
+    const Tensor z = predictors[i](Variable(y)).value();
+    const auto gate = [&](std::int64_t k) {
+      if (options.keep_shares == nullptr) return passing_rows(z.select(1, k), config_.skim_threshold, here.offsets);
       // A share is of the rows that a layer works on; this layer's keys are settled, so its gates choose the next
       // one's.
-      gate[0] = evenly_kept(rows, original, (*options.keep_shares)[i + 1]);
-      gate[1] = full({rows.tokens}, 1, DType::kFloat32, x.device());
-      gate[2] = evenly_kept(rows, original, (*options.keep_shares)[i]);
+      const std::vector<double>& shares = *options.keep_shares;
+      return evenly_spread_rows(n, here.offsets, rows.offsets, k == 0 ? shares[i + 1] : k == 1 ? 1 : shares[i]);
+    };
+    keep_into(kept[i + 1], here, gate(0));
+    const Kept next = front(kept[i + 1], n);
+    const auto on_to_next = [&](const Tensor& mask) { return index_select(mask, next.rows); };
+    const Tensor staying = on_to_next(u);
+    const Tensor feeding = mul(staying, on_to_next(gate(2)).to(DType::kFloat32));
+    keep_into(fed[i], next.packed, is_one(feeding));
+    index_select_into(u, gate(1).to(DType::kFloat32), next.rows);
+    keep_into(asking[i + 1], next.packed, is_one(u));
+    index_select_into(x, y, next.rows);
+    const Kept unfed = kept_rows(next.packed, is_one(sub(staying, feeding)), exact);
+    index_copy_to(x, unfed.rows, block.feed_forward.norm(Variable(index_select(x, unfed.rows))).value());
+  };
+
+  for (std::size_t i = 0; i < last; ++i) {
+    const Packed& before = i == 0 ? rows : kept[i].packed;
+    if (i == 0) {
+      attend(i, rows);
+    } else {
+      with_count(before.count(), rows.tokens, step, [&](std::int64_t n) { attend(i, front(before, n)); });
     }
-    const Kept kept = keep_ones(rows, gate[0]);
-    const Tensor staying = mask_at(updated, kept);
-    const Tensor fed = mul(staying, mask_at(gate[2], kept));
-    const Kept fed_rows = keep_ones(kept.packed, fed);
-    const Kept unfed_rows = keep_ones(kept.packed, sub(staying, fed));
-    const Variable z = rows_at(y, kept);
-    x = with_rows(z, fed_rows, block.feed_forward(rows_at(z, fed_rows), fed_rows.packed, Variable(), context));
-    x = with_rows(x, unfed_rows, block.feed_forward.norm(rows_at(z, unfed_rows)));
+    with_count(fed[i].packed.count(), rows.tokens, step, [&](std::int64_t n) {
+      const Kept here = front(fed[i], n);
+      const Variable y(index_select(left, here.rows));
+      index_copy_to(left, here.rows, encoder_.layers[i].feed_forward(y, here.packed, Variable(), context).value());
+    });
     out.layers.push_back(
-        {.keys = rows, .updated = asking.packed, .fed = fed_rows.packed, .predicted = gates.gated_rows()});
-    updated = mask_at(gate[1], kept);
-    rows = kept.packed;
+        {.keys = before, .updated = i == 0 ? rows : asking[i].packed, .fed = fed[i].packed, .predicted = before});
   }
-  const Kept first = first_rows(rows);
-  out.x = encoder_.layers[last](x, rows, &first, Variable(), context);
+  const Packed& before = last == 0 ? rows : kept[last].packed;
+  with_count(before.count(), rows.tokens, step, [&](std::int64_t n) {
+    const Packed here = front(before, n);
+    const Kept queries{here.offsets.narrow(0, 0, rows.sentences), first.packed};
+    result.copy_from(
+        encoder_.layers[last](Variable(left.narrow(0, 0, n)), here, &queries, Variable(), context).value());
+  });
+  out.layers.push_back({.keys = before, .updated = first.packed, .fed = first.packed, .predicted = {}});
+  out.x = Variable(result);
   out.rows = first.packed;
-  out.layers.push_back({.keys = rows, .updated = first.packed, .fed = first.packed, .predicted = {}});
   return out;
 }
 

@@ -22,6 +22,8 @@ struct ForwardOptions {
   const std::vector<Tensor>* noise = nullptr;
   /// Evaluation: the share of a sentence's tokens that is key, updated and fed in each layer, in place of the gates.
   const std::vector<double>* keep_shares = nullptr;
+  /// Evaluation: the rows that are left are computed in multiples of this, dummies among them; 0 chooses by the device.
+  std::int64_t row_step = 0;
 };
 
 /// What a training pass under masks decided for one layer: 0 or 1 a row. A defined weight that is not skimmed is 1.
@@ -63,9 +65,9 @@ class SkimEncoder {
                                   const ForwardOptions& options) const;
   EncoderOutput masked_staged_gate(Variable x, const Packed& rows, const Context& context,
                                    const ForwardOptions& options) const;
-  EncoderOutput dropped_layer_gate(Variable x, Packed rows, const Context& context,
+  EncoderOutput dropped_layer_gate(const Variable& embedded, const Packed& rows, const Context& context,
                                    const ForwardOptions& options) const;
-  EncoderOutput dropped_staged_gate(Variable x, Packed rows, const Context& context,
+  EncoderOutput dropped_staged_gate(const Variable& embedded, const Packed& rows, const Context& context,
                                     const ForwardOptions& options) const;
 
   Config config_;

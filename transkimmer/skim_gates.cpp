@@ -1,8 +1,5 @@
 #include "transkimmer/skim_gates.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "autograd/estimators/gumbel_softmax.h"
 #include "autograd/ops/index.h"
 #include "autograd/ops/shape.h"
@@ -39,23 +36,5 @@ Tensors SkimGates::decide(const SkimPredictor& predictor, const Variable& x, dou
   for (std::int64_t k = 0; k < gates_; ++k) columns.push_back(all.select(1, k).contiguous());
   return columns;
 }
-
-Tensor evenly_kept(const Packed& rows, const Packed& original, double share) {
-  const Tensor mask = zeros({rows.tokens});
-  const Packed here = to(rows, Device::kCpu);
-  const Tensor original_here = original.offsets.to(Device::kCpu);
-  const auto* offsets = here.offsets.data<std::int32_t>();
-  const auto* original_offsets = original_here.data<std::int32_t>();
-  for (std::int64_t s = 0; s < rows.sentences; ++s) {
-    const std::int64_t n = offsets[s + 1] - offsets[s];
-    const auto length = static_cast<double>(original_offsets[s + 1] - original_offsets[s]);
-    const std::int64_t kept = std::clamp<std::int64_t>(std::llround(share * length), 1, n);
-    // Row floor(k n / kept) for k < kept: k = 0 is the first row.
-    for (std::int64_t k = 0; k < kept; ++k) mask.data<float>()[offsets[s] + k * n / kept] = 1;
-  }
-  return mask.to(rows.offsets.device());
-}
-
-Kept keep_ones(const Packed& rows, const Tensor& mask) { return keep(rows, greater(mask, 0.5)); }
 
 }  // namespace tk

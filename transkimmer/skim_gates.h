@@ -28,11 +28,4 @@ class SkimGates {
   std::int64_t gates_;
 };
 
-/// A float mask [rows] that keeps `share` of each sentence's original length (original: its packed rows), evenly
-/// spread, and the first row always.
-Tensor evenly_kept(const Packed& rows, const Packed& original, double share);
-
-/// Rows whose float mask is 1.
-Kept keep_ones(const Packed& rows, const Tensor& mask);
-
 }  // namespace tk

@@ -3,6 +3,7 @@
 
 #include "tensor/cpu/parallel.h"
 #include "tensor/cpu/random_rows.h"
+#include "tensor/evenly_spread.h"
 #include "tensor/kernels.h"
 
 namespace tk::cpu {
@@ -75,6 +76,29 @@ void hard_gate_backward(Tensor& dz, const Tensor& dy, const Tensor& soft, const 
       dz.data<T>()[i] = dy.data<T>()[i] * s * (T(1) - s) / temperature;
     });
   });
+}
+
+void passing_rows(Tensor& mask, const Tensor& z, double threshold, const Tensor& offsets) {
+  fill(mask, 0);
+  const auto* bounds = offsets.data<std::int32_t>();
+  dispatch_floating(z.dtype(), "passing_rows", [&]<class T>() {
+    for (std::int64_t s = 0; s + 1 < offsets.numel(); ++s) {
+      for (std::int32_t row = bounds[s]; row < bounds[s + 1]; ++row) {
+        mask.data<bool>()[row] = row == bounds[s] || z.data<T>()[row * z.strides()[0]] > static_cast<T>(threshold);
+      }
+    }
+  });
+}
+
+void evenly_spread_rows(Tensor& mask, const Tensor& offsets, const Tensor& original_offsets, double share) {
+  fill(mask, 0);
+  const auto* bounds = offsets.data<std::int32_t>();
+  const auto* original = original_offsets.data<std::int32_t>();
+  for (std::int64_t s = 0; s + 1 < offsets.numel(); ++s) {
+    const std::int64_t n = bounds[s + 1] - bounds[s];
+    const std::int64_t kept = rows_of_share(share, original[s + 1] - original[s], n);
+    for (std::int64_t i = 0; i < n; ++i) mask.data<bool>()[bounds[s] + i] = is_evenly_spread(i, n, kept);
+  }
 }
 
 }  // namespace tk::cpu

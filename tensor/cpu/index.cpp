@@ -11,12 +11,13 @@ namespace {
 
 std::int64_t row_size(const Tensor& x) { return x.shape()[0] == 0 ? 0 : x.numel() / x.shape()[0]; }
 
+// Indices lie in [least, size).
 template <class I>
-void check_indices(const char* op, const Tensor& index, std::int64_t size) {
+void check_indices(const char* op, const Tensor& index, std::int64_t least, std::int64_t size) {
   const I* begin = index.data<I>();
   for (std::int64_t i = 0; i < index.numel(); ++i) {
-    TK_CHECK(begin[i] >= 0 && begin[i] < size, op, ": index ", begin[i], " is out of range for dimension 0 of size ",
-             size);
+    TK_CHECK(begin[i] >= least && begin[i] < size, op, ": index ", begin[i],
+             " is out of range for dimension 0 of size ", size);
   }
 }
 
@@ -24,20 +25,24 @@ void check_indices(const char* op, const Tensor& index, std::int64_t size) {
 
 void index_select(Tensor& y, const Tensor& x, const Tensor& index) {
   dispatch_index(index.dtype(), "index_select", [&]<class I>() {
-    check_indices<I>("index_select", index, x.shape()[0]);
-    const std::int64_t bytes = row_size(x) * size_of(x.dtype());
+    check_indices<I>("index_select", index, -1, x.shape()[0]);
+    const std::int64_t bytes = row_size(y) * size_of(x.dtype());
     if (bytes == 0) return;
     const I* rows = index.data<I>();
-    parallel_rows(index.numel(), row_size(x), [&](std::int64_t i) {
-      std::memcpy(static_cast<std::byte*>(y.raw_data()) + i * bytes,
-                  static_cast<const std::byte*>(x.raw_data()) + rows[i] * bytes, static_cast<std::size_t>(bytes));
+    parallel_rows(index.numel(), row_size(y), [&](std::int64_t i) {
+      std::byte* to = static_cast<std::byte*>(y.raw_data()) + i * bytes;
+      if (rows[i] < 0) {
+        std::memset(to, 0, static_cast<std::size_t>(bytes));
+      } else {
+        std::memcpy(to, static_cast<const std::byte*>(x.raw_data()) + rows[i] * bytes, static_cast<std::size_t>(bytes));
+      }
     });
   });
 }
 
 void index_add(Tensor& y, const Tensor& x, const Tensor& index) {
   dispatch_index(index.dtype(), "index_add", [&]<class I>() {
-    check_indices<I>("index_add", index, y.shape()[0]);
+    check_indices<I>("index_add", index, 0, y.shape()[0]);
     const std::int64_t cols = row_size(y);
     const I* rows = index.data<I>();
     dispatch_floating(y.dtype(), "index_add", [&]<class T>() {
@@ -53,11 +58,12 @@ void index_add(Tensor& y, const Tensor& x, const Tensor& index) {
 
 void index_copy(Tensor& y, const Tensor& x, const Tensor& index) {
   dispatch_index(index.dtype(), "index_copy", [&]<class I>() {
-    check_indices<I>("index_copy", index, y.shape()[0]);
+    check_indices<I>("index_copy", index, -1, y.shape()[0]);
     const std::int64_t bytes = row_size(y) * size_of(y.dtype());
     if (bytes == 0) return;
     const I* rows = index.data<I>();
     for (std::int64_t i = 0; i < index.numel(); ++i) {
+      if (rows[i] < 0) continue;
       std::memcpy(static_cast<std::byte*>(y.raw_data()) + rows[i] * bytes,
                   static_cast<const std::byte*>(x.raw_data()) + i * bytes, static_cast<std::size_t>(bytes));
     }
@@ -106,6 +112,7 @@ void compact(Tensor& rows, Tensor& kept_offsets, const Tensor& mask, const Tenso
   for (std::int32_t row = bounds[offsets.numel() - 1]; row < mask.numel(); ++row) {
     if (mask.data<bool>()[row]) survivors[next++] = row;
   }
+  std::fill(survivors + next, survivors + rows.numel(), -1);
 }
 
 }  // namespace tk::cpu

@@ -1,5 +1,6 @@
 #include "tensor/cuda/block_reduce.h"
 #include "tensor/cuda/random_rows.h"
+#include "tensor/evenly_spread.h"
 
 namespace tk::cuda {
 namespace {
@@ -94,6 +95,40 @@ __global__ void gate_backward_elements(T* dz, const T* dy, const T* soft, const 
   dz[i] = static_cast<T>(static_cast<C>(dy[i]) * s * (C(1) - s) / static_cast<C>(state->temperature));
 }
 
+// The sentence of a row, or -1 for a row behind the last one. A thread looks for itself.
+__device__ std::int64_t sentence_of(std::int64_t row, const std::int32_t* offsets, std::int64_t sentences) {
+  if (row >= offsets[sentences]) return -1;
+  std::int64_t low = 0, high = sentences;  // offsets[low] <= row < offsets[high]
+  while (high - low > 1) {
+    const std::int64_t middle = (low + high) / 2;
+    offsets[middle] <= row ? low = middle : high = middle;
+  }
+  return low;
+}
+
+// A thread a row.
+template <class T>
+__global__ void mark_passing(bool* mask, const T* z, std::int64_t stride, std::int64_t rows, compute_t<T> threshold,
+                             const std::int32_t* offsets, std::int64_t sentences) {
+  const std::int64_t row = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (row >= rows) return;
+  const std::int64_t s = sentence_of(row, offsets, sentences);
+  mask[row] = s >= 0 && (offsets[s] == row || static_cast<compute_t<T>>(z[row * stride]) > threshold);
+}
+
+__global__ void mark_evenly_spread(bool* mask, std::int64_t rows, const std::int32_t* offsets,
+                                   const std::int32_t* original, std::int64_t sentences, double share) {
+  const std::int64_t row = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (row >= rows) return;
+  const std::int64_t s = sentence_of(row, offsets, sentences);
+  if (s < 0) {
+    mask[row] = false;
+    return;
+  }
+  const std::int64_t n = offsets[s + 1] - offsets[s];
+  mask[row] = is_evenly_spread(row - offsets[s], n, rows_of_share(share, original[s + 1] - original[s], n));
+}
+
 }  // namespace
 
 void logistic_noise(Tensor& y, const DropoutKey& key) { transform_uniforms(y, key, Logistic{}); }
@@ -130,6 +165,26 @@ void hard_gate_backward(Tensor& dz, const Tensor& dy, const Tensor& soft, const 
         dz.data<T>(), dy.data<T>(), soft.data<T>(), static_cast<const StepState*>(state.raw_data()), n);
     check_launch("hard_gate_backward");
   });
+}
+
+void passing_rows(Tensor& mask, const Tensor& z, double threshold, const Tensor& offsets) {
+  const std::int64_t rows = mask.numel();
+  if (rows == 0) return;
+  dispatch_arithmetic(z.dtype(), "passing_rows", [&]<class T>() {
+    mark_passing<<<blocks(rows, kThreads), kThreads, 0, stream()>>>(mask.data<bool>(), z.data<T>(), z.strides()[0],
+                                                                    rows, static_cast<compute_t<T>>(threshold),
+                                                                    offsets.data<std::int32_t>(), offsets.numel() - 1);
+    check_launch("passing_rows");
+  });
+}
+
+void evenly_spread_rows(Tensor& mask, const Tensor& offsets, const Tensor& original_offsets, double share) {
+  const std::int64_t rows = mask.numel();
+  if (rows == 0) return;
+  mark_evenly_spread<<<blocks(rows, kThreads), kThreads, 0, stream()>>>(
+      mask.data<bool>(), rows, offsets.data<std::int32_t>(), original_offsets.data<std::int32_t>(), offsets.numel() - 1,
+      share);
+  check_launch("evenly_spread_rows");
 }
 
 }  // namespace tk::cuda

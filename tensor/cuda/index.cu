@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(kThreads) select_rows(Unit* y, const Unit* x, 
   if (i >= n) return;
   const std::int64_t from = index[i];
   const bool exists = from >= 0 && from < size;
-  if (!exists && lane() == 0) report(errors, DeviceError::kIndexOutOfRange);
+  if (!exists && from != -1 && lane() == 0) report(errors, DeviceError::kIndexOutOfRange);
 #pragma unroll 4
   for (std::int64_t u = lane(); u < units; u += kWarp) y[i * units + u] = exists ? x[from * units + u] : Unit{};
 }
@@ -48,7 +48,7 @@ __global__ void __launch_bounds__(kThreads) select_rows(Unit* y, const Unit* x, 
 template <class I>
 __global__ void find_last(std::int32_t* last, const I* index, std::int64_t n, std::int64_t size, unsigned* errors) {
   const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-  if (i >= n) return;
+  if (i >= n || index[i] == -1) return;
   if (index[i] < 0 || index[i] >= size) return report(errors, DeviceError::kIndexOutOfRange);
   atomicMax(last + index[i], static_cast<std::int32_t>(i));
 }
@@ -263,13 +263,14 @@ void sum_by_key(const char* op, Tensor& ids, Tensor& y, const Tensor& x, const T
   dispatch_arithmetic(x.dtype(), op, [&]<class T>() { launch_sums<T>(op, y, x, x.numel() / n, add, runs); });
 }
 
-// Surviving rows; then, for each sentence and for the end of the last, how many come before it.
+// Surviving rows, and -1 behind them; then, for each sentence and for the end of the last, how many come before it.
 __global__ void __launch_bounds__(kScanThreads)
     compact_rows(std::int32_t* rows, std::int32_t* kept_offsets, const bool* mask, std::int64_t n,
                  const std::int32_t* offsets, std::int64_t sentences) {
   const int count = scan_ranks(
       n, [&](std::int64_t row) { return mask[row]; },
       [&](std::int64_t row, int rank) { rows[rank] = static_cast<std::int32_t>(row); }, [](std::int64_t, int) {});
+  for (std::int64_t i = count + threadIdx.x; i < n; i += kScanThreads) rows[i] = -1;
   __syncthreads();  // all rows are written
   for (std::int64_t s = threadIdx.x; s <= sentences; s += kScanThreads) {
     int low = 0;

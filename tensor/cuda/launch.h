@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "tensor/backend.h"
 #include "tensor/bfloat16.h"
 #include "tensor/error.h"
 #include "tensor/tensor.h"
@@ -18,8 +19,14 @@ cudaStream_t stream();
 /// Throws tk::Error with the call and CUDA's words unless `status` is success.
 void check(cudaError_t status, const char* call);
 
-/// Call right after a launch: throws if it could not start.
-inline void check_launch(const char* kernel) { check(cudaGetLastError(), kernel); }
+/// What was asked of the device so far.
+HostCalls& host_calls();
+
+/// Call right after a launch: counts it, and throws if it could not start.
+inline void check_launch(const char* kernel) {
+  ++host_calls().launches;
+  check(cudaGetLastError(), kernel);
+}
 
 inline constexpr int kWarp = 32;
 inline constexpr int kThreads = 256;  // of a block, where nothing asks for another number

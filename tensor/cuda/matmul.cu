@@ -196,6 +196,7 @@ bool try_multiply(const Product& p, bool add) {
     if (p.y.dtype == DType::kFloat64) return &kWideScales[one];
     return &kScales[one];
   };
+  ++host_calls().launches;
   check_blas(cublasLtMatmul(blas().handle, &plan.operation, scale(true), p.b.data, &plan.b, p.a.data, &plan.a,
                             scale(add), p.y.data, &plan.y, p.y.data, &plan.y, &plan.algorithm, blas().workspace,
                             kWorkspaceBytes, stream()),

@@ -1,14 +1,41 @@
 #include "tensor/cuda/runtime.h"
 
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <memory>
+#include <utility>
+#include <vector>
+
 #include "tensor/cuda/launch.h"
 
 namespace tk::cuda {
 namespace {
 
+// Pinned host memory that one copy at a time goes through; `done` is when the last one was.
+struct PinnedBlock {
+  void* data = nullptr;
+  std::size_t bytes;
+  cudaEvent_t done = nullptr;
+
+  explicit PinnedBlock(std::size_t bytes) : bytes(bytes) {
+    check(cudaHostAlloc(&data, bytes, cudaHostAllocDefault), "cudaHostAlloc");
+    check(cudaEventCreateWithFlags(&done, cudaEventDisableTiming), "cudaEventCreate");
+  }
+
+  void wait() const { check(cudaEventSynchronize(done), "cudaEventSynchronize"); }
+};
+
 // Created on first use and never destroyed: tensors with static lifetime may outlive any order of destruction.
 struct Runtime {
   cudaStream_t stream = nullptr;
   unsigned* errors = nullptr;  // pinned host memory that kernels write to
+  bool is_capturing = false;
+  HostCalls calls;
+  std::array<std::unique_ptr<PinnedBlock>, 8> staging;  // of copies to the device, taken in turn
+  std::size_t next_staging = 0;
+  std::vector<PinnedBlock*> landing;  // of copies to the host; those that nobody uses
 
   Runtime() {
     check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreate");
@@ -44,18 +71,70 @@ void* allocate(std::int64_t bytes) {
 
 void deallocate(void* data) noexcept { cudaFree(data); }
 
+void not_while_recording(const char* what) {
+  TK_CHECK(!runtime().is_capturing, "cuda: ", what, " while work is recorded");
+}
+
+// What fits goes through pinned memory, so that the host does not wait for the device to come to it.
 void copy_in(void* y, const void* x, std::int64_t bytes) {
-  check(cudaMemcpyAsync(y, x, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice, stream()), "cudaMemcpyAsync");
+  not_while_recording("a copy from the host");
+  constexpr std::size_t kStagingBytes = std::size_t{1} << 20;
+  Runtime& r = runtime();
+  ++r.calls.copies_in;
+  const auto n = static_cast<std::size_t>(bytes);
+  if (n > kStagingBytes) {
+    check(cudaMemcpyAsync(y, x, n, cudaMemcpyHostToDevice, r.stream), "cudaMemcpyAsync");
+    return;
+  }
+  std::unique_ptr<PinnedBlock>& block = r.staging[r.next_staging++ % r.staging.size()];
+  if (block == nullptr) block = std::make_unique<PinnedBlock>(kStagingBytes);
+  block->wait();
+  std::memcpy(block->data, x, n);
+  check(cudaMemcpyAsync(y, block->data, n, cudaMemcpyHostToDevice, r.stream), "cudaMemcpyAsync");
+  check(cudaEventRecord(block->done, r.stream), "cudaEventRecord");
 }
 
 void synchronize() {
+  not_while_recording("the host waits");
+  ++runtime().calls.waits;
   check(cudaStreamSynchronize(stream()), "cudaStreamSynchronize");
   throw_device_errors();
 }
 
 void copy_out(void* y, const void* x, std::int64_t bytes) {
+  not_while_recording("a copy to the host");
+  ++runtime().calls.copies_out;
   check(cudaMemcpyAsync(y, x, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToHost, stream()), "cudaMemcpyAsync");
   synchronize();
+}
+
+// A free block of at least so many bytes, which is free again when nobody holds it.
+std::shared_ptr<PinnedBlock> landing_block(std::size_t bytes) {
+  std::vector<PinnedBlock*>& blocks = runtime().landing;
+  const auto found =
+      std::find_if(blocks.begin(), blocks.end(), [&](const PinnedBlock* b) { return b->bytes >= bytes; });
+  PinnedBlock* block = nullptr;
+  if (found == blocks.end()) {
+    block = new PinnedBlock(std::bit_ceil(std::max<std::size_t>(bytes, 4096)));
+  } else {
+    block = *found;
+    blocks.erase(found);
+  }
+  return {block, [](PinnedBlock* b) { runtime().landing.push_back(b); }};
+}
+
+std::function<void(void*)> copy_out_later(const void* x, std::int64_t bytes) {
+  not_while_recording("a copy to the host");
+  const auto n = static_cast<std::size_t>(bytes);
+  const std::shared_ptr<PinnedBlock> block = landing_block(n);
+  ++runtime().calls.copies_out;
+  check(cudaMemcpyAsync(block->data, x, n, cudaMemcpyDeviceToHost, stream()), "cudaMemcpyAsync");
+  check(cudaEventRecord(block->done, stream()), "cudaEventRecord");
+  return [block, n](void* y) {
+    block->wait();
+    throw_device_errors();
+    std::memcpy(y, block->data, n);
+  };
 }
 
 std::int64_t free_memory() {
@@ -76,26 +155,117 @@ std::string describe() {
 // Other threads may go on calling CUDA meanwhile, and this one may allocate: neither belongs to the stream.
 void begin_capture() {
   check(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeRelaxed), "cudaStreamBeginCapture");
+  runtime().is_capturing = true;
 }
 
+// A graph as it was recorded, which owns the handles of its switches, and what is launched.
+struct Graph {
+  cudaGraph_t recorded = nullptr;
+  cudaGraphExec_t executable = nullptr;
+
+  ~Graph() {
+    if (executable != nullptr) cudaGraphExecDestroy(executable);
+    if (recorded != nullptr) cudaGraphDestroy(recorded);
+  }
+};
+
 void* end_capture() {
-  cudaGraph_t graph = nullptr;
-  if (cudaStreamEndCapture(stream(), &graph) != cudaSuccess || graph == nullptr) {
+  runtime().is_capturing = false;
+  auto graph = std::make_unique<Graph>();
+  if (cudaStreamEndCapture(stream(), &graph->recorded) != cudaSuccess || graph->recorded == nullptr) {
     cudaGetLastError();
     return nullptr;
   }
-  cudaGraphExec_t executable = nullptr;
-  const cudaError_t status = cudaGraphInstantiate(&executable, graph, 0);
-  cudaGraphDestroy(graph);
-  check(status, "cudaGraphInstantiate");
-  return executable;
+  check(cudaGraphInstantiate(&graph->executable, graph->recorded, 0), "cudaGraphInstantiate");
+  return graph.release();
 }
 
-void replay(void* graph) { check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream()), "cudaGraphLaunch"); }
-
-void destroy_graph(void* graph) noexcept {
-  if (graph != nullptr) cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
+void replay(void* graph) {
+  ++runtime().calls.replays;
+  check(cudaGraphLaunch(static_cast<Graph*>(graph)->executable, stream()), "cudaGraphLaunch");
 }
+
+// The graph that the stream is recorded into, and the nodes that the next one will follow.
+struct CaptureState {
+  cudaGraph_t graph = nullptr;
+  const cudaGraphNode_t* last = nullptr;
+  const cudaGraphEdgeData* edges = nullptr;
+  std::size_t count = 0;
+
+  explicit CaptureState(cudaStream_t stream) {
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    check(cudaStreamGetCaptureInfo(stream, &status, nullptr, &graph, &last, &edges, &count),
+          "cudaStreamGetCaptureInfo");
+    TK_CHECK(status == cudaStreamCaptureStatusActive, "cuda: a switch where nothing is recorded");
+  }
+};
+
+// As long as this lives, what is asked of the device is recorded into `graph`, which belongs to another.
+class Detour {
+ public:
+  explicit Detour(cudaGraph_t graph) : outer_(stream()) {
+    cudaStream_t inner = nullptr;
+    check(cudaStreamCreateWithFlags(&inner, cudaStreamNonBlocking), "cudaStreamCreate");
+    check(cudaStreamBeginCaptureToGraph(inner, graph, nullptr, nullptr, 0, cudaStreamCaptureModeRelaxed),
+          "cudaStreamBeginCaptureToGraph");
+    runtime().stream = inner;
+  }
+  // Ends the recording; throws if it failed.
+  void end() {
+    const cudaStream_t inner = std::exchange(runtime().stream, outer_);
+    has_ended_ = true;
+    cudaGraph_t graph = nullptr;
+    const cudaError_t status = cudaStreamEndCapture(inner, &graph);
+    cudaStreamDestroy(inner);
+    check(status, "cudaStreamEndCapture");
+  }
+  ~Detour() {
+    if (has_ended_) return;
+    try {
+      end();
+    } catch (const Error&) {  // what was thrown first matters
+    }
+  }
+  Detour(const Detour&) = delete;
+  Detour& operator=(const Detour&) = delete;
+
+ private:
+  cudaStream_t outer_;
+  bool has_ended_ = false;
+};
+
+__global__ void choose_body(cudaGraphConditionalHandle choice, const std::int32_t* count, std::int64_t step,
+                            std::int64_t n) {
+  const std::int64_t body = (*count + step - 1) / step - 1;
+  cudaGraphSetConditional(choice, static_cast<unsigned>(body < 0 ? 0 : body < n ? body : n - 1));
+}
+
+// A conditional node behind what was recorded so far. One stream runs in one order, so the node follows the kernel that
+// chooses, and what comes next follows the node.
+void record_switch(const void* count, std::int64_t step, std::int64_t n,
+                   const std::function<void(std::int64_t)>& body) {
+  const cudaStream_t outer = stream();
+  cudaGraphNodeParams node{};
+  node.type = cudaGraphNodeTypeConditional;
+  node.conditional.type = cudaGraphCondTypeSwitch;
+  node.conditional.size = static_cast<unsigned>(n);
+  check(cudaGraphConditionalHandleCreate(&node.conditional.handle, CaptureState(outer).graph, 0, 0),
+        "cudaGraphConditionalHandleCreate");
+  choose_body<<<1, 1, 0, outer>>>(node.conditional.handle, static_cast<const std::int32_t*>(count), step, n);
+  check_launch("choose_body");
+  const CaptureState now(outer);
+  cudaGraphNode_t added = nullptr;
+  check(cudaGraphAddNode(&added, now.graph, now.last, now.edges, now.count, &node), "cudaGraphAddNode");
+  check(cudaStreamUpdateCaptureDependencies(outer, &added, nullptr, 1, cudaStreamSetCaptureDependencies),
+        "cudaStreamUpdateCaptureDependencies");
+  for (std::int64_t i = 0; i < n; ++i) {
+    Detour detour(node.conditional.phGraph_out[i]);
+    body(i);
+    detour.end();
+  }
+}
+
+void destroy_graph(void* graph) noexcept { delete static_cast<Graph*>(graph); }
 
 __global__ void probe() {}
 
@@ -105,13 +275,17 @@ const Backend kBackend = {.allocate = allocate,
                           .deallocate = deallocate,
                           .copy_in = copy_in,
                           .copy_out = copy_out,
+                          .copy_out_later = copy_out_later,
                           .synchronize = synchronize,
                           .begin_capture = begin_capture,
                           .end_capture = end_capture,
+                          .is_capturing = [] { return runtime().is_capturing; },
                           .replay = replay,
                           .destroy_graph = destroy_graph,
+                          .record_switch = record_switch,
                           .free_memory = free_memory,
-                          .describe = describe};
+                          .describe = describe,
+                          .host_calls = [] { return runtime().calls; }};
 
 std::string unavailable() {
   int count = 0;
@@ -130,6 +304,8 @@ std::string unavailable() {
 }
 
 cudaStream_t stream() { return runtime().stream; }
+
+HostCalls& host_calls() { return runtime().calls; }
 
 void check(cudaError_t status, const char* call) {
   if (status != cudaSuccess) throw Error(concat("cuda: ", call, ": ", cudaGetErrorString(status)));

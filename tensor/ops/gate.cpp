@@ -34,8 +34,8 @@ Tensor one_hot_of_largest(const Tensor& x) {
 }
 
 GateOutput hard_gate(const Tensor& z, const Tensor& noise, const Tensor& state) {
-  TK_CHECK(z.shape() == noise.shape() && z.dtype() == noise.dtype(), "hard_gate: expected noise like z ", z.dtype(), ' ',
-           z.shape(), ", got ", noise.dtype(), ' ', noise.shape());
+  TK_CHECK(z.shape() == noise.shape() && z.dtype() == noise.dtype(), "hard_gate: expected noise like z ", z.dtype(),
+           ' ', z.shape(), ", got ", noise.dtype(), ' ', noise.shape());
   GateOutput out{empty_like(z), empty_like(z)};
   hard_gate_kernel(z.device(), out.hard, out.soft, z.contiguous(), noise.contiguous(), state);
   return out;
@@ -45,6 +45,23 @@ Tensor hard_gate_backward(const Tensor& dy, const Tensor& soft, const Tensor& st
   Tensor dz = empty_like(soft);
   hard_gate_backward_kernel(soft.device(), dz, dy.contiguous(), soft, state);
   return dz;
+}
+
+Tensor passing_rows(const Tensor& z, double threshold, const Tensor& offsets) {
+  TK_CHECK(z.rank() == 1 && offsets.rank() == 1, "passing_rows: expected z [rows] and offsets [sentences + 1], got ",
+           z.shape(), " and ", offsets.shape());
+  Tensor mask = empty(z.shape(), DType::kBool, z.device());
+  passing_rows_kernel(z.device(), mask, z, threshold, offsets);
+  return mask;
+}
+
+Tensor evenly_spread_rows(std::int64_t rows, const Tensor& offsets, const Tensor& original_offsets, double share) {
+  TK_CHECK(offsets.rank() == 1 && offsets.shape() == original_offsets.shape(),
+           "evenly_spread_rows: expected offsets of the same sentences, got ", offsets.shape(), " and ",
+           original_offsets.shape());
+  Tensor mask = empty({rows}, DType::kBool, offsets.device());
+  evenly_spread_rows_kernel(offsets.device(), mask, offsets, original_offsets, share);
+  return mask;
 }
 
 }  // namespace tk

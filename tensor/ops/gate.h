@@ -22,4 +22,11 @@ GateOutput hard_gate(const Tensor& z, const Tensor& noise, const Tensor& state);
 /// Straight through the soft sample: dz = dy soft (1 - soft) / temperature.
 Tensor hard_gate_backward(const Tensor& dy, const Tensor& soft, const Tensor& state);
 
+// Which rows of packed sentences pass, [rows] bool. The first row of each sentence does, a dummy behind the last does
+// not.
+/// z > threshold; z [rows] may have any stride.
+Tensor passing_rows(const Tensor& z, double threshold, const Tensor& offsets);
+/// As many rows of each sentence as `share` of its original length makes, evenly spread.
+Tensor evenly_spread_rows(std::int64_t rows, const Tensor& offsets, const Tensor& original_offsets, double share);
+
 }  // namespace tk

@@ -16,9 +16,18 @@ Shape with_rows(const Tensor& x, std::int64_t rows) {
 Tensor index_select(const Tensor& x, const Tensor& index) {
   TK_CHECK(x.rank() >= 1 && index.rank() == 1, "index_select: expected x [n, ...] and index [m], got ", x.shape(),
            " and ", index.shape());
-  Tensor y = empty(with_rows(x, index.numel()), x.dtype(), x.device());
-  index_select_kernel(x.device(), y, x.contiguous(), index.contiguous());
+  const Tensor y = empty(with_rows(x, index.numel()), x.dtype(), x.device());
+  index_select_into(y, x, index);
   return y;
+}
+
+void index_select_into(const Tensor& y, const Tensor& x, const Tensor& index) {
+  TK_CHECK(index.rank() == 1 && y.is_contiguous() && y.dtype() == x.dtype() && y.shape() == with_rows(x, index.numel()),
+           "index_select: expected ", index.numel(), " rows like those of ", x.dtype(), ' ', x.shape(),
+           " to write, got ", y.dtype(), ' ', y.shape());
+  Tensor target = y;
+  index_select_kernel(x.device(), target, x.contiguous(), index.contiguous());
+  y.bump_version();
 }
 
 Tensor index_add(const Tensor& x, const Tensor& index, std::int64_t rows) {
@@ -38,12 +47,19 @@ void index_add_to(const Tensor& y, const Tensor& x, const Tensor& index) {
 }
 
 Tensor index_copy(const Tensor& x, const Tensor& index, const Tensor& rows) {
-  TK_CHECK(index.rank() == 1 && rows.dtype() == x.dtype() && rows.shape() == with_rows(x, index.numel()),
-           "index_copy: expected ", index.numel(), " rows like those of ", x.dtype(), ' ', x.shape(), ", got ",
-           rows.dtype(), ' ', rows.shape());
-  Tensor y = x.clone();
-  index_copy_kernel(x.device(), y, rows.contiguous(), index.contiguous());
+  const Tensor y = x.clone();
+  index_copy_to(y, index, rows);
   return y;
+}
+
+void index_copy_to(const Tensor& y, const Tensor& index, const Tensor& rows) {
+  TK_CHECK(index.rank() == 1 && rows.dtype() == y.dtype() && rows.shape() == with_rows(y, index.numel()) &&
+               y.is_contiguous(),
+           "index_copy: expected ", index.numel(), " rows like those of ", y.dtype(), ' ', y.shape(), ", got ",
+           rows.dtype(), ' ', rows.shape());
+  Tensor target = y;
+  index_copy_kernel(y.device(), target, rows.contiguous(), index.contiguous());
+  y.bump_version();
 }
 
 SparseRows coalesce(const SparseRows& sparse) {

@@ -4,8 +4,11 @@
 
 namespace tk {
 
-/// y[i] = x[index[i]] along dimension 0; index [n] int32 or int64. Throws on an index out of range.
+/// y[i] = x[index[i]] along dimension 0; index [n] int32 or int64. An index of -1 names no row and gives zeros. Throws
+/// on one out of range.
 Tensor index_select(const Tensor& x, const Tensor& index);
+/// The same into a tensor that is there.
+void index_select_into(const Tensor& y, const Tensor& x, const Tensor& index);
 /// A zero tensor of `rows` entries with y[index[i]] += x[i]: index_select's backward. The rows of an index are added in
 /// their order, on a device in parts whose sums are added in theirs.
 Tensor index_add(const Tensor& x, const Tensor& index, std::int64_t rows);
@@ -13,15 +16,18 @@ Tensor index_add(const Tensor& x, const Tensor& index, std::int64_t rows);
 void index_add_to(const Tensor& y, const Tensor& x, const Tensor& index);
 
 /// A copy of x with the rows named by `index` replaced: y[index[i]] = rows[i]; the last of a repeated index wins.
+/// A row for index -1 goes nowhere.
 Tensor index_copy(const Tensor& x, const Tensor& index, const Tensor& rows);
+/// The same in place.
+void index_copy_to(const Tensor& y, const Tensor& index, const Tensor& rows);
 
 /// Some rows of a table: the gradient of an embedding, whose size follows the batch and not the vocabulary.
 struct SparseRows {
   Tensor ids;   ///< [n] int32
   Tensor rows;  ///< [n, cols]
 };
-/// Ascending distinct ids, each with the sum of its rows in their order; behind them ids of -1 and rows of zeros, so that
-/// the shape is the input's.
+/// Ascending distinct ids, each with the sum of its rows in their order; behind them ids of -1 and rows of zeros, so
+/// that the shape is the input's.
 SparseRows coalesce(const SparseRows& sparse);
 
 }  // namespace tk

@@ -34,7 +34,6 @@ TEST_CASE("packed: offsets, examples and positions of sentences, empty ones too"
   CHECK(ints(packed.position) == Ints{0, 1, 2, 0, 1});
   CHECK(packed.tokens == 5);
   CHECK(packed.sentences == 3);
-  CHECK(packed.longest == 3);
   const Packed none = make_packed({}, {});
   CHECK(ints(none.offsets) == Ints{0});
   CHECK(none.tokens == 0);
@@ -51,7 +50,6 @@ TEST_CASE("keep: compacts all sentences at once, keeping order, examples and ori
   CHECK(ints(kept.packed.position) == Ints{0, 2, 1, 2, 3});
   CHECK(kept.packed.tokens == 5);
   CHECK(kept.packed.sentences == 4);
-  CHECK(kept.packed.longest >= 3);
 
   const Kept again = keep(kept.packed, mask({0, 1, 0, 0, 1}));
   CHECK(ints(again.rows) == Ints{1, 4});
@@ -75,6 +73,37 @@ TEST_CASE("keep: everything, nothing, and from nothing") {
   CHECK(message_of([&] { keep(packed, zeros({3})); }) == "keep: expected a bool mask of [3], got float32 [3]");
 }
 
+TEST_CASE("keep_into: the same without reading back, dummies behind the survivors") {
+  const Packed packed = make_packed({3, 2, 0, 4}, {10, 11, 12, 13});
+  const Kept kept = room_for(make_packed({12, 0, 0, 0}, {0, 0, 0, 0}));
+  keep_into(kept, packed, mask({1, 0, 1, 0, 0, 0, 1, 1, 1}));
+  CHECK(kept.packed.count().item() == 5);
+  CHECK(ints(kept.rows.narrow(0, 0, 9)) == Ints{0, 2, 6, 7, 8, -1, -1, -1, -1});
+  CHECK(ints(kept.packed.offsets) == Ints{0, 2, 2, 2, 5});
+  const Kept some = front(kept, 6);
+  CHECK(some.packed.tokens == 6);
+  CHECK(ints(some.packed.example) == Ints{10, 10, 13, 13, 13, 0});
+  CHECK(ints(some.packed.position) == Ints{0, 2, 1, 2, 3, 0});
+  CHECK(message_of([&] {
+          keep_into(room_for(packed), make_packed({10, 0, 0, 0}, {0, 0, 0, 0}), full({10}, 1, DType::kBool));
+        }) == "keep: 10 rows of 4 sentences do not fit room for 9 of 4");
+}
+
+TEST_CASE("index_select and index_copy: -1 names no row") {
+  const Tensor x = from_values<float>({1, 2, 3, 4, 5, 6}, {3, 2});
+  const Tensor index = from_values<std::int32_t>({2, -1, 0});
+  CHECK(floats(index_select(x, index)) == Floats{5, 6, 0, 0, 1, 2});
+  CHECK(floats(index_copy(x, index, full({3, 2}, 9))) == Floats{9, 9, 3, 4, 9, 9});
+  const Tensor y = full({3, 2}, 7);
+  index_select_into(y, x, index);
+  CHECK(floats(y) == Floats{5, 6, 0, 0, 1, 2});
+  index_copy_to(y, index, full({3, 2}, 9));
+  CHECK(floats(y) == Floats{9, 9, 0, 0, 9, 9});
+  CHECK(message_of([&] {
+          index_select_into(zeros({2, 2}), x, index);
+        }) == "index_select: expected 3 rows like those of float32 [3, 2] to write, got float32 [2, 2]");
+}
+
 TEST_CASE("first_rows: one row a sentence, with its example and position") {
   const Packed packed = make_packed({3, 1, 2}, {10, 11, 12});
   const Kept first = first_rows(packed);
@@ -83,7 +112,6 @@ TEST_CASE("first_rows: one row a sentence, with its example and position") {
   CHECK(ints(first.packed.example) == Ints{10, 11, 12});
   CHECK(ints(first.packed.position) == Ints{0, 0, 0});
   CHECK(first.packed.tokens == 3);
-  CHECK(first.packed.longest == 1);
   CHECK(ints(first_rows(keep(packed, mask({0, 1, 1, 1, 0, 1})).packed).packed.position) == Ints{1, 0, 1});
   CHECK(first_rows(make_packed({}, {})).packed.tokens == 0);
   CHECK(message_of([] { first_rows(make_packed({2, 0}, {0, 1})); }) == "first_rows: sentence 1 has no rows");
@@ -95,8 +123,7 @@ TEST_CASE("index_select and index_add: rows of every dtype, added in order") {
   for (const DType dtype : {DType::kInt64, DType::kBFloat16, DType::kFloat32, DType::kFloat64}) {
     CHECK(ints(index_select(x.to(dtype), index).to(DType::kInt32)) == Ints{4, 5, 0, 1, 4, 5});
   }
-  CHECK(floats(index_add(from_values<float>({1, 2, 3, 4, 5, 6}, {3, 2}), index, 4)) ==
-        Floats{3, 4, 0, 0, 6, 8, 0, 0});
+  CHECK(floats(index_add(from_values<float>({1, 2, 3, 4, 5, 6}, {3, 2}), index, 4)) == Floats{3, 4, 0, 0, 6, 8, 0, 0});
   // (1e8 + 1) - 1e8 is 0 and (1e8 - 1e8) + 1 is 1 in float32: the order shows.
   const Tensor same = zeros({3}, DType::kInt32);
   CHECK(floats(index_add(from_values<float>({1e8f, 1, -1e8f}, {3, 1}), same, 1)) == Floats{0});
@@ -105,20 +132,24 @@ TEST_CASE("index_select and index_add: rows of every dtype, added in order") {
 
 TEST_CASE("index_select and index_add: what is out of range or does not fit says so") {
   const Tensor x = zeros({5, 2});
-  CHECK(message_of([&] { index_select(x, from_values<std::int32_t>({0, 9})); }) ==
-        "index_select: index 9 is out of range for dimension 0 of size 5");
-  CHECK(message_of([&] { index_select(x, from_values<std::int64_t>({-1})); }) ==
-        "index_select: index -1 is out of range for dimension 0 of size 5");
+  CHECK(message_of([&] {
+          index_select(x, from_values<std::int32_t>({0, 9}));
+        }) == "index_select: index 9 is out of range for dimension 0 of size 5");
+  CHECK(message_of([&] { index_select(x, from_values<std::int64_t>({-2})); }) ==
+        "index_select: index -2 is out of range for dimension 0 of size 5");
   CHECK(message_of([&] { index_select(x, zeros({1})); }) ==
         "index_select: expected int32 or int64 indices, got float32");
-  CHECK(message_of([&] { index_select(x, arange(4).reshape({2, 2})); }) ==
-        "index_select: expected x [n, ...] and index [m], got [5, 2] and [2, 2]");
+  CHECK(message_of([&] {
+          index_select(x, arange(4).reshape({2, 2}));
+        }) == "index_select: expected x [n, ...] and index [m], got [5, 2] and [2, 2]");
   CHECK(message_of([&] { index_add(x, arange(5), 4); }) ==
         "index_add: index 4 is out of range for dimension 0 of size 4");
-  CHECK(message_of([&] { index_add_to(x, zeros({3, 2}), arange(2)); }) ==
-        "index_add: expected rows of float32 [5, 2] for 2 indices, got float32 [3, 2]");
-  CHECK(message_of([&] { index_add_to(x, zeros({2, 2}, DType::kFloat64), arange(2)); }) ==
-        "index_add: expected rows of float32 [5, 2] for 2 indices, got float64 [2, 2]");
+  CHECK(message_of([&] {
+          index_add_to(x, zeros({3, 2}), arange(2));
+        }) == "index_add: expected rows of float32 [5, 2] for 2 indices, got float32 [3, 2]");
+  CHECK(message_of([&] {
+          index_add_to(x, zeros({2, 2}, DType::kFloat64), arange(2));
+        }) == "index_add: expected rows of float32 [5, 2] for 2 indices, got float64 [2, 2]");
   CHECK(message_of([&] { index_add_to(zeros({}), zeros({2, 2}), arange(2)); }) != "no error");
 }
 
@@ -134,8 +165,9 @@ TEST_CASE("coalesce: ascending distinct ids, each with its rows' sum in their or
   const SparseRows none = coalesce({zeros({0}, DType::kInt32), zeros({0, 2})});
   CHECK(none.ids.numel() == 0);
   CHECK(none.rows.shape() == Shape{0, 2});
-  CHECK(message_of([] { coalesce({zeros({2}, DType::kInt32), zeros({3, 2})}); }) ==
-        "coalesce: expected int32 ids [n] and rows [n, cols], got [2] and [3, 2]");
+  CHECK(message_of([] {
+          coalesce({zeros({2}, DType::kInt32), zeros({3, 2})});
+        }) == "coalesce: expected int32 ids [n] and rows [n, cols], got [2] and [3, 2]");
 }
 
 TEST_CASE("coalesce and index_add: the same bits for one and two threads") {

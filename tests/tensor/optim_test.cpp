@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "tensor/capture.h"
 #include "tensor/ops/elementwise.h"
 #include "tests/support/catch.h"
 #include "tests/support/tensors.h"
@@ -216,13 +215,6 @@ TEST_CASE("step state: the host sets a step, and what the step wrote stays") {
   CHECK(state.multiplier == 4);
   CHECK(message_of([] { read_step_state(zeros({3})); }) ==
         "step_state: expected a tensor from make_step_state, got float32 [3]");
-}
-
-TEST_CASE("capture: the CPU records nothing, and says so") {
-  bool ran = false;
-  CHECK(message_of([&] { Capture::record(Device::kCpu, [&] { ran = true; }); }) == "capture: cpu records nothing");
-  CHECK_FALSE(ran);
-  CHECK(message_of([] { Capture().replay(); }) == "capture: nothing was recorded");
 }
 
 TEST_CASE("budget: loss, slope and controller") {

@@ -7,6 +7,7 @@
 #include "nn/optim/adamw.h"
 #include "nn/optim/schedule.h"
 #include "tests/support/catch.h"
+#include "tests/support/devices.h"
 #include "tests/support/golden.h"
 #include "transkimmer/checkpoint.h"
 #include "transkimmer/classifier.h"
@@ -16,53 +17,54 @@ using namespace tk::test;
 
 namespace {
 
-Inputs golden_inputs(const SafetensorsFile& file, const std::string& prefix = "") {
-  return {golden_packed(file, prefix), file.tensor(prefix + "ids"), file.tensor(prefix + "token_types")};
+Inputs golden_inputs(const SafetensorsFile& file, Device device, const std::string& prefix = "") {
+  return {to(golden_packed(file, prefix), device), file.tensor(prefix + "ids").to(device),
+          file.tensor(prefix + "token_types").to(device)};
 }
 
-std::unique_ptr<BertClassifier> golden_model(const std::string& folder) {
+std::unique_ptr<BertClassifier> golden_model(const std::string& folder, Device device) {
   const std::string path = golden_path(folder);
   auto model = std::make_unique<BertClassifier>(load_config(path));
   const LoadReport report = load_weights(path, named_values(model->parameters()));
   CHECK(report.missing.empty());
   CHECK(report.unexpected.empty());
+  model->place(device);
   return model;
 }
 
-}  // namespace
-
-TEST_CASE("model: logits, loss and all gradients equal transformers'") {
+void check_gradients(Device device) {
   const SafetensorsFile file = golden("bert_tiny");
-  const auto model = golden_model("bert_tiny_config");
-  const ClassifierOutput out = (*model)(golden_inputs(file), {});
+  const auto model = golden_model("bert_tiny_config", device);
+  const ClassifierOutput out = (*model)(golden_inputs(file, device), {});
   CHECK(largest_difference(out.logits.value(), file.tensor("logits")) < 1e-5);
-  const Variable loss = cross_entropy_loss(out.logits, file.tensor("labels"));
+  const Variable loss = cross_entropy_loss(out.logits, file.tensor("labels").to(device));
   CHECK(loss.item() == Approx(file.tensor("loss").item()).margin(1e-5));
   loss.backward();
   CHECK(first_difference(named_gradients(model->parameters()), file, "grad.", 1e-5) == "");
 }
 
-TEST_CASE("model: ten steps without dropout give PyTorch's losses, gradient norms and parameters") {
+void check_ten_steps(Device device) {
   const SafetensorsFile file = golden("training");
-  const auto model = golden_model("bert_tiny_config");
+  const auto model = golden_model("bert_tiny_config", device);
   AdamW optimizer(model->parameters());
   const std::vector<float> losses = file.tensor("losses").to_vector<float>();
   const std::vector<float> norms = file.tensor("grad_norms").to_vector<float>();
   StepState start;
   start.max_grad_norm = 1;
   start.weight_decay[0] = 0.01;
-  const Tensor state = make_step_state(start);
+  const Tensor state = make_step_state(start, device);
   for (std::int64_t i = 0; i < 10; ++i) {
     const std::string prefix = concat("batch.", i, ".");
-    StepState& now = step_state(state);
+    StepState now = start;
     now.step = i + 1;
     now.learning_rate[0] = now.learning_rate[1] = 1e-3 * linear_schedule(i, 2, 10);
-    const ClassifierOutput out = (*model)(golden_inputs(file, prefix), {.training = false, .state = {}});
-    const Variable loss = cross_entropy_loss(out.logits, file.tensor(prefix + "labels"));
+    set_step(state, now);
+    const ClassifierOutput out = (*model)(golden_inputs(file, device, prefix), {.training = false, .state = {}});
+    const Variable loss = cross_entropy_loss(out.logits, file.tensor(prefix + "labels").to(device));
     CHECK(loss.item() == Approx(losses[static_cast<std::size_t>(i)]).margin(1e-5));
     loss.backward();
     optimizer.step(state);
-    CHECK(now.grad_norm == Approx(norms[static_cast<std::size_t>(i)]).epsilon(1e-4));
+    CHECK(read_step_state(state).grad_norm == Approx(norms[static_cast<std::size_t>(i)]).epsilon(1e-4));
   }
   std::vector<NamedTensor> values;
   for (const NamedTensor& named : named_values(model->parameters())) {
@@ -70,6 +72,22 @@ TEST_CASE("model: ten steps without dropout give PyTorch's losses, gradient norm
     if (named.name.find("key.bias") == std::string::npos) values.push_back(named);
   }
   CHECK(first_difference(values, file, "param.", 2e-5) == "");
+}
+
+}  // namespace
+
+TEST_CASE("model: logits, loss and all gradients equal transformers'") { check_gradients(Device::kCpu); }
+
+TEST_CASE("cuda model: logits, loss and all gradients equal transformers'") {
+  if (has_cuda()) check_gradients(Device::kCuda);
+}
+
+TEST_CASE("model: ten steps without dropout give PyTorch's losses, gradient norms and parameters") {
+  check_ten_steps(Device::kCpu);
+}
+
+TEST_CASE("cuda model: ten steps without dropout give PyTorch's losses, gradient norms and parameters") {
+  if (has_cuda()) check_ten_steps(Device::kCuda);
 }
 
 namespace {
@@ -93,16 +111,17 @@ std::vector<Tensor> gate_noise(const SafetensorsFile& file, const Packed& rows) 
   return by_layer;
 }
 
-void check_training(const std::string& name, const std::string& folder, bool share) {
+void check_training(const std::string& name, const std::string& folder, bool share, Device device) {
   const SafetensorsFile file = golden(name);
   for (const std::string prefix : {"budget.", "share."}) {
     if (prefix == "share." && !share) continue;
-    const auto model = golden_model(folder);
-    const Inputs inputs = golden_inputs(file);
-    const std::vector<Tensor> noise = gate_noise(file, inputs.rows);
+    const auto model = golden_model(folder, device);
+    const Inputs inputs = golden_inputs(file, device);
+    std::vector<Tensor> noise = gate_noise(file, golden_packed(file));
+    for (Tensor& layer : noise) layer = layer.to(device);
     ForwardOptions options;
     options.noise = &noise;
-    const Context context{.training = true, .state = make_step_state({})};
+    const Context context{.training = true, .state = make_step_state({}, device)};
     const ClassifierOutput out = (*model)(inputs, context, options);
     CHECK(largest_difference(out.logits.value(), file.tensor("logits")) < 1e-5);
     for (std::size_t i = 0; i < out.encoder.masks.size(); ++i) {
@@ -111,10 +130,9 @@ void check_training(const std::string& name, const std::string& folder, bool sha
       CHECK(largest_difference(mask.value(), file.tensor("keys").select(0, static_cast<std::int64_t>(i))) == 0);
     }
     CHECK(out.encoder.cost.item() == Approx(file.tensor("cost").item()).epsilon(1e-5));
-    const Variable task = cross_entropy_loss(out.logits, file.tensor("labels"));
+    const Variable task = cross_entropy_loss(out.logits, file.tensor("labels").to(device));
     CHECK(task.item() == Approx(file.tensor("task_loss").item()).margin(1e-5));
-    const Variable loss =
-        prefix == "budget." ? task + out.encoder.cost * 0.7 : task + out.encoder.skim_loss * 0.5;
+    const Variable loss = prefix == "budget." ? task + out.encoder.cost * 0.7 : task + out.encoder.skim_loss * 0.5;
     CHECK(loss.item() == Approx(file.tensor(prefix + "loss").item()).margin(1e-5));
     loss.backward();
     CHECK(first_difference(named_gradients(model->parameters()), file, prefix + "grad.", 2e-5) == "");
@@ -133,20 +151,10 @@ double total(const Tensor& x) {
   return sum;
 }
 
-}  // namespace
-
-TEST_CASE("published gate: masks, cost, losses and all gradients equal the PyTorch reference") {
-  check_training("skim_layer", "skim_layer_config", true);
-}
-
-TEST_CASE("staged gate: masks, cost, losses and all gradients equal the PyTorch reference") {
-  check_training("skim_staged", "skim_staged_config", false);
-}
-
-TEST_CASE("published gate: evaluation drops the rows that the reference drops, and agrees") {
+void check_published_evaluation(Device device) {
   const SafetensorsFile file = golden("skim_layer");
-  const auto model = golden_model("skim_layer_config");
-  const ClassifierOutput out = (*model)(golden_inputs(file), {});
+  const auto model = golden_model("skim_layer_config", device);
+  const ClassifierOutput out = (*model)(golden_inputs(file, device), {});
   CHECK(largest_difference(out.logits.value(), file.tensor("eval.logits")) < 1e-5);
   for (std::size_t i = 0; i < out.encoder.layers.size(); ++i) {
     check_counts(out.encoder.layers[i].keys, file.tensor("eval.keys_count").select(0, static_cast<std::int64_t>(i)));
@@ -156,10 +164,10 @@ TEST_CASE("published gate: evaluation drops the rows that the reference drops, a
   CHECK(dense_macs(model->config(), golden_packed(file)) == Approx(total(file.tensor("dense_macs"))));
 }
 
-TEST_CASE("staged gate: evaluation drops the rows that the reference drops, and agrees") {
+void check_staged_evaluation(Device device) {
   const SafetensorsFile file = golden("skim_staged");
-  const auto model = golden_model("skim_staged_config");
-  const ClassifierOutput out = (*model)(golden_inputs(file), {});
+  const auto model = golden_model("skim_staged_config", device);
+  const ClassifierOutput out = (*model)(golden_inputs(file, device), {});
   CHECK(largest_difference(out.logits.value(), file.tensor("eval.logits")) < 1e-5);
   for (std::size_t i = 0; i < out.encoder.layers.size(); ++i) {
     const auto layer = static_cast<std::int64_t>(i);
@@ -171,13 +179,43 @@ TEST_CASE("staged gate: evaluation drops the rows that the reference drops, and 
   CHECK(executed_macs(model->config(), out.encoder.layers) == Approx(total(file.tensor("eval.macs"))));
 }
 
+}  // namespace
+
+TEST_CASE("published gate: masks, cost, losses and all gradients equal the PyTorch reference") {
+  check_training("skim_layer", "skim_layer_config", true, Device::kCpu);
+}
+
+TEST_CASE("staged gate: masks, cost, losses and all gradients equal the PyTorch reference") {
+  check_training("skim_staged", "skim_staged_config", false, Device::kCpu);
+}
+
+TEST_CASE("cuda gates: masks, cost, losses and all gradients equal the PyTorch reference") {
+  if (!has_cuda()) return;
+  check_training("skim_layer", "skim_layer_config", true, Device::kCuda);
+  check_training("skim_staged", "skim_staged_config", false, Device::kCuda);
+}
+
+TEST_CASE("published gate: evaluation drops the rows that the reference drops, and agrees") {
+  check_published_evaluation(Device::kCpu);
+}
+
+TEST_CASE("staged gate: evaluation drops the rows that the reference drops, and agrees") {
+  check_staged_evaluation(Device::kCpu);
+}
+
+TEST_CASE("cuda gates: evaluation drops the rows that the reference drops, and agrees") {
+  if (!has_cuda()) return;
+  check_published_evaluation(Device::kCuda);
+  check_staged_evaluation(Device::kCuda);
+}
+
 TEST_CASE("paper attention: equals the published graph on sentences of equal length, in training and evaluation") {
   const SafetensorsFile file = golden("skim_layer_paper");
   Config config = load_config(golden_path("skim_layer_paper_config"));
   config.skim_attention = SkimAttention::kPaper;
   BertClassifier model(config);
   load_weights(golden_path("skim_layer_paper_config"), named_values(model.parameters()));
-  const Inputs inputs = golden_inputs(file);
+  const Inputs inputs = golden_inputs(file, Device::kCpu);
   const std::vector<Tensor> noise = gate_noise(file, inputs.rows);
   ForwardOptions options;
   options.noise = &noise;

@@ -7,6 +7,7 @@
 #include "autograd/ops/elementwise.h"
 #include "nn/loss.h"
 #include "nn/optim/adamw.h"
+#include "tensor/ops/join.h"
 #include "tensor/threads.h"
 #include "tests/support/catch.h"
 #include "tests/support/golden.h"
@@ -230,6 +231,31 @@ TEST_CASE("skimming: forced shares keep that part of each sentence in each layer
       for (std::int64_t s = 0; s < 16; ++s) {
         const double n = original[s + 1] - original[s];
         CHECK(offsets[s + 1] - offsets[s] == std::max(1L, std::lround(shares[i] * n)));
+      }
+    }
+  }
+}
+
+TEST_CASE("skimming: rows left are computed in any multiple, among dummies, with the same result") {
+  for (const SkimGate gate : kGates) {
+    const Config config = small_config(gate);
+    const auto model = mixing_model(gate, config);
+    const Inputs inputs = random_inputs(16, 7);
+    const Tensor none = zeros({9}, DType::kInt32);
+    Inputs with_dummies = inputs;
+    with_dummies.rows.tokens += 9;
+    for (Tensor* ids : {&with_dummies.rows.example, &with_dummies.rows.position, &with_dummies.input_ids,
+                        &with_dummies.token_types}) {
+      *ids = join(Tensors{*ids, none});
+    }
+    const std::vector<double> shares = {0.9, 0.7, 0.5, 0.3};
+    for (const std::vector<double>* keep_shares : {static_cast<const std::vector<double>*>(nullptr), &shares}) {
+      const ClassifierOutput exact = (*model)(inputs, {}, {.keep_shares = keep_shares});
+      for (const std::int64_t step : {std::int64_t{1}, std::int64_t{8}, std::int64_t{1000}}) {
+        INFO(name(gate) << ", in steps of " << step << (keep_shares ? ", shares" : ""));
+        const ClassifierOutput out = (*model)(with_dummies, {}, {.keep_shares = keep_shares, .row_step = step});
+        CHECK(largest_difference(out.logits.value(), exact.logits.value()) < 1e-5);
+        CHECK(counted_macs(config, out.encoder.layers) == counted_macs(config, exact.encoder.layers));
       }
     }
   }

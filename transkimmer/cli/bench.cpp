@@ -9,6 +9,7 @@
 #include <set>
 #include <string_view>
 
+#include "tensor/backend.h"
 #include "tensor/error.h"
 #include "tensor/profile.h"
 #include "tensor/threads.h"
@@ -37,6 +38,8 @@ struct BenchCommand {
     flags.add("--split", split, "which part of the data (default: dev, and train with --train)", "SPLIT");
     flags.add("--max_eval_samples", max_eval_samples, "the first N sentences; -1: all");
     flags.add("--max_train_samples", max_train_samples, "the first N sentences with --train; -1: all");
+    flags.add("--length", length, "cut or pad every sentence to N tokens, which are all computed; 0: as they are")
+        .at_least(0);
     flags.add("--batch_size", batch_size, "sentences of a batch").at_least(1);
     flags.add("--train", train, "time training steps instead of inference");
     flags.add("--train_sampling_strategy", sampling, "order of the sentences with --train, a new one for each pass")
@@ -55,6 +58,7 @@ struct BenchCommand {
   std::string split;
   std::int64_t max_eval_samples = 512;
   std::int64_t max_train_samples = 320;
+  std::int64_t length = 0;
   std::int64_t batch_size = 32;
   bool train = false;
   std::string sampling = "random";
@@ -73,10 +77,10 @@ struct Pass {
   Work work;                       // what it did at least
 };
 
-Pass inference_pass(const BenchCommand& c, const BertClassifier& model, const GlueTask& task, const TaskSplit& split) {
+Pass inference_pass(const BenchCommand& c, const BertClassifier& model, Inference& inference, const GlueTask& task,
+                    const TaskSplit& split) {
   const Evaluation evaluation =
-      evaluate(model, task, split.tokenized,
-               {.batch_size = c.batch_size, .keep_shares = c.skim_keep.empty() ? nullptr : &c.skim_keep});
+      evaluate(model, task, split.tokenized, {.batch_size = c.batch_size, .inference = &inference});
   return {
       .seconds = evaluation.seconds, .mac_share = evaluation.mac_share(), .work = {.macs = evaluation.executed_macs}};
 }
@@ -98,7 +102,7 @@ Work epoch_work(const Config& config, const Trainer& trainer, const TaskSplit& s
 Pass training_pass(Trainer& trainer, const Work& work) {
   Pass pass{.work = work};
   for (std::int64_t step = 0; step < trainer.steps_per_epoch(); ++step) {
-    const StepReport report = trainer.step();
+    const StepReport report = trainer.step(step + 1 < trainer.steps_per_epoch());
     pass.seconds += report.seconds;
     pass.padded_tokens += report.sentences * report.longest;
     throw_if_stopped();
@@ -165,6 +169,7 @@ json results(const BenchCommand& c, const BertClassifier& model, const TaskSplit
                  {"tokens", tokens},
                  {"sentences_per_second", rounded(sentences / timing.median(), 3)},
                  {"tokens_per_second", rounded(static_cast<double>(tokens) / timing.median(), 1)},
+                 {"length", c.length},
                  {"batch_size", c.batch_size},
                  {"device", name(model.device())},
                  {"threads", num_threads()},
@@ -194,6 +199,15 @@ void print_table(const json& result) {
   fmt::print(stderr, "{:<10} {:>11.1f}%\n", "achieved", 100 * number(floor["achieved"]));
 }
 
+// What the host asked of the device in one pass.
+json host_calls_json(const HostCalls& calls) {
+  return {{"launches", calls.launches},
+          {"replays", calls.replays},
+          {"copies_in", calls.copies_in},
+          {"copies_out", calls.copies_out},
+          {"waits", calls.waits}};
+}
+
 void check_combinations(const BenchCommand& c) {
   if (c.train && !c.skim_keep.empty()) throw UsageError("--skim_keep: forces rows in inference only, not with --train");
   for (const double share : c.skim_keep) {
@@ -210,9 +224,9 @@ void check_keep_shares(const BenchCommand& c, const Config& config) {
            config.num_hidden_layers, " layers, got ", c.skim_keep.size());
 }
 
-TrainerOptions trainer_options(const BenchCommand& c, const Config& config) {
+TrainerOptions trainer_options(const BenchCommand& c, const Config& config, int warm_up) {
   TrainerOptions options;
-  options.epochs = static_cast<double>(c.repeats + 2);
+  options.epochs = static_cast<double>(c.repeats + warm_up + 1);
   options.batch_size = c.batch_size;
   options.order = batch_order_from_name(c.sampling);
   options.seed = kSeed;
@@ -234,29 +248,40 @@ int run(const BenchCommand& c, const Invocation& invocation) {
   const Config& config = model.model->config();
   check_keep_shares(c, config);
   const std::string wanted = !c.split.empty() ? c.split : c.train ? "train" : "dev";
-  const TaskSplit split = load_split(task, find_split(task, wanted), c.task.data_dir, model.tokenizer,
-                                     {.max_length = fitting_length(model, c.task.max_seq_length),
-                                      .limit = c.train ? c.max_train_samples : c.max_eval_samples});
+  TaskSplit split = load_split(task, find_split(task, wanted), c.task.data_dir, model.tokenizer,
+                               {.max_length = fitting_length(model, c.task.max_seq_length),
+                                .limit = c.train ? c.max_train_samples : c.max_eval_samples});
   if (c.train) check_labelled(split);
+  if (c.length > 0) {
+    split.tokenized = of_length(std::move(split.tokenized), fitting_length(model, c.length),
+                                model.tokenizer.vocabulary().pad().value_or(0));
+  }
 
+  const int warm_up = warm_up_passes(placement.device);
   std::optional<Trainer> trainer;
   Work work;
   if (c.train) {
-    trainer.emplace(*model.model, task, split.tokenized, trainer_options(c, config));
+    trainer.emplace(*model.model, task, split.tokenized, trainer_options(c, config, warm_up));
     work = epoch_work(config, *trainer, split);
   }
+  Inference inference(*model.model, c.skim_keep.empty() ? nullptr : &c.skim_keep, 1);
   const auto pass = [&] {
-    return c.train ? training_pass(*trainer, work) : inference_pass(c, *model.model, task, split);
+    return c.train ? training_pass(*trainer, work) : inference_pass(c, *model.model, inference, task, split);
   };
-  Progress progress("bench", c.repeats + 1, c.runtime.progress_mode());
+  Progress progress("bench", c.repeats + warm_up, c.runtime.progress_mode());
   std::vector<Pass> passes;
-  for (std::int64_t i = 0; i <= c.repeats; ++i) {
+  HostCalls before;
+  for (std::int64_t i = 0; i < c.repeats + warm_up; ++i) {
+    before = backend(placement.device).host_calls();
     const Pass done = pass();
-    if (i > 0) passes.push_back(done);  // the first one warms up
+    if (i >= warm_up) passes.push_back(done);
     throw_if_stopped();
     progress.update(i + 1);
   }
   json result = results(c, *model.model, split, passes, rates);
+  if (placement.device != Device::kCpu) {
+    result["host_calls"] = host_calls_json(backend(placement.device).host_calls() - before);
+  }
   progress.line("");
   print_table(result);
   if (c.profile) {

@@ -1,6 +1,8 @@
 #include "transkimmer/cli/evaluation.h"
 
 #include <chrono>
+#include <map>
+#include <optional>
 
 #include "autograd/grad_mode.h"
 #include "data/data_loader.h"
@@ -34,9 +36,9 @@ double labelled_loss(const GlueTask& task, const Tensor& logits, const Tensor& l
 void add_rows(std::vector<LayerShares>& sums, const std::vector<LayerRows>& layers) {
   if (sums.empty()) sums.assign(layers.size(), {0, 0, 0});
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    sums[i].keys += static_cast<double>(layers[i].keys.tokens);
-    sums[i].updated += static_cast<double>(layers[i].updated.tokens);
-    sums[i].fed += static_cast<double>(layers[i].fed.tokens);
+    sums[i].keys += layers[i].keys.count().item();
+    sums[i].updated += layers[i].updated.count().item();
+    sums[i].fed += layers[i].fed.count().item();
   }
 }
 
@@ -46,8 +48,8 @@ void add_masks(std::vector<LayerShares>& sums, const std::vector<LayerMasks>& ma
   if (sums.empty()) sums.assign(masks.size(), {0, 0, 0});
   const auto ones = [&](const Variable& mask, double otherwise) {
     if (!mask.defined()) return otherwise;
-    double sum = 0;
-    for (const double x : mask.value().to(DType::kFloat64).to_vector<double>()) sum += x;
+    double sum = 0;  // dummies follow the tokens
+    for (const double x : mask.value().narrow(0, 0, tokens).to(DType::kFloat64).to_vector<double>()) sum += x;
     return sum;
   };
   for (std::size_t i = 0; i < masks.size(); ++i) {
@@ -59,18 +61,28 @@ void add_masks(std::vector<LayerShares>& sums, const std::vector<LayerMasks>& ma
   }
 }
 
-}  // namespace
-
-Inputs model_inputs(const Batch& batch, Device device) {
-  return {to(batch.packed, device), batch.input_ids.to(device), batch.token_types.to(device)};
+// The offsets of each layer's rows on the CPU, each copied once: layers share them.
+std::vector<LayerRows> counted_here(std::vector<LayerRows> layers) {
+  std::map<const void*, Tensor> copies;
+  for (LayerRows& layer : layers) {
+    for (Packed* rows : {&layer.keys, &layer.updated, &layer.fed, &layer.predicted}) {
+      if (!rows->offsets.defined()) continue;
+      Tensor& copy = copies[rows->offsets.raw_data()];
+      if (!copy.defined()) copy = rows->offsets.to(Device::kCpu);
+      rows->offsets = copy;
+    }
+  }
+  return layers;
 }
+
+}  // namespace
 
 Evaluation evaluate(const BertClassifier& model, const GlueTask& task, std::span<const TokenizedExample> examples,
                     const EvaluationOptions& options) {
-  const NoGrad no_grad;
-  const Context context;
-  const ForwardOptions forward{.keep_shares = options.keep_shares};
   const Config& config = model.config();
+  std::optional<Inference> of_this_pass;
+  if (options.inference == nullptr) of_this_pass.emplace(model, options.keep_shares);
+  Inference& forward = options.inference != nullptr ? *options.inference : *of_this_pass;
   std::vector<std::int64_t> lengths;
   for (const TokenizedExample& example : examples) lengths.push_back(static_cast<std::int64_t>(example.ids.size()));
   const auto batches =
@@ -84,7 +96,7 @@ Evaluation evaluate(const BertClassifier& model, const GlueTask& task, std::span
   for (const std::vector<std::int64_t>& indices : batches) {
     const Batch batch = make_batch(examples, indices, task.regression());
     const auto start = std::chrono::steady_clock::now();
-    const ClassifierOutput out = model(model_inputs(batch, model.device()), context, forward);
+    const ClassifierOutput out = forward(batch);
     const Tensor logits = out.logits.value().to(Device::kCpu);
     result.seconds += seconds_since(start);
     for (std::size_t i = 0; i < indices.size(); ++i) {
@@ -99,9 +111,10 @@ Evaluation evaluate(const BertClassifier& model, const GlueTask& task, std::span
       result.counted_macs += out.encoder.cost.item() * dense;
       result.executed_macs += dense;
     } else {
-      add_rows(result.layers, out.encoder.layers);
-      result.counted_macs += counted_macs(config, out.encoder.layers);
-      result.executed_macs += executed_macs(config, out.encoder.layers);
+      const std::vector<LayerRows> layers = counted_here(out.encoder.layers);
+      add_rows(result.layers, layers);
+      result.counted_macs += counted_macs(config, layers);
+      result.executed_macs += executed_macs(config, layers);
     }
     done += batch.packed.sentences;
     if (options.progress) options.progress(done, static_cast<std::int64_t>(examples.size()));

@@ -8,12 +8,9 @@
 #include "data/example.h"
 #include "data/glue_task.h"
 #include "data/metrics.h"
-#include "transkimmer/classifier.h"
+#include "transkimmer/cli/inference.h"
 
 namespace tk {
-
-/// The parts of a batch that the model reads, on its device.
-Inputs model_inputs(const Batch& batch, Device device);
 
 /// Rows of one layer over a whole split, as shares of all tokens.
 struct LayerShares {
@@ -26,6 +23,7 @@ struct EvaluationOptions {
   std::int64_t batch_size = 32;
   std::int64_t padded_length = 128;  ///< of convention 1
   const std::vector<double>* keep_shares = nullptr;
+  Inference* inference = nullptr;  ///< whose recorded passes are used and kept; null: those of this pass alone
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};  ///< sentences so far; may be empty
 };
 

@@ -10,18 +10,15 @@
 #include "transkimmer/cli/task_model.h"
 
 namespace tk {
-namespace {
 
-// Sentences as a padded batch holds them: all of one length. The rows of padding are computed like any other.
-std::vector<TokenizedExample> padded(std::vector<TokenizedExample> examples, std::int64_t length, std::int32_t id) {
+std::vector<TokenizedExample> of_length(std::vector<TokenizedExample> examples, std::int64_t length,
+                                        std::int32_t padding_id) {
   for (TokenizedExample& example : examples) {
-    example.ids.resize(static_cast<std::size_t>(length), id);
+    example.ids.resize(static_cast<std::size_t>(length), padding_id);
     example.token_types.resize(static_cast<std::size_t>(length), 0);
   }
   return examples;
 }
-
-}  // namespace
 
 double Timing::median() const {
   std::vector<double> sorted = seconds;
@@ -29,6 +26,8 @@ double Timing::median() const {
   const std::size_t middle = sorted.size() / 2;
   return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
+
+int warm_up_passes(Device device) { return Capture::is_possible(device) ? 2 : 1; }
 
 double Timing::least() const { return std::ranges::min(seconds); }
 
@@ -50,20 +49,24 @@ SpeedComparison compare_speed(const BertClassifier& model, const GlueTask& task,
   SpeedComparison result{.batch_size = options.batch_size};
   result.padded_length = std::min(task.padded_length, model.config().max_position_embeddings);
   const std::vector<TokenizedExample> padded_sample =
-      padded(evenly_taken(split.tokenized, std::min(kPaddedSentences, options.most_sentences)), result.padded_length,
-             padding_id);
+      of_length(evenly_taken(split.tokenized, std::min(kPaddedSentences, options.most_sentences)), result.padded_length,
+                padding_id);
   result.sentences = static_cast<std::int64_t>(sample.size());
   result.padded_sentences = static_cast<std::int64_t>(padded_sample.size());
 
-  const EvaluationOptions evaluation{.batch_size = options.batch_size};
-  Progress progress("time", options.repeats + 1, options.progress);
-  for (int repeat = 0; repeat <= options.repeats; ++repeat) {
-    const double model_seconds = evaluate(model, task, sample, evaluation).seconds;
-    const double dense_seconds = evaluate(*twin, task, sample, evaluation).seconds;
-    const double padded_seconds = evaluate(*twin, task, padded_sample, evaluation).seconds;
+  Inference forward(model, nullptr, 1), dense_forward(*twin, nullptr, 1);
+  const auto seconds = [&](const BertClassifier& of, Inference& inference, const auto& examples) {
+    return evaluate(of, task, examples, {.batch_size = options.batch_size, .inference = &inference}).seconds;
+  };
+  const int warm_up = warm_up_passes(model.device());
+  Progress progress("time", options.repeats + warm_up, options.progress);
+  for (int repeat = 0; repeat < options.repeats + warm_up; ++repeat) {
+    const double model_seconds = seconds(model, forward, sample);
+    const double dense_seconds = seconds(*twin, dense_forward, sample);
+    const double padded_seconds = seconds(*twin, dense_forward, padded_sample);
     throw_if_stopped();
     progress.update(repeat + 1);
-    if (repeat == 0) continue;  // the warm-up
+    if (repeat < warm_up) continue;
     result.model.seconds.push_back(model_seconds);
     result.dense.seconds.push_back(dense_seconds);
     result.padded.seconds.push_back(padded_seconds);

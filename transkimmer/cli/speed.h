@@ -46,6 +46,13 @@ struct SpeedOptions {
 SpeedComparison compare_speed(const BertClassifier& model, const GlueTask& task, const TaskSplit& split,
                               std::int32_t padding_id, const SpeedOptions& options);
 
+/// Passes before times count: one to set up, and one in which a device that records does.
+int warm_up_passes(Device device);
+
+/// Sentences as a padded batch holds them: all of one length. The rows of padding are computed like any other.
+std::vector<TokenizedExample> of_length(std::vector<TokenizedExample> examples, std::int64_t length,
+                                        std::int32_t padding_id);
+
 /// At most `count` of the examples, taken evenly.
 std::vector<TokenizedExample> evenly_taken(const std::vector<TokenizedExample>& examples, std::int64_t count);
 

@@ -31,12 +31,16 @@ std::vector<std::int32_t> ones(const Variable& mask, std::int64_t tokens) {
   return result;
 }
 
+std::vector<std::int32_t> positions(const Packed& rows) {
+  const auto count = static_cast<std::int64_t>(rows.count().item());
+  return rows.position.narrow(0, 0, count).to_vector<std::int32_t>();
+}
+
 std::vector<TokenFate> token_fates(const EncoderOutput& out, std::int64_t tokens) {
   std::vector<TokenFate> fates(static_cast<std::size_t>(tokens));
   std::int64_t layer = 0;
   for (const LayerRows& rows : out.layers) {
-    note_layer(fates, layer++, rows.keys.position.to_vector<std::int32_t>(),
-               rows.updated.position.to_vector<std::int32_t>());
+    note_layer(fates, layer++, positions(rows.keys), positions(rows.updated));
   }
   for (const LayerMasks& masks : out.masks) {
     note_layer(fates, layer++, ones(masks.keys, tokens), ones(masks.updated, tokens));
@@ -89,7 +93,7 @@ std::vector<Trace> trace_words(const BertClassifier& model, const Tokenizer& tok
   for (const std::int64_t index : indices) {
     const auto at = static_cast<std::size_t>(index);
     const Batch batch = make_batch(split.tokenized, std::span(&index, 1), false);
-    const EncoderOutput out = model(model_inputs(batch, model.device()), Context()).encoder;
+    const EncoderOutput out = model(model_inputs(to(batch, model.device())), Context()).encoder;
     Trace trace{.index = index};
     trace.words = words_of(tokenizer, split.examples[at], split.tokenized[at], token_fates(out, batch.packed.tokens));
     trace.cost_share = out.layers.empty()

@@ -1,22 +1,19 @@
 #include "transkimmer/cli/trainer.h"
 
-#include <chrono>
+#include <algorithm>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/optim.h"
-#include "data/batch.h"
 #include "nn/loss.h"
 #include "nn/optim/schedule.h"
 #include "tensor/ops/index.h"
-#include "transkimmer/cli/evaluation.h"
+#include "transkimmer/cli/inference.h"
 
 namespace tk {
 namespace {
-
-// Recorded steps have rows and longest sentences in multiples of these: few graphs, few dummy rows.
-constexpr std::int64_t kBucketRows = 64;
-constexpr std::int64_t kBucketLongest = 32;
 
 void check_options(const BertClassifier& model, const TrainerOptions& options) {
   TK_CHECK(options.epochs > 0 || options.max_steps > 0, "--num_train_epochs: expected a number above 0, got ",
@@ -56,7 +53,9 @@ Trainer::Trainer(BertClassifier& model, const GlueTask& task, const std::vector<
       optimizer_(model.parameters(), options.adam, model.compute_dtype()),
       settings_(initial_state(options)),
       state_(make_step_state(settings_, model.device())),
-      lengths_(lengths_of(examples)) {
+      lengths_(lengths_of(examples)),
+      steps_(model.device(), options.capture ? 1 : std::numeric_limits<int>::max(),
+             [this](const StepInputs& in) { return run(in); }) {
   TK_CHECK(!examples.empty(), "train: the split has no examples");
   check_options(model, options);
   const auto rows = static_cast<std::int64_t>(examples.size());
@@ -73,26 +72,26 @@ Trainer::Trainer(BertClassifier& model, const GlueTask& task, const std::vector<
 }
 
 const std::vector<std::int64_t>& Trainer::next_batch() {
-  const std::int64_t epoch = steps_per_epoch_ == 0 ? 0 : done_ / steps_per_epoch_;
+  const std::int64_t epoch = steps_per_epoch_ == 0 ? 0 : begun_ / steps_per_epoch_;
   if (epoch != epoch_) {
     batches_ = epoch_batches(
         lengths_, {.batch_size = options_.batch_size, .order = options_.order, .seed = options_.seed}, epoch);
     epoch_ = epoch;
   }
-  return batches_[static_cast<std::size_t>(steps_per_epoch_ == 0 ? 0 : done_ % steps_per_epoch_)];
+  return batches_[static_cast<std::size_t>(steps_per_epoch_ == 0 ? 0 : begun_ % steps_per_epoch_)];
 }
 
 void Trainer::set_schedule() {
   StepState& state = settings_;
-  state.step = done_ + 1;
-  const double factor = linear_schedule(done_, warmup_steps_, total_steps_);
+  state.step = begun_ + 1;
+  const double factor = linear_schedule(begun_, warmup_steps_, total_steps_);
   for (int group = 0; group < StepState::kGroups; ++group) {
     state.learning_rate[group] = factor * (group < 2 ? options_.learning_rate : options_.skim_learning_rate);
   }
-  state.gate_noise = gate_noise_schedule(done_, total_steps_, options_.skim_noise_fade);
+  state.gate_noise = gate_noise_schedule(begun_, total_steps_, options_.skim_noise_fade);
   if (options_.skim_target) {
     const auto ramp = std::llround(options_.skim_ramp * static_cast<double>(total_steps_));
-    state.budget = budget_schedule(done_, ramp, *options_.skim_target);
+    state.budget = budget_schedule(begun_, ramp, *options_.skim_target);
   }
   set_step(state_, settings_);
 }
@@ -107,19 +106,18 @@ Variable Trainer::teacher_loss(const Variable& logits, const Tensor& teacher) co
 }
 
 StepInputs Trainer::step_inputs(const Batch& batch, std::span<const std::int64_t> indices) const {
-  const Device device = model_.device();
-  StepInputs in{.inputs = model_inputs(batch, device), .labels = batch.labels.to(device), .teacher = {}};
+  StepInputs in{batch, {}};
   if (teacher_logits_.defined()) {
     const std::vector<std::int64_t> rows(indices.begin(), indices.end());
-    in.teacher = index_select(teacher_logits_, from_values(rows)).to(device);
+    in.teacher = index_select(teacher_logits_, from_values(rows));
   }
   return in;
 }
 
 // Everything that a step does, in an order that a device can record: nothing is read back.
 StepLosses Trainer::run(const StepInputs& in) {
-  const ClassifierOutput out = model_(in.inputs, {.training = true, .state = state_});
-  const Variable task = task_loss(out.logits, in.labels);
+  const ClassifierOutput out = model_(model_inputs(in.batch), {.training = true, .state = state_});
+  const Variable task = task_loss(out.logits, in.batch.labels);
   Variable loss = task;
   if (in.teacher.defined()) {
     loss = task * (1 - options_.distill_weight) + teacher_loss(out.logits, in.teacher) * options_.distill_weight;
@@ -135,60 +133,50 @@ StepLosses Trainer::run(const StepInputs& in) {
   return {.loss = loss.value(), .task = task.value(), .cost = out.encoder.cost.value()};
 }
 
-StepLosses Trainer::run_recorded(const Batch& batch, std::span<const std::int64_t> indices) {
-  const auto up = [](std::int64_t n, std::int64_t step) { return (n + step - 1) / step * step; };
-  const Bucket bucket{up(batch.packed.tokens, kBucketRows), up(batch.packed.longest, kBucketLongest)};
-  const StepInputs in = step_inputs(with_dummy_rows(batch, bucket.first, bucket.second), indices);
-  Recorded& step = recorded_[bucket];
-  if (!step.capture) {
-    step.inputs = in;
-    step.capture = Capture::record(model_.device(), [&] { step.losses = run(step.inputs); });
-  } else {
-    for (const auto& [to, from] :
-         {std::pair(&step.inputs.inputs.rows.offsets, &in.inputs.rows.offsets),
-          std::pair(&step.inputs.inputs.rows.example, &in.inputs.rows.example),
-          std::pair(&step.inputs.inputs.rows.position, &in.inputs.rows.position),
-          std::pair(&step.inputs.inputs.input_ids, &in.inputs.input_ids),
-          std::pair(&step.inputs.inputs.token_types, &in.inputs.token_types),
-          std::pair(&step.inputs.labels, &in.labels), std::pair(&step.inputs.teacher, &in.teacher)}) {
-      if (from->defined()) to->copy_from(*from);
-    }
-  }
-  step.capture.replay();
-  return step.losses;
-}
-
-StepReport Trainer::step() {
-  TK_CHECK(!finished(), "train: all ", total_steps_, " steps are done");
-  const auto start = std::chrono::steady_clock::now();
+// Puts a step behind what the device still has to do. Nothing here waits for it.
+Trainer::Asked Trainer::ask() {
+  Asked step;
+  step.start = std::chrono::steady_clock::now();
   set_schedule();
   const std::vector<std::int64_t>& indices = next_batch();
   const Batch batch = make_batch(examples_, indices, task_.regression());
-  // The first step runs as it is: libraries set themselves up. So does a batch of another size, such as an epoch's
-  // last.
-  const bool replays = options_.capture && model_.device() == Device::kCuda && done_ > 0 &&
-                       batch.packed.sentences == options_.batch_size;
-  const StepLosses losses = replays ? run_recorded(batch, indices) : run(step_inputs(batch, indices));
-  StepReport report;
-  report.loss = losses.loss.item();
-  TK_CHECK(std::isfinite(report.loss), "train: the loss is ", report.loss, " at step ", done_ + 1,
-           "; lower the learning rate or check the data");
-  ++done_;
+  const StepLosses losses = steps_(step_inputs(batch, indices));
+  step.loss = ReadBack(losses.loss);
+  step.task = ReadBack(losses.task);
+  step.cost = ReadBack(losses.cost);
+  step.state = ReadBack(state_);
+  step.report.step = ++begun_;
+  step.report.sentences = batch.packed.sentences;
+  step.report.tokens = batch.packed.tokens;
+  step.report.longest = std::ranges::max(batch.lengths);
+  return step;
+}
 
-  const StepState state = read_step_state(state_);
-  report.step = done_;
-  report.epoch = static_cast<double>(done_) / static_cast<double>(steps_per_epoch_);
-  report.task_loss = losses.task.item();
+StepReport Trainer::wait_for(Asked step) {
+  StepReport report = step.report;
+  report.loss = step.loss.get().item();
+  TK_CHECK(std::isfinite(report.loss), "train: the loss is ", report.loss, " at step ", report.step,
+           "; lower the learning rate or check the data");
+  const StepState state = read_step_state(step.state.get());
+  report.epoch = static_cast<double>(report.step) / static_cast<double>(steps_per_epoch_);
+  report.task_loss = step.task.get().item();
   report.grad_norm = state.grad_norm;
   report.learning_rate = state.learning_rate[0];
-  if (losses.cost.defined()) report.mac_share = losses.cost.item();
+  if (step.cost.defined()) report.mac_share = step.cost.get().item();
   report.budget = state.budget;
   report.multiplier = state.multiplier;
-  report.sentences = batch.packed.sentences;
-  report.tokens = batch.packed.tokens;
-  report.longest = batch.packed.longest;
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  done_ = report.step;
+  const auto now = std::chrono::steady_clock::now();
+  report.seconds = std::chrono::duration<double>(now - std::max(step.start, last_done_)).count();
+  last_done_ = now;
   return report;
+}
+
+StepReport Trainer::step(bool ahead) {
+  TK_CHECK(!finished(), "train: all ", total_steps_, " steps are done");
+  Asked step = asked_ ? std::move(*std::exchange(asked_, std::nullopt)) : ask();
+  if (ahead && model_.device() != Device::kCpu && begun_ < total_steps_) asked_ = ask();
+  return wait_for(std::move(step));
 }
 
 }  // namespace tk

@@ -1,9 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
-#include <map>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "data/batch.h"
@@ -11,8 +10,9 @@
 #include "data/example.h"
 #include "data/glue_task.h"
 #include "nn/optim/adamw.h"
-#include "tensor/capture.h"
+#include "tensor/read_back.h"
 #include "transkimmer/classifier.h"
+#include "transkimmer/cli/recorder.h"
 
 namespace tk {
 
@@ -57,14 +57,7 @@ struct StepReport {
   std::int64_t sentences = 0;
   std::int64_t tokens = 0;
   std::int64_t longest = 0;  ///< tokens of the longest sentence
-  double seconds = 0;
-};
-
-/// What a step reads, on the model's device.
-struct StepInputs {
-  Inputs inputs;
-  Tensor labels;
-  Tensor teacher;  ///< [sentences, labels] logits, or undefined
+  double seconds = 0;        ///< since the step before was done, or since this one was asked for
 };
 
 /// What a step leaves to read: rank 0.
@@ -83,25 +76,32 @@ class Trainer {
   Trainer(BertClassifier& model, const GlueTask& task, const std::vector<TokenizedExample>& examples,
           const TrainerOptions& options, Tensor teacher_logits = {});
 
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
   std::int64_t total_steps() const { return total_steps_; }
   std::int64_t steps_per_epoch() const { return steps_per_epoch_; }
+  /// Steps whose reports were given.
   std::int64_t steps_done() const { return done_; }
   bool finished() const { return done_ >= total_steps_; }
 
-  /// One step; throws if finished, or when the loss is not finite (naming the step).
-  StepReport step();
+  /// One step; throws if finished, or when the loss is not finite (naming the step). With `ahead` the next one is asked
+  /// of a device that works on its own before this one's numbers are waited for: then the model is already on its way
+  /// to the next step.
+  StepReport step(bool ahead = false);
+  /// Whether a step was asked for whose report nobody has: the model is not that of steps_done().
+  bool is_ahead() const { return asked_.has_value(); }
 
   const AdamW& optimizer() const { return optimizer_; }
   const Tensor& state() const { return state_; }
 
  private:
-  // A step of one shape, recorded: it reads `inputs`, and `losses` are valid until the next replay.
-  struct Recorded {
-    StepInputs inputs;
-    StepLosses losses;
-    Capture capture;
+  // A step that the device was asked for: what is known of it, and what is on its way.
+  struct Asked {
+    StepReport report;
+    std::chrono::steady_clock::time_point start;
+    ReadBack loss, task, cost, state;
   };
-  using Bucket = std::pair<std::int64_t, std::int64_t>;  // rows, longest sentence
 
   const std::vector<std::int64_t>& next_batch();
   void set_schedule();
@@ -109,7 +109,8 @@ class Trainer {
   Variable task_loss(const Variable& logits, const Tensor& labels) const;
   Variable teacher_loss(const Variable& logits, const Tensor& teacher) const;
   StepLosses run(const StepInputs& in);
-  StepLosses run_recorded(const Batch& batch, std::span<const std::int64_t> indices);
+  Asked ask();
+  StepReport wait_for(Asked step);
 
   BertClassifier& model_;
   const GlueTask& task_;
@@ -126,7 +127,10 @@ class Trainer {
   std::int64_t total_steps_ = 0;
   std::int64_t warmup_steps_ = 0;
   std::int64_t done_ = 0;
-  std::map<Bucket, Recorded> recorded_;
+  std::int64_t begun_ = 0;  // done_, or one more
+  Recorder<StepLosses> steps_;
+  std::optional<Asked> asked_;
+  std::chrono::steady_clock::time_point last_done_;
 };
 
 }  // namespace tk

@@ -94,7 +94,7 @@ class Run {
     const Clock::time_point start = Clock::now();
     Progress progress("train", trainer_.total_steps(), settings_.progress);
     while (!trainer_.finished()) {
-      const StepReport report = trainer_.step();
+      const StepReport report = trainer_.step(!reads_model(trainer_.steps_done() + 1));
       note(report);
       progress.update(report.step, details(report));
       const bool last = trainer_.finished();
@@ -135,6 +135,12 @@ class Run {
     return fmt::format("loss {:.4f}{}  {:.0f} sentences/s", report.loss,
                        skims_ ? fmt::format("  cost {:.1f}%", 100 * report.mac_share) : "",
                        static_cast<double>(report.sentences) / report.seconds);
+  }
+
+  // Whether the model of a step is evaluated or saved, so that the next step must wait for that.
+  bool reads_model(std::int64_t step) const {
+    return stop_signal() != 0 || happens(settings_.eval_strategy, settings_.eval_steps, step) ||
+           happens(settings_.save_strategy, settings_.save_steps, step);
   }
 
   bool happens(Strategy strategy, std::int64_t steps, std::int64_t step) const {
@@ -197,7 +203,7 @@ class Run {
   TokenizerFiles tokenizer_files() const { return {.copy_from = inputs_.model.folder}; }
 
   void stop_if_asked(Progress& progress) {
-    if (stop_signal() == 0) return;
+    if (stop_signal() == 0 || trainer_.is_ahead()) return;
     const fs::path checkpoint = save_checkpoint();
     progress.line(fmt::format("stopped by a signal at step {} of {}; wrote {}", trainer_.steps_done(),
                               trainer_.total_steps(), checkpoint.string()));

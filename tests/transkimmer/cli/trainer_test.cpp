@@ -2,44 +2,19 @@
 
 #include <memory>
 
-#include "data/tokenizer.h"
-#include "data/toy_corpus.h"
 #include "tensor/allocator.h"
+#include "tensor/backend.h"
 #include "tensor/threads.h"
 #include "tests/support/catch.h"
+#include "tests/support/devices.h"
+#include "tests/transkimmer/cli/toy_task.h"
 #include "transkimmer/cli/evaluation.h"
 #include "transkimmer/cli/scoring.h"
 
 using namespace tk;
+using namespace tk::test;
 
 namespace {
-
-struct ToyTask {
-  ToyTask() : corpus(make_toy_corpus({.seed = 3, .train = 256, .dev = 64})) {
-    const Tokenizer tokenizer(Vocabulary(corpus.vocabulary));
-    train = tokenize_examples(tokenizer, corpus.train.examples, 64);
-    dev = tokenize_examples(tokenizer, corpus.dev.examples, 64);
-  }
-
-  Config config(SkimGate gate) const {
-    Config config;
-    config.vocab_size = static_cast<std::int64_t>(corpus.vocabulary.size());
-    config.hidden_size = 32;
-    config.num_hidden_layers = 2;
-    config.num_attention_heads = 2;
-    config.intermediate_size = 64;
-    config.max_position_embeddings = 64;
-    config.initializer_range = 0.08;
-    config.skim_gate = gate;
-    config.skim_width = gate == SkimGate::kNone ? 0 : 8;
-    return config;
-  }
-
-  const GlueTask& task = find_task("sst2");
-  ToyCorpus corpus;
-  std::vector<TokenizedExample> train;
-  std::vector<TokenizedExample> dev;
-};
 
 TrainerOptions few_steps(std::int64_t steps, double learning_rate) {
   TrainerOptions options;
@@ -165,4 +140,98 @@ TEST_CASE("evaluation: a threshold is fitted so that a split costs at most what 
     CHECK(cost() > asked - 0.1);
   }
   CHECK(model.config().skim_threshold > 0);  // z is about 5 before any training
+}
+
+namespace {
+
+struct Trained {
+  std::vector<float> weights;
+  std::vector<StepReport> reports;
+  HostCalls of_last_step;
+};
+
+// Ten steps over two shapes of batches with everything that a step can have.
+Trained trained_on_cuda(const ToyTask& toy, SkimGate gate, DType dtype, bool capture, bool ahead) {
+  BertClassifier model(toy.config(gate));
+  model.initialize(1);
+  model.place(Device::kCuda, dtype);
+  TrainerOptions options = few_steps(10, 1e-3);
+  options.capture = capture;
+  if (gate != SkimGate::kNone) options.skim_target = 0.5;
+  const auto examples = static_cast<std::int64_t>(toy.train.size());
+  Trainer trainer(model, toy.task, toy.train, options, full({examples, model.config().num_labels()}, 0.25));
+  Trained result;
+  while (!trainer.finished()) {
+    const HostCalls before = backend(Device::kCuda).host_calls();
+    result.reports.push_back(trainer.step(ahead));
+    result.of_last_step = backend(Device::kCuda).host_calls() - before;
+  }
+  CHECK_FALSE(trainer.is_ahead());
+  result.weights = weights(model);
+  return result;
+}
+
+void check_same(const Trained& a, const Trained& b) {
+  CHECK(a.weights == b.weights);
+  REQUIRE(a.reports.size() == b.reports.size());
+  for (std::size_t i = 0; i < a.reports.size(); ++i) {
+    INFO("step " << i + 1);
+    CHECK(a.reports[i].step == b.reports[i].step);
+    CHECK(a.reports[i].loss == b.reports[i].loss);
+    CHECK(a.reports[i].task_loss == b.reports[i].task_loss);
+    CHECK(a.reports[i].grad_norm == b.reports[i].grad_norm);
+    CHECK(a.reports[i].mac_share == b.reports[i].mac_share);
+    CHECK(a.reports[i].learning_rate == b.reports[i].learning_rate);
+    CHECK(a.reports[i].budget == b.reports[i].budget);
+    CHECK(a.reports[i].multiplier == b.reports[i].multiplier);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("cuda trainer: a replayed step equals an eager one to the bit, ahead or not, in every run") {
+  if (!has_cuda()) return;
+  ToyTask toy;
+  toy.train.resize(80);  // batches of 32, 32 and 16
+  for (const SkimGate gate : {SkimGate::kNone, SkimGate::kLayer, SkimGate::kStaged}) {
+    for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+      INFO(name(gate) << ' ' << dtype);
+      const Trained eager = trained_on_cuda(toy, gate, dtype, false, false);
+      check_same(trained_on_cuda(toy, gate, dtype, false, false), eager);
+      check_same(trained_on_cuda(toy, gate, dtype, true, false), eager);
+      check_same(trained_on_cuda(toy, gate, dtype, true, true), eager);
+    }
+  }
+}
+
+TEST_CASE("cuda trainer: a replayed step is one call beside its batch and its numbers") {
+  if (!has_cuda()) return;
+  ToyTask toy;
+  toy.train.resize(32);  // one batch, the same every epoch but for its order
+  const HostCalls calls = trained_on_cuda(toy, SkimGate::kStaged, DType::kBFloat16, true, false).of_last_step;
+  CHECK(calls.replays == 1);
+  CHECK(calls.launches == 0);
+  CHECK(calls.waits == 0);
+  CHECK(calls.copies_in == 3);   // the step's settings, the batch, the teacher's logits
+  CHECK(calls.copies_out == 4);  // loss, task loss, cost, state
+}
+
+TEST_CASE("cuda trainer: ten losses near the CPU's") {
+  if (!has_cuda()) return;
+  const ToyTask toy;
+  for (const SkimGate gate : {SkimGate::kNone, SkimGate::kStaged}) {
+    const auto losses = [&](Device device) {
+      BertClassifier model(toy.config(gate));
+      model.initialize(1);
+      model.place(device);
+      TrainerOptions options = few_steps(10, 1e-4);
+      if (gate != SkimGate::kNone) options.skim_target = 0.5;
+      Trainer trainer(model, toy.task, toy.train, options);
+      std::vector<double> result;
+      while (!trainer.finished()) result.push_back(trainer.step().loss);
+      return result;
+    };
+    const std::vector<double> here = losses(Device::kCpu), there = losses(Device::kCuda);
+    for (std::size_t i = 0; i < here.size(); ++i) CHECK(there[i] == Approx(here[i]).epsilon(1e-3));
+  }
 }

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <utility>
+
+#include "data/batch.h"
+#include "tensor/capture.h"
+#include "tensor/profile.h"
+
+namespace tk {
+
+/// What a step reads, training or inference.
+struct StepInputs {
+  Batch batch;
+  Tensor teacher;  ///< [sentences, labels] logits, or undefined
+};
+
+StepInputs to(const StepInputs& in, Device device);
+/// Where the device records: the same with dummy rows up to a bucket's edge, so that steps of almost one size have one
+/// shape. Elsewhere as it is.
+StepInputs in_bucket(const StepInputs& in, Device device);
+
+/// One kind of work on batches. A device that records is asked for all of it, kernel by kernel, the first `unrecorded`
+/// times that a bucket comes; then the bucket is recorded, and replayed from there on: one call, and the same bits.
+/// While a profile is taken nothing is recorded or replayed.
+template <class Outputs>
+class Recorder {
+ public:
+  using Work = std::function<Outputs(const StepInputs&)>;
+
+  Recorder(Device device, int unrecorded, Work work)
+      : device_(device), unrecorded_(unrecorded), work_(std::move(work)) {}
+
+  /// Inputs lie on the CPU. The outputs of a recorded bucket are valid until it is replayed again.
+  Outputs operator()(const StepInputs& in) {
+    const StepInputs rounded = in_bucket(in, device_);
+    if (!Capture::is_possible(device_) || is_profiling()) return work_(to(rounded, device_));
+    Step& step = steps_[{rounded.batch.packed.tokens, rounded.batch.packed.sentences}];
+    if (step.seen++ < unrecorded_) return work_(to(rounded, device_));
+    if (!step.capture) {
+      step.inputs = to(rounded, device_);
+      step.capture = Capture::record(device_, [&] { step.outputs = work_(step.inputs); });
+    } else {
+      overwrite(step.inputs.batch, rounded.batch);
+      if (rounded.teacher.defined()) step.inputs.teacher.copy_from(rounded.teacher);
+    }
+    step.capture.replay();
+    return step.outputs;
+  }
+
+  /// Drops what was recorded: the work would now be another.
+  void forget() { steps_.clear(); }
+
+ private:
+  struct Step {
+    std::int64_t seen = 0;
+    StepInputs inputs;
+    Outputs outputs;
+    Capture capture;
+  };
+
+  Device device_;
+  int unrecorded_;
+  Work work_;
+  std::map<std::pair<std::int64_t, std::int64_t>, Step> steps_;  // by rows and sentences
+};
+
+}  // namespace tk
