@@ -23,9 +23,11 @@ std::int64_t row_step(const Packed& rows, const ForwardOptions& options) {
   return std::max(kLeast, (rows.tokens / kSizes + kMultiple - 1) / kMultiple * kMultiple);
 }
 
-// Room for the rows of every layer. A row's example names random numbers, of which evaluation has none.
+// Room for the rows of every layer. A row's example names random numbers, of which evaluation has none; its position is
+// for who asks what became of a token, and nobody asks a recorded pass.
 std::vector<Kept> rooms_for(Packed rows, std::size_t layers) {
   rows.example = Tensor();
+  if (is_recording(rows.offsets.device())) rows.position = Tensor();
   std::vector<Kept> rooms;
   for (std::size_t i = 0; i < layers; ++i) rooms.push_back(room_for(rows));
   return rooms;
