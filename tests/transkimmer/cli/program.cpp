@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "tensor/error.h"
+
 extern char** environ;  // NOLINT: POSIX
 
 namespace tk {
@@ -177,7 +179,7 @@ void write_mnli(const fs::path& folder) {
   for (const std::string name : {"train", "dev_matched", "dev_mismatched", "test_matched", "test_mismatched"}) {
     std::string text = "index\tsentence1\tsentence2\tgold_label\n";
     for (int i = 0; i < 9; ++i) {
-      text += std::to_string(i) + "\t" + review(i, true) + "\t" + review(i, i % 2 == 0) + "\t" + labels[i % 3] + "\n";
+      text += concat(i, '\t', review(i, true), '\t', review(i, i % 2 == 0), '\t', labels[i % 3], '\n');
     }
     write_bytes(folder / (name + ".tsv"), text);
   }
