@@ -6,6 +6,7 @@
 
 #include "data/batch.h"
 #include "tensor/capture.h"
+#include "tensor/error.h"
 #include "tensor/profile.h"
 
 namespace tk {
@@ -29,8 +30,12 @@ class Recorder {
  public:
   using Work = std::function<Outputs(const StepInputs&)>;
 
+  /// `unrecorded` is at least 1: libraries set themselves up in the first run, and parameters their copies in other
+  /// dtypes, which must not be part of what one body of a switch does.
   Recorder(Device device, int unrecorded, Work work)
-      : device_(device), unrecorded_(unrecorded), work_(std::move(work)) {}
+      : device_(device), unrecorded_(unrecorded), work_(std::move(work)) {
+    TK_CHECK(unrecorded >= 1, "recorder: a shape must run once before it is recorded");
+  }
 
   /// Inputs lie on the CPU. The outputs of a recorded bucket are valid until it is replayed again.
   Outputs operator()(const StepInputs& in) {

@@ -84,7 +84,7 @@ TEST_CASE(
         if (gate == SkimGate::kNone && keep != nullptr) continue;
         INFO(name(gate) << ' ' << dtype << (keep ? ", shares" : ""));
         const MixingModel mixing(toy, gate, Device::kCuda, dtype);
-        Inference eager(mixing.model, keep, 1000), recorded(mixing.model, keep, 0);
+        Inference eager(mixing.model, keep, 1000), recorded(mixing.model, keep, 1);
         for (int turn = 0; turn < 3; ++turn) {
           for (const Batch& batch : batches(toy)) {
             const Result expected = run(eager, mixing.model, batch), got = run(recorded, mixing.model, batch);
