@@ -8,6 +8,7 @@
 #include "data/data_loader.h"
 #include "nn/loss.h"
 #include "tensor/ops/index.h"
+#include "tensor/read_back.h"
 
 namespace tk {
 namespace {
@@ -61,17 +62,18 @@ void add_masks(std::vector<LayerShares>& sums, const std::vector<LayerMasks>& ma
   }
 }
 
-// The offsets of each layer's rows on the CPU, each copied once: layers share them.
+// The layers with the offsets of their rows on the CPU: asked for all at once, and each once, since layers share them.
 std::vector<LayerRows> counted_here(std::vector<LayerRows> layers) {
-  std::map<const void*, Tensor> copies;
-  for (LayerRows& layer : layers) {
-    for (Packed* rows : {&layer.keys, &layer.updated, &layer.fed, &layer.predicted}) {
-      if (!rows->offsets.defined()) continue;
-      Tensor& copy = copies[rows->offsets.raw_data()];
-      if (!copy.defined()) copy = rows->offsets.to(Device::kCpu);
-      rows->offsets = copy;
+  std::map<const void*, ReadBack> copies;
+  const auto for_each = [&](auto f) {
+    for (LayerRows& layer : layers) {
+      for (Packed* rows : {&layer.keys, &layer.updated, &layer.fed, &layer.predicted}) {
+        if (rows->offsets.defined()) f(rows->offsets);
+      }
     }
-  }
+  };
+  for_each([&](const Tensor& offsets) { copies.try_emplace(offsets.raw_data(), offsets); });
+  for_each([&](Tensor& offsets) { offsets = copies.at(offsets.raw_data()).get(); });
   return layers;
 }
 
