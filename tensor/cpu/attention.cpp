@@ -1,95 +1,116 @@
-#include <cblas.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "tensor/cpu/dropout_row.h"
+#include "tensor/cpu/gemm.h"
 #include "tensor/kernels.h"
 
-// One unit of work is a (sentence, head) pair: small products by BLAS, rows by vectorised loops. Units share nothing,
-// so the order in which threads take them does not matter; the one sum over heads, dweight, is made afterwards in
-// order.
+// One unit of work is a (sentence, head) pair: small products, rows by vectorised loops. Units share nothing, so the
+// order in which threads take them does not matter; the one sum over heads, dweight, is made afterwards in order.
 namespace tk::cpu {
 namespace {
 
 // Caps the exponent of a key that is out of reach of the row's maximum, in the derivative of its weight alone.
 constexpr double kMaxExponent = 30;
 
-// BLAS wants a leading stride of at least 1, also of an empty matrix.
-int leading(std::int64_t stride) { return static_cast<int>(std::max<std::int64_t>(1, stride)); }
-
-void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, std::int64_t m, std::int64_t n, std::int64_t k, double alpha,
-          const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float* y, std::int64_t ldy) {
-  cblas_sgemm(CblasRowMajor, ta, tb, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k),
-              static_cast<float>(alpha), a, leading(lda), b, leading(ldb), 0.0f, y, leading(ldy));
-}
-
-void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, std::int64_t m, std::int64_t n, std::int64_t k, double alpha,
-          const double* a, std::int64_t lda, const double* b, std::int64_t ldb, double* y, std::int64_t ldy) {
-  cblas_dgemm(CblasRowMajor, ta, tb, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), alpha, a,
-              leading(lda), b, leading(ldb), 0.0, y, leading(ldy));
-}
+// Rows of scores are this many elements apart, or a multiple: loops over them have no remainder. Behind the last key a
+// score is -inf and a gradient 0, so neither has a share in anything. With key weights, which have no such padding,
+// loops end at the last key.
+constexpr std::int64_t kRowUnit = 16;
 
 template <class T>
-TK_SIMD T max_of_row(const T* s, const T* weight, std::int64_t n) {
-  constexpr T kLowest = -std::numeric_limits<T>::infinity();
-  T largest = kLowest;
-  if (weight == nullptr) {
+constexpr T kLowest = -std::numeric_limits<T>::infinity();
+
+std::int64_t row_stride(std::int64_t keys) { return (keys + kRowUnit - 1) / kRowUnit * kRowUnit; }
+
+template <class T>
+struct Normalizer {
+  T largest;
+  T sum;
+  T inverse() const { return sum > T(0) ? T(1) / sum : T(0); }
+};
+
+// s becomes weight * e * factor / sum(e), the probabilities that meet v, with e = exp(min(s - largest, 30)). Largest
+// and sum are taken over `counted`, the weights where they count (a weight of 0 is no key), or null.
+template <class T>
+TK_SIMD Normalizer<T> softmax_row(T* s, const T* weight, const T* counted, const T* factor, std::int64_t n) {
+  T largest = kLowest<T>;
+  if (counted == nullptr) {
 #pragma omp simd reduction(max : largest)
     for (std::int64_t i = 0; i < n; ++i) largest = s[i] > largest ? s[i] : largest;
   } else {
 #pragma omp simd reduction(max : largest)
     for (std::int64_t i = 0; i < n; ++i) {
-      const T seen = weight[i] > T(0) ? s[i] : kLowest;
+      const T seen = counted[i] > T(0) ? s[i] : kLowest<T>;
       largest = seen > largest ? seen : largest;
     }
   }
-  return largest;
-}
-
-// e = exp(min(s - largest, 30)) in place; returns sum(weight e) (or sum(e) without weights).
-template <class T>
-TK_SIMD T exp_of_row(T* s, const T* weight, T largest, std::int64_t n) {
   T sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (std::int64_t i = 0; i < n; ++i) {
     const T exponent = s[i] - largest;
     s[i] = math::exp(exponent < T(kMaxExponent) ? exponent : T(kMaxExponent));
-    sum += weight != nullptr ? weight[i] * s[i] : s[i];
+    sum += counted != nullptr ? counted[i] * s[i] : s[i];
   }
-  return sum;
-}
-
-// p = weight * e * factor / sum, the probabilities that meet v; weight and factor may be null.
-template <class T>
-TK_SIMD void probabilities_row(T* p, const T* e, const T* weight, const T* factor, T inverse_sum, std::int64_t n) {
+  const Normalizer<T> result{largest, sum};
+  const T inverse = result.inverse();
   for (std::int64_t i = 0; i < n; ++i) {
-    T x = e[i] * inverse_sum;
+    T x = s[i] * inverse;
     if (weight != nullptr) x *= weight[i];
     if (factor != nullptr) x *= factor[i];
-    p[i] = x;
+    s[i] = x;
   }
+  return result;
 }
 
+// factor[j] = 0 or 1 / (1 - p), from the word of the key's original position.
+template <class T>
+TK_SIMD void keep_factors_at(T* factor, const std::uint32_t* words, const std::int32_t* position,
+                             std::uint32_t threshold, T keep_scale, std::int64_t n) {
+  for (std::int64_t j = 0; j < n; ++j) factor[j] = words[position[j]] < threshold ? T(0) : keep_scale;
+}
+
+// Rows of a matrix, a stride apart: a head's columns of a sentence's rows, or a thread's scores.
+template <class T>
+struct Rows {
+  T* data;
+  std::int64_t stride;
+
+  T* operator[](std::int64_t i) const { return data + i * stride; }
+};
+
+// One sentence and head.
 template <class T>
 struct Problem {
-  const T* q;
-  const T* k;
-  const T* v;
+  std::int64_t q_rows, kv_rows, first_q, first_kv, head, head_size;
   const T* weight;  // of this sentence's keys, or null
-  std::int64_t q_rows, kv_rows, first_q, first_kv, head;
+
+  Rows<T> queries(const Tensor& x) const { return rows(x, first_q); }
+  Rows<T> keys(const Tensor& x) const { return rows(x, first_kv); }
+  T scale() const { return T(1) / std::sqrt(static_cast<T>(head_size)); }
+  std::int64_t stride() const { return row_stride(kv_rows); }
+  std::int64_t cols() const { return weight != nullptr ? kv_rows : stride(); }  // that loops over a row of scores take
+
+ private:
+  Rows<T> rows(const Tensor& x, std::int64_t first) const {
+    return {x.data<T>() + first * x.strides()[0] + head * head_size, x.strides()[0]};
+  }
 };
+
+// What a kernel does: the forward pass needs less memory.
+enum class Pass : std::uint8_t { kForward, kBackward };
 
 // Working memory of the threads, for the largest sentence of the batch; and the keep factors of a query row: word
 // (head << 16 | original key position) of the query's stream.
 template <class T>
 class Workspace {
  public:
-  explicit Workspace(const AttentionKey& key) : Workspace(key, Sizes(key)) {}
+  Workspace(const AttentionKey& key, std::int64_t head_size, Pass pass) : Workspace(key, head_size, pass, Sizes(key)) {}
 
-  T* scores() { return scores_.mine(); }
-  T* grad() { return grad_.mine(); }
+  Rows<T> scores(const Problem<T>& p) { return {scores_.mine(), p.stride()}; }
+  Rows<T> grad(const Problem<T>& p) { return {grad_.mine(), p.stride()}; }
+  T* gemm() { return gemm_.mine(); }
 
   // Query row i of p; null without dropout.
   const T* factors(const Problem<T>& p, std::int64_t i) {
@@ -100,15 +121,14 @@ class Workspace {
     std::uint32_t* words = words_.mine();
     T* factors = factors_.mine();
     random_.words(words, p.first_q + i, blocks, static_cast<std::uint32_t>(p.head) * kBlocksPerHead);
-    for (std::int64_t j = 0; j < p.kv_rows; ++j) {
-      factors[j] = words[position[j]] < random_.threshold ? T(0) : static_cast<T>(random_.keep_scale);
-    }
+    keep_factors_at(factors, words, position, random_.threshold, static_cast<T>(random_.keep_scale), p.kv_rows);
+    std::fill(factors + p.kv_rows, factors + p.stride(), T(0));
     return factors;
   }
 
  private:
   struct Sizes {
-    std::int64_t pairs = 0;   // queries times keys
+    std::int64_t pairs = 0;   // queries times the stride of their rows
     std::int64_t keys = 0;    // drawn for, with dropout
     std::int64_t blocks = 0;  // of four random words
 
@@ -117,25 +137,26 @@ class Workspace {
       const auto* kv = key.kv_offsets.data<std::int32_t>();
       for (std::int64_t s = 0; s + 1 < key.q_offsets.numel(); ++s) {
         const std::int64_t rows = kv[s + 1] - kv[s];
-        pairs = std::max(pairs, (q[s + 1] - q[s]) * rows);
+        pairs = std::max(pairs, (q[s + 1] - q[s]) * row_stride(rows));
         if (key.dropout.p == 0 || rows == 0) continue;
-        keys = std::max(keys, rows);
+        keys = std::max(keys, row_stride(rows));
         blocks = std::max<std::int64_t>(blocks, key.kv_position.data<std::int32_t>()[kv[s + 1] - 1] / 4 + 1);
       }
     }
   };
 
-  Workspace(const AttentionKey& key, const Sizes& sizes)
+  Workspace(const AttentionKey& key, std::int64_t head_size, Pass pass, const Sizes& sizes)
       : random_(key.dropout),
         position_(key.dropout.p > 0 ? key.kv_position.data<std::int32_t>() : nullptr),
         scores_(sizes.pairs),
-        grad_(sizes.pairs),
+        grad_(pass == Pass::kBackward ? sizes.pairs : 0),
+        gemm_(gemm_scratch<T>()),
         words_(4 * sizes.blocks),
         factors_(sizes.keys) {}
 
   RandomRows random_;
   const std::int32_t* position_;
-  ThreadScratch<T> scores_, grad_;
+  ThreadScratch<T> scores_, grad_, gemm_;
   ThreadScratch<std::uint32_t> words_;
   ThreadScratch<T> factors_;
 };
@@ -154,73 +175,98 @@ void clear_rows_of_no_sentence(Tensor& x, const Tensor& offsets) {
   if (used < x.shape()[0]) x.narrow(0, used, x.shape()[0] - used).fill(0);
 }
 
-// Calls f(problem) for every sentence and head, in parallel. Always inside a parallel region (see matmul.cpp).
+// Calls f(problem) for every sentence and head, in parallel.
 template <class T, class F>
-void for_each_head(const AttentionKey& key, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& weight,
-                   F&& f) {
+void for_each_head(const AttentionKey& key, std::int64_t head_size, const Tensor& weight, F&& f) {
   const auto* q_offsets = key.q_offsets.data<std::int32_t>();
   const auto* kv_offsets = key.kv_offsets.data<std::int32_t>();
   const std::int64_t sentences = key.q_offsets.numel() - 1;
-  const std::int64_t head_size = q.shape()[1] / key.heads;
 #pragma omp parallel for schedule(dynamic, 4)
   for (std::int64_t unit = 0; unit < sentences * key.heads; ++unit) {
     const std::int64_t s = unit / key.heads;
-    const std::int64_t head = unit % key.heads;
     Problem<T> p;
-    p.head = head;
+    p.head = unit % key.heads;
+    p.head_size = head_size;
     p.first_q = q_offsets[s];
     p.first_kv = kv_offsets[s];
     p.q_rows = q_offsets[s + 1] - q_offsets[s];
     p.kv_rows = kv_offsets[s + 1] - kv_offsets[s];
-    p.q = q.data<T>() + p.first_q * q.strides()[0] + head * head_size;
-    p.k = k.data<T>() + p.first_kv * k.strides()[0] + head * head_size;
-    p.v = v.data<T>() + p.first_kv * v.strides()[0] + head * head_size;
     p.weight = weight.defined() ? weight.data<T>() + p.first_kv : nullptr;
     if (p.q_rows > 0 || p.kv_rows > 0) f(p);
   }
 }
 
+enum class As : std::uint8_t { kStored, kTransposed };
+
+template <class T>
+struct Operand {
+  Rows<T> rows;
+  As as = As::kStored;
+};
+
+// y[m, n] = alpha a b, with k to sum over.
+template <class T>
+void multiply(Workspace<T>& workspace, Rows<T> y, std::int64_t m, std::int64_t n, std::int64_t k, Operand<T> a,
+              Operand<T> b, T alpha = 1) {
+  gemm({.m = m,
+        .n = n,
+        .k = k,
+        .a = a.rows.data,
+        .lda = a.rows.stride,
+        .transpose_a = a.as == As::kTransposed,
+        .b = b.rows.data,
+        .ldb = b.rows.stride,
+        .transpose_b = b.as == As::kTransposed,
+        .y = y.data,
+        .ldy = y.stride,
+        .alpha = alpha},
+       workspace.gemm());
+}
+
+// x = scale queries keys^T, and `padding` behind the last key.
+template <class T>
+void multiply_keys(Workspace<T>& workspace, const Problem<T>& p, Rows<T> x, Rows<T> queries, Rows<T> keys, T scale,
+                   T padding) {
+  multiply<T>(workspace, x, p.q_rows, p.kv_rows, p.head_size, {queries}, {keys, As::kTransposed}, scale);
+  for (std::int64_t i = 0; i < p.q_rows; ++i) std::fill(x[i] + p.kv_rows, x[i + 1], padding);
+}
+
 template <class T>
 void forward_head(const Problem<T>& p, const AttentionKey& key, Workspace<T>& workspace, const Tensor& q,
                   const Tensor& k, const Tensor& v, Tensor& y, T* row_max, T* row_sum) {
-  const std::int64_t head_size = q.shape()[1] / key.heads;
-  T* scores = workspace.scores();
-  gemm(CblasNoTrans, CblasTrans, p.q_rows, p.kv_rows, head_size, 1.0 / std::sqrt(static_cast<double>(head_size)), p.q,
-       q.strides()[0], p.k, k.strides()[0], scores, p.kv_rows);
-  const bool exact = key.weighting == KeyWeighting::kExact;
+  const Rows<T> scores = workspace.scores(p);
+  multiply_keys(workspace, p, scores, p.queries(q), p.keys(k), p.scale(), kLowest<T>);
+  const T* counted = key.weighting == KeyWeighting::kExact ? p.weight : nullptr;  // paper mode: not normalised by them
   for (std::int64_t i = 0; i < p.q_rows; ++i) {
-    T* row = scores + i * p.kv_rows;
-    const T* inner_weight = exact ? p.weight : nullptr;  // paper mode normalises without the weights
-    const T largest = max_of_row(row, inner_weight, p.kv_rows);
-    const T sum = exp_of_row(row, inner_weight, largest, p.kv_rows);
-    const T inverse = sum > T(0) ? T(1) / sum : T(0);
-    probabilities_row(row, row, p.weight, workspace.factors(p, i), inverse, p.kv_rows);
-    row_max[i] = largest;
-    row_sum[i] = sum;
+    const Normalizer<T> z = softmax_row(scores[i], p.weight, counted, workspace.factors(p, i), p.cols());
+    row_max[i] = z.largest;
+    row_sum[i] = z.sum;
   }
-  gemm(CblasNoTrans, CblasNoTrans, p.q_rows, head_size, p.kv_rows, 1.0, scores, p.kv_rows, p.v, v.strides()[0],
-       y.data<T>() + p.first_q * y.strides()[0] + p.head * head_size, y.strides()[0]);
+  multiply<T>(workspace, p.queries(y), p.q_rows, p.head_size, p.kv_rows, {scores}, {p.keys(v)});
 }
 
 // With p = e / sum (per unit of weight), P = weight p, g = factor * (dy v^T) and D = sum(P g):
 //   exact: dS = P (g - D), dweight = p (g - D);  paper: dS = P g - p D, dweight = p g.
-// On entry `grad` holds dy v^T; on return dS. `drop` receives P * factor; it may be `e`.
+// On entry `s` holds scores and `grad` dy v^T; on return P * factor and dS.
 template <class T>
-TK_SIMD void backward_row(T* grad, T* drop, T* dweight, const T* e, const T* weight, const T* factor, T inverse_sum,
-                          bool exact, std::int64_t n) {
+TK_SIMD void backward_row(T* grad, T* s, T* dweight, const T* weight, const T* factor, Normalizer<T> z, bool exact,
+                          std::int64_t n) {
+  const T inverse = z.inverse();
   T dot = 0;
 #pragma omp simd reduction(+ : dot)
   for (std::int64_t i = 0; i < n; ++i) {
-    const T f = factor != nullptr ? factor[i] : T(1);
-    const T probability = e[i] * inverse_sum * (weight != nullptr ? weight[i] : T(1));
-    grad[i] *= f;
-    dot += probability * grad[i];
+    const T exponent = s[i] - z.largest;
+    s[i] = math::exp(exponent < T(kMaxExponent) ? exponent : T(kMaxExponent)) * inverse;
+    grad[i] *= factor != nullptr ? factor[i] : T(1);
+    dot += s[i] * (weight != nullptr ? weight[i] : T(1)) * grad[i];
+  }
+  if (dweight != nullptr) {
+    for (std::int64_t i = 0; i < n; ++i) dweight[i] += exact ? s[i] * (grad[i] - dot) : s[i] * grad[i];
   }
   for (std::int64_t i = 0; i < n; ++i) {
-    const T unit = e[i] * inverse_sum;
+    const T unit = s[i];
     const T w = weight != nullptr ? weight[i] : T(1);
-    if (dweight != nullptr) dweight[i] += exact ? unit * (grad[i] - dot) : unit * grad[i];
-    drop[i] = unit * w * (factor != nullptr ? factor[i] : T(1));
+    s[i] = unit * w * (factor != nullptr ? factor[i] : T(1));
     grad[i] = exact ? unit * w * (grad[i] - dot) : unit * (w * grad[i] - dot);
   }
 }
@@ -229,28 +275,19 @@ template <class T>
 void backward_head(const Problem<T>& p, const AttentionKey& key, Workspace<T>& workspace, const Tensor& q,
                    const Tensor& k, const Tensor& v, const Tensor& dy, const T* row_max, const T* row_sum, Tensor& dq,
                    Tensor& dk, Tensor& dv, T* dweight) {
-  const std::int64_t head_size = q.shape()[1] / key.heads;
-  const double scale = 1.0 / std::sqrt(static_cast<double>(head_size));
-  const std::int64_t column = p.head * head_size;
-  const T* upstream = dy.data<T>() + p.first_q * dy.strides()[0] + column;
-  T* scores = workspace.scores();
-  T* grad = workspace.grad();
-  gemm(CblasNoTrans, CblasTrans, p.q_rows, p.kv_rows, head_size, scale, p.q, q.strides()[0], p.k, k.strides()[0],
-       scores, p.kv_rows);
-  gemm(CblasNoTrans, CblasTrans, p.q_rows, p.kv_rows, head_size, 1.0, upstream, dy.strides()[0], p.v, v.strides()[0],
-       grad, p.kv_rows);
+  const Rows<T> scores = workspace.scores(p);
+  const Rows<T> grad = workspace.grad(p);
+  const Rows<T> upstream = p.queries(dy);
+  multiply_keys(workspace, p, scores, p.queries(q), p.keys(k), p.scale(), kLowest<T>);
+  multiply_keys(workspace, p, grad, upstream, p.keys(v), T(1), T(0));
   for (std::int64_t i = 0; i < p.q_rows; ++i) {
-    T* row = scores + i * p.kv_rows;
-    exp_of_row<T>(row, nullptr, row_max[i], p.kv_rows);
-    backward_row(grad + i * p.kv_rows, row, dweight, row, p.weight, workspace.factors(p, i),
-                 row_sum[i] > T(0) ? T(1) / row_sum[i] : T(0), key.weighting == KeyWeighting::kExact, p.kv_rows);
+    backward_row(grad[i], scores[i], dweight, p.weight, workspace.factors(p, i), Normalizer<T>{row_max[i], row_sum[i]},
+                 key.weighting == KeyWeighting::kExact, p.cols());
   }
-  gemm(CblasNoTrans, CblasNoTrans, p.q_rows, head_size, p.kv_rows, scale, grad, p.kv_rows, p.k, k.strides()[0],
-       dq.data<T>() + p.first_q * dq.strides()[0] + column, dq.strides()[0]);
-  gemm(CblasTrans, CblasNoTrans, p.kv_rows, head_size, p.q_rows, scale, grad, p.kv_rows, p.q, q.strides()[0],
-       dk.data<T>() + p.first_kv * dk.strides()[0] + column, dk.strides()[0]);
-  gemm(CblasTrans, CblasNoTrans, p.kv_rows, head_size, p.q_rows, 1.0, scores, p.kv_rows, upstream, dy.strides()[0],
-       dv.data<T>() + p.first_kv * dv.strides()[0] + column, dv.strides()[0]);
+  multiply<T>(workspace, p.queries(dq), p.q_rows, p.head_size, p.kv_rows, {grad}, {p.keys(k)}, p.scale());
+  multiply<T>(workspace, p.keys(dk), p.kv_rows, p.head_size, p.q_rows, {grad, As::kTransposed}, {p.queries(q)},
+              p.scale());
+  multiply<T>(workspace, p.keys(dv), p.kv_rows, p.head_size, p.q_rows, {scores, As::kTransposed}, {upstream});
 }
 
 }  // namespace
@@ -260,8 +297,9 @@ void packed_attention(Tensor& y, Tensor& row_max, Tensor& row_sum, const Tensor&
   dispatch_floating(y.dtype(), "packed_attention", [&]<class T>() {
     check_offsets(key.q_offsets, q.shape()[0]);
     check_offsets(key.kv_offsets, k.shape()[0]);
-    Workspace<T> workspace(key);
-    for_each_head<T>(key, q, k, v, key_weight, [&](const Problem<T>& p) {
+    const std::int64_t head_size = q.shape()[1] / key.heads;
+    Workspace<T> workspace(key, head_size, Pass::kForward);
+    for_each_head<T>(key, head_size, key_weight, [&](const Problem<T>& p) {
       const std::int64_t at = p.head * q.shape()[0] + p.first_q;
       forward_head(p, key, workspace, q, k, v, y, row_max.data<T>() + at, row_sum.data<T>() + at);
     });
@@ -275,11 +313,12 @@ void packed_attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, Tensor& dweig
   dispatch_floating(dy.dtype(), "packed_attention", [&]<class T>() {
     check_offsets(key.q_offsets, q.shape()[0]);
     check_offsets(key.kv_offsets, k.shape()[0]);
-    Workspace<T> workspace(key);
+    const std::int64_t head_size = q.shape()[1] / key.heads;
+    Workspace<T> workspace(key, head_size, Pass::kBackward);
     const std::int64_t kv_rows = k.shape()[0];
     Scratch<T> by_head(dweight.defined() ? key.heads * kv_rows : 0);  // dweight before the sum over heads
     if (dweight.defined()) std::fill(by_head.data(), by_head.data() + key.heads * kv_rows, T(0));
-    for_each_head<T>(key, q, k, v, key_weight, [&](const Problem<T>& p) {
+    for_each_head<T>(key, head_size, key_weight, [&](const Problem<T>& p) {
       const std::int64_t at = p.head * q.shape()[0] + p.first_q;
       backward_head(p, key, workspace, q, k, v, dy, row_max.data<T>() + at, row_sum.data<T>() + at, dq, dk, dv,
                     dweight.defined() ? by_head.data() + p.head * kv_rows + p.first_kv : nullptr);

@@ -1,0 +1,157 @@
+#include "tensor/cpu/gemm.h"
+
+#include <omp.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tensor/cpu/gemm_avx512.h"
+#include "tensor/cpu/parallel.h"
+#include "tensor/dtype.h"
+#include "tests/support/catch.h"
+#include "tests/support/tensors.h"
+
+using namespace tk;
+using namespace tk::cpu;
+using namespace tk::test;
+
+namespace {
+
+struct Size {
+  std::int64_t m, n, k;
+};
+
+// None, one, whole tiles (14 x 32), a row and a column more and less, more than a strip (192) and a depth (384).
+constexpr Size kSizes[] = {{0, 3, 2},   {3, 0, 2},     {3, 2, 0},     {1, 1, 1},     {14, 32, 4},
+                           {15, 33, 5}, {13, 31, 3},   {28, 64, 16},  {29, 17, 769}, {57, 193, 385},
+                           {56, 96, 7}, {113, 200, 1}, {300, 100, 31}};
+
+constexpr float kGap = -7;  // what lies between the rows of y
+
+// Operands whose rows lie `gap` further apart than they are long, with NaN in the gaps of a and b.
+template <class T>
+struct Operands {
+  Operands(const Size& size, bool transpose_a, bool transpose_b, std::int64_t gap)
+      : a(matrix(transpose_a ? size.k : size.m, transpose_a ? size.m : size.k, gap, 1)),
+        b(matrix(transpose_b ? size.n : size.k, transpose_b ? size.k : size.n, gap, 2)),
+        bias(random_normal({size.n}, 3, dtype_of<T>)),
+        y(full({size.m, size.n + gap}, kGap, dtype_of<T>)),
+        product{.m = size.m,
+                .n = size.n,
+                .k = size.k,
+                .a = a.template data<T>(),
+                .lda = a.shape()[1],
+                .transpose_a = transpose_a,
+                .b = b.template data<T>(),
+                .ldb = b.shape()[1],
+                .transpose_b = transpose_b,
+                .y = y.template data<T>(),
+                .ldy = y.shape()[1]} {}
+
+  static Tensor matrix(std::int64_t rows, std::int64_t cols, std::int64_t gap, std::uint64_t seed) {
+    const Tensor x = full({rows, cols + gap}, std::numeric_limits<double>::quiet_NaN(), dtype_of<T>);
+    x.narrow(1, 0, cols).copy_from(random_normal({rows, cols}, seed, dtype_of<T>));
+    return x;
+  }
+
+  Tensor a, b, bias, y;
+  Product<T> product;
+};
+
+// alpha a b + bias + the y of before, in float64; the largest error, or infinity where a gap of y was written to.
+template <class T>
+double error_of(const Product<T>& p, double before) {
+  double largest = 0;
+  for (std::int64_t i = 0; i < p.m; ++i) {
+    for (std::int64_t j = 0; j < p.n; ++j) {
+      double sum = 0;
+      for (std::int64_t k = 0; k < p.k; ++k) {
+        sum += static_cast<double>(p.transpose_a ? p.a[k * p.lda + i] : p.a[i * p.lda + k]) *
+               static_cast<double>(p.transpose_b ? p.b[j * p.ldb + k] : p.b[k * p.ldb + j]);
+      }
+      const double expected = p.alpha * sum + (p.bias != nullptr ? p.bias[j] : 0) + (p.add ? before : 0);
+      const double error = std::abs(p.y[i * p.ldy + j] - expected) / (1 + std::abs(expected));
+      largest = error <= largest ? largest : error;  // NaN is larger than anything
+    }
+    for (std::int64_t j = p.n; j < p.ldy; ++j) {
+      if (p.y[i * p.ldy + j] != kGap) return std::numeric_limits<double>::infinity();
+    }
+  }
+  return largest;
+}
+
+template <class T>
+void run_alone(const Product<T>& p) {
+  ThreadScratch<T> scratch(gemm_scratch<T>());
+#pragma omp parallel for
+  for (int i = 0; i < 1; ++i) gemm(p, scratch.mine());
+}
+
+template <class T>
+void check_all(double tolerance) {
+  for (const Size& size : kSizes) {
+    for (const int variant : {0, 1, 2, 3, 4, 5, 6, 7}) {
+      for (const std::int64_t gap : {0, 5}) {
+        INFO(size.m << " x " << size.n << " x " << size.k << ", variant " << variant << ", gap " << gap);
+        Operands<T> o(size, (variant & 1) != 0, (variant & 2) != 0, gap);
+        Product<T>& p = o.product;
+        const auto run = [&] { (variant & 4) != 0 ? run_alone(p) : parallel_gemm(p); };
+        run();
+        CHECK(error_of(p, 0) < tolerance);
+        p.alpha = T(-0.75);
+        run();
+        CHECK(error_of(p, 0) < tolerance);
+        p.alpha = 1;
+        p.bias = o.bias.template data<T>();
+        run();
+        CHECK(error_of(p, 0) < tolerance);
+        p.bias = nullptr;
+        p.add = true;
+        o.y.fill(kGap);
+        run();
+        CHECK(error_of(p, kGap) < tolerance);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("gemm: equals the sum in float64 for every transposition, size, stride, scale, bias and start value") {
+  check_all<float>(kFloat32LongSums.absolute);
+  check_all<double>(1e-13);
+}
+
+TEST_CASE("gemm: the bits are the same for any number of threads") {
+  for (const bool transpose_a : {false, true}) {
+    Operands<float> o({805, 384, 800}, transpose_a, true, 0);
+    const auto with_threads = [&](int n) {
+      const ThreadCount threads(n);
+      parallel_gemm(o.product);
+      return o.y.clone();
+    };
+    const Tensor one = with_threads(1);
+    for (const int n : {2, 3, 5}) CHECK(same_bits(with_threads(n), one));
+  }
+}
+
+TEST_CASE("gemm: on AVX-512 an element's bits depend on its own row and column alone") {
+  if (!has_avx512_gemm()) {
+    WARN("no AVX-512, or BLAS runs the kernels of a lesser processor: nothing to check");
+    return;
+  }
+  Operands<float> o({130, 200, 900}, false, true, 0);
+  parallel_gemm(o.product);
+  for (const std::int64_t rows : {1, 2, 15, 100}) {
+    Product<float> p = o.product;
+    const Tensor y = zeros({rows, 77});
+    p.m = rows;
+    p.n = 77;
+    p.a += 30 * p.lda;
+    p.b += 100 * p.ldb;
+    p.y = y.data<float>();
+    p.ldy = 77;
+    run_alone(p);
+    CHECK(same_bits(y, o.y.narrow(0, 30, rows).narrow(1, 100, 77).contiguous()));
+  }
+}
