@@ -239,7 +239,8 @@ def processor() -> str:
 
 
 def manifest(options, benchmark: Benchmark, cores: set[int]) -> dict:
-    dirty = "-dirty" if output_of(["git", "status", "--porcelain", "--untracked-files=no"]) else ""
+    changes = ["git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results"]
+    dirty = "-dirty" if output_of(changes) else ""
     return {
         "commands": [shlex.join(["benchmarks/peers/run.py", *map(public, sys.argv[1:])])],
         "commit": output_of(["git", "rev-parse", "HEAD"]) + dirty,
