@@ -106,7 +106,7 @@ enum class Pass : std::uint8_t { kForward, kBackward };
 template <class T>
 class Workspace {
  public:
-  Workspace(const AttentionKey& key, std::int64_t head_size, Pass pass) : Workspace(key, head_size, pass, Sizes(key)) {}
+  Workspace(const AttentionKey& key, Pass pass) : Workspace(key, pass, Sizes(key)) {}
 
   Rows<T> scores(const Problem<T>& p) { return {scores_.mine(), p.stride()}; }
   Rows<T> grad(const Problem<T>& p) { return {grad_.mine(), p.stride()}; }
@@ -145,7 +145,7 @@ class Workspace {
     }
   };
 
-  Workspace(const AttentionKey& key, std::int64_t head_size, Pass pass, const Sizes& sizes)
+  Workspace(const AttentionKey& key, Pass pass, const Sizes& sizes)
       : random_(key.dropout),
         position_(key.dropout.p > 0 ? key.kv_position.data<std::int32_t>() : nullptr),
         scores_(sizes.pairs),
@@ -298,7 +298,7 @@ void packed_attention(Tensor& y, Tensor& row_max, Tensor& row_sum, const Tensor&
     check_offsets(key.q_offsets, q.shape()[0]);
     check_offsets(key.kv_offsets, k.shape()[0]);
     const std::int64_t head_size = q.shape()[1] / key.heads;
-    Workspace<T> workspace(key, head_size, Pass::kForward);
+    Workspace<T> workspace(key, Pass::kForward);
     for_each_head<T>(key, head_size, key_weight, [&](const Problem<T>& p) {
       const std::int64_t at = p.head * q.shape()[0] + p.first_q;
       forward_head(p, key, workspace, q, k, v, y, row_max.data<T>() + at, row_sum.data<T>() + at);
@@ -314,7 +314,7 @@ void packed_attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, Tensor& dweig
     check_offsets(key.q_offsets, q.shape()[0]);
     check_offsets(key.kv_offsets, k.shape()[0]);
     const std::int64_t head_size = q.shape()[1] / key.heads;
-    Workspace<T> workspace(key, head_size, Pass::kBackward);
+    Workspace<T> workspace(key, Pass::kBackward);
     const std::int64_t kv_rows = k.shape()[0];
     Scratch<T> by_head(dweight.defined() ? key.heads * kv_rows : 0);  // dweight before the sum over heads
     if (dweight.defined()) std::fill(by_head.data(), by_head.data() + key.heads * kv_rows, T(0));
