@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
-#include <limits>
 #include <vector>
 
 #include "tensor/allocator.h"
@@ -18,18 +17,24 @@ namespace {
 constexpr double kProductsOfStep = 3;  // y = x w; dx = dy w^T; dw = x^T dy
 constexpr std::int64_t kProductSize = 1536;
 constexpr std::int64_t kCopyBytes = std::int64_t{64} << 20;
-constexpr int kRuns = 8;
+constexpr double kSeconds = 0.3;  // of runs
 
-// Seconds of the fastest of several runs; the first one warms up.
+// Seconds of the fastest of several runs, after one to warm up.
 double least_seconds(Device device, const std::function<void()>& run) {
   using Clock = std::chrono::steady_clock;
-  double least = std::numeric_limits<double>::infinity();
-  for (int i = 0; i <= kRuns; ++i) {
+  const auto seconds_since = [](Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  const auto timed = [&] {
     const Clock::time_point start = Clock::now();
     run();
     synchronize(device);
-    if (i > 0) least = std::min(least, std::chrono::duration<double>(Clock::now() - start).count());
-  }
+    return seconds_since(start);
+  };
+  timed();
+  const Clock::time_point start = Clock::now();
+  double least = timed();
+  while (seconds_since(start) < kSeconds) least = std::min(least, timed());
   return least;
 }
 
