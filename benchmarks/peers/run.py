@@ -86,7 +86,8 @@ def summary(benchmark: "Benchmark", command: list, rounds: list[dict]) -> dict:
     if "floor" in rounds[0]:  # the machine's best is that of its best round
         figures["floor"] = max(r["floor"][benchmark.figure] for r in rounds)
         figures["achieved"] = figures[benchmark.figure] / figures["floor"]
-    return {"command": shlex.join(public(str(word)) for word in command)} | figures | {"last_round": rounds[-1]}
+    last = {key: public(value) if isinstance(value, str) else value for key, value in rounds[-1].items()}
+    return {"command": shlex.join(public(str(word)) for word in command)} | figures | {"last_round": last}
 
 
 def public(word: str) -> str:
