@@ -26,8 +26,11 @@ struct LayerRows {
   Packed keys;
   Packed updated;
   Packed fed;
-  Packed
-      predicted;  ///< rows before its predictor, which are asked but for the first of each sentence; empty without one
+  /// Those before its predictor, which is asked for all but the first of each sentence; empty without one.
+  Packed predicted;
+
+  /// Those that the layer before left.
+  const Packed& entering() const { return predicted.offsets.defined() ? predicted : keys; }
 };
 
 /// MACs of a dense model that computes every row of every layer, for one sentence of n tokens.

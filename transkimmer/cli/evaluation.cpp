@@ -1,8 +1,10 @@
 #include "transkimmer/cli/evaluation.h"
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "autograd/grad_mode.h"
 #include "data/data_loader.h"
@@ -34,6 +36,53 @@ double labelled_loss(const GlueTask& task, const Tensor& logits, const Tensor& l
   return loss.item() * static_cast<double>(rows.size());
 }
 
+// Tensors on their way to the CPU, each asked for once, since layers share them.
+class Copies {
+ public:
+  void ask(const Tensor& x) {
+    if (x.defined()) copies_.try_emplace(x.raw_data(), x);
+  }
+  // Spares the copy of a tensor whose elements are here.
+  void know(const Tensor& x, const Tensor& here) { copies_.try_emplace(x.raw_data(), here); }
+  const Tensor& get(const Tensor& x) { return copies_.at(x.raw_data()).get(); }
+
+ private:
+  std::map<const void*, ReadBack> copies_;
+};
+
+template <class F>
+void for_each_offsets(std::vector<LayerRows>& layers, F f) {
+  for (LayerRows& layer : layers) {
+    for (Packed* rows : {&layer.keys, &layer.updated, &layer.fed, &layer.predicted}) {
+      if (rows->offsets.defined()) f(rows->offsets);
+    }
+  }
+}
+
+// A batch that the model was asked for: what is known of it, and what is on its way.
+struct Asked {
+  Batch batch;
+  std::span<const std::int64_t> indices;
+  EncoderOutput encoder;  // lies on the device; it may have been written over, but `copies` are of what it was
+  ReadBack logits;
+  Copies copies;
+
+  Asked(Batch made, std::span<const std::int64_t> its, const ClassifierOutput& out)
+      : batch(std::move(made)), indices(its), encoder(out.encoder), logits(out.logits.value()) {
+    if (encoder.layers.empty()) {
+      copies.ask(encoder.cost.value());
+      for (const LayerMasks& masks : encoder.masks) {
+        for (const Variable* mask : {&masks.keys, &masks.updated, &masks.fed}) copies.ask(mask->value());
+      }
+      return;
+    }
+    // The host knows all rows and the first ones: of a dense model these are all there are.
+    copies.know(encoder.layers.front().entering().offsets, batch.packed.offsets);
+    copies.know(encoder.rows.offsets, arange(batch.packed.sentences + 1));
+    for_each_offsets(encoder.layers, [&](const Tensor& offsets) { copies.ask(offsets); });
+  }
+};
+
 void add_rows(std::vector<LayerShares>& sums, const std::vector<LayerRows>& layers) {
   if (sums.empty()) sums.assign(layers.size(), {0, 0, 0});
   for (std::size_t i = 0; i < layers.size(); ++i) {
@@ -44,37 +93,45 @@ void add_rows(std::vector<LayerShares>& sums, const std::vector<LayerRows>& laye
 }
 
 // Rows of each layer from masks (paper attention is evaluated under masks): every row is computed, the ones count.
-void add_masks(std::vector<LayerShares>& sums, const std::vector<LayerMasks>& masks, std::int64_t tokens,
-               std::int64_t sentences) {
+void add_masks(std::vector<LayerShares>& sums, Asked& pass) {
+  const std::vector<LayerMasks>& masks = pass.encoder.masks;
+  const Packed& rows = pass.batch.packed;
   if (sums.empty()) sums.assign(masks.size(), {0, 0, 0});
-  const auto ones = [&](const Variable& mask, double otherwise) {
-    if (!mask.defined()) return otherwise;
+  const auto ones = [&](const Variable& mask, std::int64_t otherwise) {
+    if (!mask.defined()) return static_cast<double>(otherwise);
     double sum = 0;  // dummies follow the tokens
-    for (const double x : mask.value().narrow(0, 0, tokens).to(DType::kFloat64).to_vector<double>()) sum += x;
+    for (const float x : pass.copies.get(mask.value()).narrow(0, 0, rows.tokens).to_vector<float>()) sum += x;
     return sum;
   };
   for (std::size_t i = 0; i < masks.size(); ++i) {
-    const bool last = i + 1 == masks.size();
-    const double otherwise = static_cast<double>(last ? sentences : tokens);
-    sums[i].keys += ones(masks[i].keys, static_cast<double>(tokens));
+    const std::int64_t otherwise = i + 1 == masks.size() ? rows.sentences : rows.tokens;
+    sums[i].keys += ones(masks[i].keys, rows.tokens);
     sums[i].updated += ones(masks[i].updated, otherwise);
     sums[i].fed += ones(masks[i].fed, otherwise);
   }
 }
 
-// The layers with the offsets of their rows on the CPU: asked for all at once, and each once, since layers share them.
-std::vector<LayerRows> counted_here(std::vector<LayerRows> layers) {
-  std::map<const void*, ReadBack> copies;
-  const auto for_each = [&](auto f) {
-    for (LayerRows& layer : layers) {
-      for (Packed* rows : {&layer.keys, &layer.updated, &layer.fed, &layer.predicted}) {
-        if (rows->offsets.defined()) f(rows->offsets);
-      }
-    }
-  };
-  for_each([&](const Tensor& offsets) { copies.try_emplace(offsets.raw_data(), offsets); });
-  for_each([&](Tensor& offsets) { offsets = copies.at(offsets.raw_data()).get(); });
-  return layers;
+// Waits for a batch's numbers and adds them.
+void take(Evaluation& result, const Config& config, const GlueTask& task, Asked& pass) {
+  const Tensor& logits = pass.logits.get();
+  for (std::size_t i = 0; i < pass.indices.size(); ++i) {
+    result.logits.select(0, pass.indices[i]).copy_from(logits.select(0, static_cast<std::int64_t>(i)));
+  }
+  result.loss += labelled_loss(task, logits, pass.batch.labels);
+  result.tokens += pass.batch.packed.tokens;
+  const double dense = dense_macs(config, pass.batch.packed);
+  result.dense_macs += dense;
+  if (pass.encoder.layers.empty()) {
+    add_masks(result.layers, pass);
+    result.counted_macs += pass.copies.get(pass.encoder.cost.value()).item() * dense;
+    result.executed_macs += dense;
+  } else {
+    std::vector<LayerRows> layers = pass.encoder.layers;
+    for_each_offsets(layers, [&](Tensor& offsets) { offsets = pass.copies.get(offsets); });
+    add_rows(result.layers, layers);
+    result.counted_macs += counted_macs(config, layers);
+    result.executed_macs += executed_macs(config, layers);
+  }
 }
 
 }  // namespace
@@ -92,35 +149,28 @@ Evaluation evaluate(const BertClassifier& model, const GlueTask& task, std::span
 
   Evaluation result;
   result.logits = empty({static_cast<std::int64_t>(examples.size()), config.num_labels()});
+  const auto start = std::chrono::steady_clock::now();
   std::int64_t done = 0;
-  std::int64_t labelled = 0;
-  for (const TokenizedExample& example : examples) labelled += example.label != -1;
-  for (const std::vector<std::int64_t>& indices : batches) {
-    const Batch batch = make_batch(examples, indices, task.regression());
-    const auto start = std::chrono::steady_clock::now();
-    const ClassifierOutput out = forward(batch);
-    const Tensor logits = out.logits.value().to(Device::kCpu);
-    result.seconds += seconds_since(start);
-    for (std::size_t i = 0; i < indices.size(); ++i) {
-      result.logits.select(0, indices[i]).copy_from(logits.select(0, static_cast<std::int64_t>(i)));
-    }
-    result.loss += labelled_loss(task, logits, batch.labels);
-    result.tokens += batch.packed.tokens;
-    const double dense = dense_macs(config, batch.packed);
-    result.dense_macs += dense;
-    if (out.encoder.layers.empty()) {
-      add_masks(result.layers, out.encoder.masks, batch.packed.tokens, batch.packed.sentences);
-      result.counted_macs += out.encoder.cost.item() * dense;
-      result.executed_macs += dense;
-    } else {
-      const std::vector<LayerRows> layers = counted_here(out.encoder.layers);
-      add_rows(result.layers, layers);
-      result.counted_macs += counted_macs(config, layers);
-      result.executed_macs += executed_macs(config, layers);
-    }
-    done += batch.packed.sentences;
+  std::optional<Asked> asked;
+  const auto take_asked = [&] {
+    if (!asked) return;
+    take(result, config, task, *asked);
+    done += asked->batch.packed.sentences;
+    asked.reset();
     if (options.progress) options.progress(done, static_cast<std::int64_t>(examples.size()));
+  };
+  for (const std::vector<std::int64_t>& indices : batches) {
+    // The device goes from one batch to the next without waiting for the host. The next may be the same recorded pass,
+    // which writes over what the last one left: what is wanted of that was copied before, in the stream's order.
+    Batch batch = make_batch(examples, indices, task.regression());
+    const ClassifierOutput out = forward(batch);
+    Asked next(std::move(batch), indices, out);
+    take_asked();
+    asked.emplace(std::move(next));
   }
+  take_asked();
+  result.seconds = seconds_since(start);
+  const auto labelled = std::ranges::count_if(examples, [](const TokenizedExample& e) { return e.label != -1; });
   for (LayerShares& layer : result.layers) {
     for (double* share : {&layer.keys, &layer.updated, &layer.fed}) *share /= static_cast<double>(result.tokens);
   }

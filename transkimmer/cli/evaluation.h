@@ -27,7 +27,8 @@ struct EvaluationOptions {
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};  ///< sentences so far; may be empty
 };
 
-/// One pass over a split, longest sentences first, rows dropped for real.
+/// One pass over a split, longest sentences first, rows dropped for real. A device that works on its own is asked for
+/// the next batch before the last one's numbers are waited for.
 struct Evaluation {
   Tensor logits;    ///< [examples, labels] in the order of the examples
   double loss = 0;  ///< mean over examples with a label; 0 when none has one
@@ -37,7 +38,7 @@ struct Evaluation {
   double counted_macs = 0;   ///< this model in convention 2
   double executed_macs = 0;  ///< what was computed
   std::int64_t tokens = 0;
-  double seconds = 0;  ///< in the model, tokenising and packing excluded
+  double seconds = 0;  ///< from before the first batch is made until the last one's numbers are here
 
   double mac_share() const { return counted_macs / dense_macs; }
 };

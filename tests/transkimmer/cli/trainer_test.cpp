@@ -9,7 +9,6 @@
 #include "tests/support/devices.h"
 #include "tests/transkimmer/cli/toy_task.h"
 #include "transkimmer/cli/evaluation.h"
-#include "transkimmer/cli/scoring.h"
 
 using namespace tk;
 using namespace tk::test;
@@ -109,37 +108,6 @@ TEST_CASE("trainer: a teacher's logits pull the student to them, and options tha
   options.skim_target = 0.5;
   CHECK_THROWS_WITH((Trainer(model, toy.task, toy.train, options)), ContainsSubstring("no skim predictors"));
   CHECK_THROWS_WITH((Trainer(model, toy.task, {}, TrainerOptions())), ContainsSubstring("no examples"));
-}
-
-TEST_CASE("evaluation: logits come in the order of the examples, whatever the batches") {
-  const ToyTask toy;
-  BertClassifier model(toy.config(SkimGate::kLayer));
-  model.initialize(2);
-  EvaluationOptions one_by_one;
-  one_by_one.batch_size = 1;
-  const Evaluation by_one = evaluate(model, toy.task, toy.dev, one_by_one);
-  const Evaluation by_many = evaluate(model, toy.task, toy.dev);
-  const std::vector<float> a = by_one.logits.to_vector<float>();
-  const std::vector<float> b = by_many.logits.to_vector<float>();
-  for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i] == Approx(b[i]).margin(1e-5));
-  CHECK(by_one.tokens == by_many.tokens);
-}
-
-TEST_CASE("evaluation: a threshold is fitted so that a split costs at most what was asked, and little less") {
-  const ToyTask toy;
-  BertClassifier model(toy.config(SkimGate::kStaged));
-  model.initialize(1);
-  TaskSplit split;
-  split.examples = toy.corpus.dev.examples;
-  split.tokenized = toy.dev;
-  const auto cost = [&] { return evaluate(model, toy.task, toy.dev).mac_share(); };
-  const double before = cost();  // untrained gates keep all; of two layers the last updates first rows alone
-  for (const double asked : {0.9 * before, 0.8 * before}) {
-    fit_skim_threshold(model, toy.task, split, asked, {.progress = ProgressMode::kOff});
-    CHECK(cost() <= asked);
-    CHECK(cost() > asked - 0.1);
-  }
-  CHECK(model.config().skim_threshold > 0);  // z is about 5 before any training
 }
 
 namespace {
