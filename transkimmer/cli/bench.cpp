@@ -9,6 +9,7 @@
 #include <set>
 #include <string_view>
 
+#include "tensor/allocator.h"
 #include "tensor/backend.h"
 #include "tensor/error.h"
 #include "tensor/profile.h"
@@ -281,6 +282,7 @@ int run(const BenchCommand& c, const Invocation& invocation) {
   json result = results(c, *model.model, split, passes, rates);
   if (placement.device != Device::kCpu) {
     result["host_calls"] = host_calls_json(backend(placement.device).host_calls() - before);
+    result["peak_device_bytes"] = allocator_stats(placement.device).reserved;  // nothing was given back since the rates
   }
   progress.line("");
   print_table(result);
