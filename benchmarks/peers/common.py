@@ -1,5 +1,6 @@
 """What the peers share: reading GLUE rows, timing, and the JSON they print."""
 
+import gc
 import itertools
 import json
 import resource
@@ -90,6 +91,15 @@ def measure(run, sentences: int, repeats: int, warm_up: int = 1) -> dict:
     return {"sentences_per_second": statistics.median(rates), "repeats": rates}
 
 
+def clear_device() -> None:
+    """Gives a GPU's cached memory back, so that the peak from now on is the next case's."""
+    import torch
+
+    gc.collect()
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+
+
 def report(result: dict) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps(result | {"peak_rss_bytes": peak}))
+    print(json.dumps(result | {"peak_rss_bytes": peak}), flush=True)

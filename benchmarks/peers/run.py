@@ -53,15 +53,20 @@ def start(command: list, cores: set[int], **streams) -> subprocess.Popen:
     return subprocess.Popen(words, text=True, preexec_fn=lambda: os.sched_setaffinity(0, cores), **streams)
 
 
-def run(command: list, cores: set[int]) -> dict:
-    """What a program prints, one JSON object, and the peak memory of its process."""
+def run_cases(command: list, cores: set[int]) -> list[dict]:
+    """What a program prints, a JSON object a line for each of its cases, and the peak memory of its process."""
     process = start(command, cores, stdout=subprocess.PIPE)
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         sys.exit(f"{shlex.join(process.args)}: exit status {process.returncode}")
-    return json.loads(output) | {"peak_rss_bytes": usage.ru_maxrss * 1024}
+    return [json.loads(line) | {"peak_rss_bytes": usage.ru_maxrss * 1024} for line in output.splitlines()]
+
+
+def run(command: list, cores: set[int]) -> dict:
+    (result,) = run_cases(command, cores)
+    return result
 
 
 def run_to_first_step(command: list, cores: set[int]) -> dict:
@@ -77,12 +82,22 @@ def run_to_first_step(command: list, cores: set[int]) -> dict:
     return {"seconds": said - begin}
 
 
-def summary(benchmark: "Benchmark", command: list, rounds: list[dict]) -> dict:
+@dataclasses.dataclass(kw_only=True)
+class Comparison:
+    """What is compared of the programs' output."""
+
+    figure: str = "sentences_per_second"
+    same_work: tuple[str, ...] = ()  # what every program counts, and must count alike
+    memory: str = "peak_rss_bytes"
+    compares_memory: bool = False
+
+
+def summary(benchmark: Comparison, command: list, rounds: list[dict]) -> dict:
     values = [r[benchmark.figure] for r in rounds]
     spread = {"min": min(values), "max": max(values), "rounds": values}
     figures = {benchmark.figure: statistics.median(values), "spread": spread}
-    if "peak_rss_bytes" in rounds[0]:
-        figures["peak_rss_bytes"] = max(r["peak_rss_bytes"] for r in rounds)
+    if benchmark.memory in rounds[0]:
+        figures[benchmark.memory] = max(r[benchmark.memory] for r in rounds)
     if "floor" in rounds[0]:  # the machine's best is that of its best round
         figures["floor"] = max(r["floor"][benchmark.figure] for r in rounds)
         figures["achieved"] = figures[benchmark.figure] / figures["floor"]
@@ -95,7 +110,7 @@ def public(word: str) -> str:
     return Path(word).name if word.startswith("/") else word
 
 
-def check_same_work(benchmark: "Benchmark", figures: dict) -> None:
+def check_same_work(benchmark: Comparison, figures: dict) -> None:
     """Ends the program unless all programs counted the same."""
     work = {name: [figure["last_round"][key] for key in benchmark.same_work] for name, figure in figures.items()}
     if any(counts != work["transkimmer"] for counts in work.values()):
@@ -103,11 +118,16 @@ def check_same_work(benchmark: "Benchmark", figures: dict) -> None:
 
 
 def compare(benchmark: "Benchmark", commands: dict[str, list], rounds: int, cores: set[int]) -> dict:
-    """Every program in turn, `rounds` times, and `transkimmer` beside each other one, from the medians."""
+    """Every program in turn, `rounds` times."""
     seen = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
             seen[name].append(benchmark.run(command, cores))
+    return side_by_side(benchmark, commands, seen)
+
+
+def side_by_side(benchmark: Comparison, commands: dict[str, list], seen: dict[str, list[dict]]) -> dict:
+    """Every program's rounds, and `transkimmer` beside each other one, from the medians."""
     figures = {name: summary(benchmark, commands[name], seen[name]) for name in commands}
     check_same_work(benchmark, figures)
     others = [name for name in commands if name != "transkimmer"]
@@ -116,7 +136,7 @@ def compare(benchmark: "Benchmark", commands: dict[str, list], rounds: int, core
     if others:
         result["speed_ratio"] = {name: ratio(benchmark.figure, name) for name in others}
     if benchmark.compares_memory:
-        result["memory_ratio"] = {name: ratio("peak_rss_bytes", name) for name in others}
+        result["memory_ratio"] = {name: ratio(benchmark.memory, name) for name in others}
     return result
 
 
@@ -199,26 +219,29 @@ def startup_commands(options, task: str) -> dict[str, list]:
 SKIM_KEEP = "1,0.8,0.55,0.35,0.2,0.1"  # of a sentence's tokens in each of MiniLM's six layers: 0.4 of the dense MACs
 
 
-@dataclasses.dataclass
-class Benchmark:
+@dataclasses.dataclass(kw_only=True)
+class Benchmark(Comparison):
     commands: Callable[..., dict[str, list]]  # of a case, by name; `transkimmer` is compared with the others
     cases: list[str]
     needs_peers: bool = False
-    figure: str = "sentences_per_second"
-    same_work: tuple[str, ...] = ()  # what every program counts, and must count alike
-    compares_memory: bool = False
     run: Callable[[list, set[int]], dict] = run
 
 
 BENCHMARKS = {
     "finetune": Benchmark(
-        finetune_commands, ["cola", "sst2", "mrpc"], True, same_work=("padded_tokens",), compares_memory=True
+        commands=finetune_commands,
+        cases=["cola", "sst2", "mrpc"],
+        needs_peers=True,
+        same_work=("padded_tokens",),
+        compares_memory=True,
     ),
-    "inference": Benchmark(inference_commands, ["sst2", "qnli"], True),
-    "skim": Benchmark(skim_commands, ["sst2", "qnli"]),
-    "threads": Benchmark(threads_commands, ["inference sst2", "train cola", "train mrpc"]),
-    "tokenizer": Benchmark(tokenizer_commands, ["one", "all"], True, same_work=("tokens", "id_sum")),
-    "startup": Benchmark(startup_commands, ["sst2"], figure="seconds", run=run_to_first_step),
+    "inference": Benchmark(commands=inference_commands, cases=["sst2", "qnli"], needs_peers=True),
+    "skim": Benchmark(commands=skim_commands, cases=["sst2", "qnli"]),
+    "threads": Benchmark(commands=threads_commands, cases=["inference sst2", "train cola", "train mrpc"]),
+    "tokenizer": Benchmark(
+        commands=tokenizer_commands, cases=["one", "all"], needs_peers=True, same_work=("tokens", "id_sum")
+    ),
+    "startup": Benchmark(commands=startup_commands, cases=["sst2"], figure="seconds", run=run_to_first_step),
 }
 
 
@@ -228,9 +251,9 @@ def output_of(command: list) -> str:
 
 def peer_versions(python: Path) -> list[str]:
     """What requirements.txt names, with the versions that are installed."""
+    say = "import importlib.metadata as m; print(*sorted({f'{d.name}=={d.version}' for d in m.distributions()}), sep='\\n')"
     wanted = (HERE / "requirements.txt").read_text().split()
-    installed = output_of([python, "-m", "pip", "freeze", "--disable-pip-version-check"]).splitlines()
-    return [line for line in installed if line.split("==")[0] in wanted]
+    return [line for line in output_of([python, "-c", say]).splitlines() if line.split("==")[0] in wanted]
 
 
 def processor() -> str:
@@ -239,12 +262,17 @@ def processor() -> str:
     return f"{field('model name')} (family {field('cpu family')}, model {field('model')}), {platform.machine()}"
 
 
-def manifest(options, benchmark: Benchmark, cores: set[int]) -> dict:
+def checkout() -> str:
+    """The commit of this working tree."""
     changes = ["git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results"]
     dirty = "-dirty" if output_of(changes) else ""
+    return output_of(["git", "rev-parse", "HEAD"]) + dirty
+
+
+def manifest(options, commit: str, cores: set[int]) -> dict:
     return {
-        "commands": [shlex.join(["benchmarks/peers/run.py", *map(public, sys.argv[1:])])],
-        "commit": output_of(["git", "rev-parse", "HEAD"]) + dirty,
+        "commands": [shlex.join([f"benchmarks/peers/{Path(sys.argv[0]).name}", *map(public, sys.argv[1:])])],
+        "commit": commit,
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "cpu": processor(),
         "cores": len(cores),
@@ -252,20 +280,20 @@ def manifest(options, benchmark: Benchmark, cores: set[int]) -> dict:
         "rounds": options.rounds,
         "environment": {k: v for k, v in os.environ.items() if k.startswith(("OPENBLAS_", "OMP_", "MKL_"))},
         "python": platform.python_version(),
-        "peers": peer_versions(options.python) if benchmark.needs_peers else [],
+        "peers": peer_versions(options.python) if options.python else [],
         "transkimmer_build": output_of([options.transkimmer, "--build-info"]).splitlines(),
     }
 
 
-def print_figures(benchmark: Benchmark, case: str, figures: dict) -> None:
+def print_figures(benchmark: Comparison, case: str, figures: dict) -> None:
     speed, memory = figures.get("speed_ratio", {}), figures.get("memory_ratio", {})
     for name in ["transkimmer", *speed]:
         figure = figures[name]
         words = [f"{case:14} {name:22} {figure[benchmark.figure]:10.4g} {benchmark.figure.replace('_', ' ')}"]
         if "floor" in figure:
             words.append(f"{100 * figure['achieved']:.0f} % of the floor's {figure['floor']:.4g}")
-        if "peak_rss_bytes" in figure:
-            words.append(f"{figure['peak_rss_bytes'] / 1e6:.0f} MB")
+        if benchmark.memory in figure:
+            words.append(f"{figure[benchmark.memory] / 1e6:.0f} MB")
         if name in speed:
             words.append(f"transkimmer is {speed[name]:.2f} times as fast")
         if name in memory:
@@ -273,12 +301,20 @@ def print_figures(benchmark: Benchmark, case: str, figures: dict) -> None:
         print("   ".join(words))
 
 
+def of_file(output: Path) -> dict:
+    return json.loads(output.read_text()) if output.exists() else {}
+
+
 def write(result: dict, output: Path) -> None:
     """Writes the results; other cases that were measured at the same commit stay."""
-    before = json.loads(output.read_text()) if output.exists() else {}
+    before = of_file(output)
     if before.get("commit") == result["commit"]:
         result["commands"] = before["commands"] + result["commands"]
         result["results"] = before["results"] | result["results"]
+    save(result, output)
+
+
+def save(result: dict, output: Path) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     temporary = output.with_suffix(".tmp")
     temporary.write_text(json.dumps(result, indent=2) + "\n")
@@ -314,7 +350,7 @@ def main() -> None:
     allowed = sorted(os.sched_getaffinity(0))[: options.threads]
     cores = {int(c) for c in options.cores.split(",")} if options.cores else set(allowed)
     options.python = prepare(options.venv.resolve()) if benchmark.needs_peers else None
-    result = manifest(options, benchmark, cores) | {"results": {}}
+    result = manifest(options, checkout(), cores) | {"results": {}}
     with tempfile.TemporaryDirectory() as scratch:
         options.scratch = Path(scratch)
         for case in options.cases or benchmark.cases:
