@@ -90,18 +90,19 @@ def groups(cases: list[Case]) -> list[list[Case]]:
     return list(parts.values())
 
 
-def ours(options, case: Case, dense: bool = False) -> list:
+def ours(options, case: Case, dense: bool = False, samples: int | None = None, repeats: int | None = None) -> list:
     command = [options.transkimmer, "bench", "--model_name_or_path", options.models / MODELS[case.model]]
     command += ["--data_dir", options.data_dir, "--task_name", case.what if case.is_task else "sst2"]
-    command += ["--device", "cuda", "--dtype", "bfloat16", "--repeats", options.repeats, "--progress", "off"]
+    command += ["--device", "cuda", "--dtype", "bfloat16", "--progress", "off", "--repeats", repeats or options.repeats]
     if not case.is_task:
         batch, length = case.what.split("x")
         command += ["--batch_size", batch, "--length", length]
     if case.work == "train":
-        return [*command, "--train", "--train_sampling_strategy", "sequential", "--max_train_samples", TRAIN_SAMPLES]
+        command += ["--train", "--train_sampling_strategy", "sequential"]
+        return [*command, "--max_train_samples", samples or TRAIN_SAMPLES]
     if case.gate and not dense:
         command += ["--skim", "--skim_gate", case.gate, "--skim_keep", KEEP[case.gate]]
-    return [*command, "--max_eval_samples", INFER_SAMPLES]
+    return [*command, "--max_eval_samples", samples or INFER_SAMPLES]
 
 
 def peer(options, script: str, cases: list[Case]) -> list:
@@ -229,17 +230,19 @@ def write(result: dict, output: Path) -> None:
     run.save(result | {"commands": before.get("commands", []) + result["commands"], "results": results}, output)
 
 
-def parse_options():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def make_parser(description: str, output: str) -> argparse.ArgumentParser:
+    """The options of everything that runs cases on a GPU."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--transkimmer", type=Path, required=True, help="the program")
     parser.add_argument("--data_dir", type=Path, required=True, help="the folder that holds SST-2/, MRPC/ and QNLI/")
     parser.add_argument("--vocab", type=Path, required=True, help="BERT's uncased vocab.txt")
-    parser.add_argument("--cases", nargs="+", help="names or patterns, such as 'infer *'; all cases if left out")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--repeats", type=int, default=5, help="passes in a round, after warm-up")
-    parser.add_argument("--python", type=Path, default=sys.executable, help="that has the peers' packages")
-    parser.add_argument("--output", type=Path, default=run.ROOT / "benchmarks" / "results" / "bench_cuda.json")
-    parser.add_argument("--dry_run", action="store_true", help="print the commands of a round and run none")
+    parser.add_argument("--cases", nargs="+", help="names or patterns, such as 'infer *'")
+    parser.add_argument("--output", type=Path, default=run.ROOT / "benchmarks" / "results" / output)
+    parser.add_argument("--dry_run", action="store_true", help="print the commands and run none")
+    return parser
+
+
+def parse(parser: argparse.ArgumentParser):
     options = parser.parse_args()
     for name in ("transkimmer", "data_dir", "vocab"):
         path = getattr(options, name).resolve()
@@ -278,7 +281,11 @@ def measure_all(options, parts: list[list[Case]], cores: set[int]) -> None:
 
 
 def main() -> None:
-    options = parse_options()
+    parser = make_parser(__doc__, "bench_cuda.json")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5, help="passes in a round, after warm-up")
+    parser.add_argument("--python", type=Path, default=sys.executable, help="that has the peers' packages")
+    options = parse(parser)
     parts = groups(chosen(options.cases))
     cores = os.sched_getaffinity(0)
     options.threads = len(cores)
