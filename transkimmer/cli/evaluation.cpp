@@ -8,6 +8,7 @@
 
 #include "autograd/grad_mode.h"
 #include "data/data_loader.h"
+#include "data/prefetch.h"
 #include "nn/loss.h"
 #include "tensor/ops/index.h"
 #include "tensor/read_back.h"
@@ -159,10 +160,13 @@ Evaluation evaluate(const BertClassifier& model, const GlueTask& task, std::span
     asked.reset();
     if (options.progress) options.progress(done, static_cast<std::int64_t>(examples.size()));
   };
+  Prefetch<Batch> made(std::ssize(batches), model.device() != Device::kCpu, [&](std::int64_t i) {
+    return make_batch(examples, batches[static_cast<std::size_t>(i)], task.regression());
+  });
   for (const std::vector<std::int64_t>& indices : batches) {
     // The device goes from one batch to the next without waiting for the host. The next may be the same recorded pass,
     // which writes over what the last one left: what is wanted of that was copied before, in the stream's order.
-    Batch batch = make_batch(examples, indices, task.regression());
+    Batch batch = made.next();
     const ClassifierOutput out = forward(batch);
     Asked next(std::move(batch), indices, out);
     take_asked();

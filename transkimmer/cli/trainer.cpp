@@ -9,7 +9,6 @@
 #include "autograd/ops/optim.h"
 #include "nn/loss.h"
 #include "nn/optim/schedule.h"
-#include "tensor/ops/index.h"
 #include "transkimmer/cli/inference.h"
 
 namespace tk {
@@ -44,41 +43,29 @@ StepState initial_state(const TrainerOptions& options) {
 }  // namespace
 
 Trainer::Trainer(BertClassifier& model, const GlueTask& task, const std::vector<TokenizedExample>& examples,
-                 const TrainerOptions& options, Tensor teacher_logits)
+                 const TrainerOptions& options, const Tensor& teacher_logits)
     : model_(model),
       task_(task),
-      examples_(examples),
       options_(options),
-      teacher_logits_(std::move(teacher_logits)),
+      batches_(examples, task.regression(),
+               {.batch_size = options.batch_size, .order = options.order, .seed = options.seed}, teacher_logits),
       optimizer_(model.parameters(), options.adam, model.compute_dtype()),
       settings_(initial_state(options)),
       state_(make_step_state(settings_, model.device())),
-      lengths_(lengths_of(examples)),
       steps_(model.device(), options.capture ? 1 : std::numeric_limits<int>::max(),
              [this](const StepInputs& in) { return run(in); }) {
-  TK_CHECK(!examples.empty(), "train: the split has no examples");
   check_options(model, options);
   const auto rows = static_cast<std::int64_t>(examples.size());
-  TK_CHECK(!teacher_logits_.defined() || teacher_logits_.shape() == Shape({rows, model.config().num_labels()}),
-           "--teacher: expected logits [", rows, ", ", model.config().num_labels(), "], got ", teacher_logits_.shape());
-  next_batch();  // the first epoch's batches say how many steps it has
-  steps_per_epoch_ = static_cast<std::int64_t>(batches_.size());
+  TK_CHECK(!teacher_logits.defined() || teacher_logits.shape() == Shape({rows, model.config().num_labels()}),
+           "--teacher: expected logits [", rows, ", ", model.config().num_labels(), "], got ", teacher_logits.shape());
+  steps_per_epoch_ = batches_.per_epoch();
   total_steps_ =
       options.max_steps > 0
           ? options.max_steps
           : std::max<std::int64_t>(1, std::llround(std::ceil(options.epochs * static_cast<double>(steps_per_epoch_))));
   warmup_steps_ = options.warmup < 1 ? std::llround(std::ceil(options.warmup * static_cast<double>(total_steps_)))
                                      : std::llround(options.warmup);
-}
-
-const std::vector<std::int64_t>& Trainer::next_batch() {
-  const std::int64_t epoch = steps_per_epoch_ == 0 ? 0 : begun_ / steps_per_epoch_;
-  if (epoch != epoch_) {
-    batches_ = epoch_batches(
-        lengths_, {.batch_size = options_.batch_size, .order = options_.order, .seed = options_.seed}, epoch);
-    epoch_ = epoch;
-  }
-  return batches_[static_cast<std::size_t>(steps_per_epoch_ == 0 ? 0 : begun_ % steps_per_epoch_)];
+  inputs_.emplace(total_steps_, model.device() != Device::kCpu, [this](std::int64_t step) { return batches_(step); });
 }
 
 void Trainer::set_schedule() {
@@ -105,15 +92,6 @@ Variable Trainer::teacher_loss(const Variable& logits, const Tensor& teacher) co
                             : distillation_loss(logits, teacher, options_.distill_temperature);
 }
 
-StepInputs Trainer::step_inputs(const Batch& batch, std::span<const std::int64_t> indices) const {
-  StepInputs in{batch, {}};
-  if (teacher_logits_.defined()) {
-    const std::vector<std::int64_t> rows(indices.begin(), indices.end());
-    in.teacher = index_select(teacher_logits_, from_values(rows));
-  }
-  return in;
-}
-
 // Everything that a step does, in an order that a device can record: nothing is read back.
 StepLosses Trainer::run(const StepInputs& in) {
   const ClassifierOutput out = model_(model_inputs(in.batch), {.training = true, .state = state_});
@@ -138,17 +116,16 @@ Trainer::Asked Trainer::ask() {
   Asked step;
   step.start = std::chrono::steady_clock::now();
   set_schedule();
-  const std::vector<std::int64_t>& indices = next_batch();
-  const Batch batch = make_batch(examples_, indices, task_.regression());
-  const StepLosses losses = steps_(step_inputs(batch, indices));
+  const StepInputs in = inputs_->next();
+  const StepLosses losses = steps_(in);
   step.loss = ReadBack(losses.loss);
   step.task = ReadBack(losses.task);
   step.cost = ReadBack(losses.cost);
   step.state = ReadBack(state_);
   step.report.step = ++begun_;
-  step.report.sentences = batch.packed.sentences;
-  step.report.tokens = batch.packed.tokens;
-  step.report.longest = std::ranges::max(batch.lengths);
+  step.report.sentences = in.batch.packed.sentences;
+  step.report.tokens = in.batch.packed.tokens;
+  step.report.longest = std::ranges::max(in.batch.lengths);
   return step;
 }
 

@@ -5,14 +5,15 @@
 #include <optional>
 #include <vector>
 
-#include "data/batch.h"
 #include "data/data_loader.h"
 #include "data/example.h"
 #include "data/glue_task.h"
+#include "data/prefetch.h"
 #include "nn/optim/adamw.h"
 #include "tensor/read_back.h"
 #include "transkimmer/classifier.h"
 #include "transkimmer/cli/recorder.h"
+#include "transkimmer/cli/step_batches.h"
 
 namespace tk {
 
@@ -74,7 +75,7 @@ class Trainer {
   /// `teacher_logits` [examples, labels] in the order of the examples, or undefined. The model and the examples must
   /// outlive the trainer. Throws when there is nothing to train on, or on options that contradict the model.
   Trainer(BertClassifier& model, const GlueTask& task, const std::vector<TokenizedExample>& examples,
-          const TrainerOptions& options, Tensor teacher_logits = {});
+          const TrainerOptions& options, const Tensor& teacher_logits = {});
 
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -103,9 +104,7 @@ class Trainer {
     ReadBack loss, task, cost, state;
   };
 
-  const std::vector<std::int64_t>& next_batch();
   void set_schedule();
-  StepInputs step_inputs(const Batch& batch, std::span<const std::int64_t> indices) const;
   Variable task_loss(const Variable& logits, const Tensor& labels) const;
   Variable teacher_loss(const Variable& logits, const Tensor& teacher) const;
   StepLosses run(const StepInputs& in);
@@ -114,21 +113,18 @@ class Trainer {
 
   BertClassifier& model_;
   const GlueTask& task_;
-  const std::vector<TokenizedExample>& examples_;
   TrainerOptions options_;
-  Tensor teacher_logits_;
+  StepBatches batches_;
   AdamW optimizer_;
   StepState settings_;  // what the host writes to the state before each step
   Tensor state_;
-  std::vector<std::int64_t> lengths_;
-  std::vector<std::vector<std::int64_t>> batches_;  // of the epoch that runs
-  std::int64_t epoch_ = -1;
-  std::int64_t steps_per_epoch_ = 0;
+  std::int64_t steps_per_epoch_ = 0;  // of batches_, which `inputs_` may be using
   std::int64_t total_steps_ = 0;
   std::int64_t warmup_steps_ = 0;
   std::int64_t done_ = 0;
   std::int64_t begun_ = 0;  // done_, or one more
   Recorder<StepLosses> steps_;
+  std::optional<Prefetch<StepInputs>> inputs_;  // where the device does the work, made while it does
   std::optional<Asked> asked_;
   std::chrono::steady_clock::time_point last_done_;
 };
