@@ -72,6 +72,7 @@ class CachingAllocator {
   void reset_peak() {
     const std::lock_guard lock(mutex_);
     stats_.peak_allocated = stats_.allocated;
+    stats_.peak_reserved = stats_.reserved;
   }
 
  private:
@@ -84,6 +85,7 @@ class CachingAllocator {
     TK_CHECK(data != nullptr, "out of memory: ", size, " bytes asked for, ", stats_.allocated, " in use, ",
              backend_.free_memory(), " free on ", backend_.describe(), "; lower the batch size or the sequence length");
     stats_.reserved += size;
+    stats_.peak_reserved = std::max(stats_.peak_reserved, stats_.reserved);
     ++stats_.system_allocations;
     return data;
   }

@@ -11,11 +11,12 @@ struct AllocatorStats {
   std::int64_t allocated = 0;           ///< bytes handed out now
   std::int64_t peak_allocated = 0;      ///< most bytes handed out at once since the last reset_peak
   std::int64_t reserved = 0;            ///< bytes held from the system, handed out or cached
+  std::int64_t peak_reserved = 0;       ///< most bytes held at once since the last reset_peak
   std::int64_t system_allocations = 0;  ///< requests that the cache could not serve
 };
 
 AllocatorStats allocator_stats(Device device);
-/// Sets peak_allocated to what is handed out now.
+/// Sets the peaks to what is handed out and held now.
 void reset_peak(Device device);
 /// Gives cached blocks back to the system.
 void release_cached(Device device);

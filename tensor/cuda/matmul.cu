@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 
+#include "tensor/allocator.h"
 #include "tensor/cuda/launch.h"
 #include "tensor/kernels.h"
 
@@ -100,7 +101,7 @@ struct Blas {
 
   Blas() {
     check_blas(cublasLtCreate(&handle), "cublasLtCreate");
-    check(cudaMalloc(&workspace, kWorkspaceBytes), "cudaMalloc");
+    workspace = allocate(Device::kCuda, static_cast<std::int64_t>(kWorkspaceBytes));
   }
 };
 

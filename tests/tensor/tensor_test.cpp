@@ -300,10 +300,14 @@ TEST_CASE("allocator: freed blocks are handed out again, and release_cached give
   CHECK(after.allocated == before.allocated);
   CHECK(after.peak_allocated - before.allocated >= 8000);
   CHECK(after.reserved - before.reserved == after.peak_allocated - before.allocated);
+  CHECK(after.peak_reserved == after.reserved);
   { const Tensor x = empty({1000}), y = empty({999}); }  // nearby sizes share blocks
   CHECK(allocator_stats(Device::kCpu).system_allocations == after.system_allocations);
   release_cached(Device::kCpu);
   CHECK(allocator_stats(Device::kCpu).reserved == before.reserved);
+  CHECK(allocator_stats(Device::kCpu).peak_reserved == after.peak_reserved);
+  reset_peak(Device::kCpu);
+  CHECK(allocator_stats(Device::kCpu).peak_reserved == before.reserved);
   { const Tensor x = empty({1000}); }
   CHECK(allocator_stats(Device::kCpu).system_allocations == after.system_allocations + 1);
 }

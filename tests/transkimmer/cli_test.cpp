@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "tests/support/catch.h"
+#include "tests/support/devices.h"
 #include "tests/transkimmer/cli/program.h"
 
 // The built program, run as a user runs it.
@@ -291,6 +292,23 @@ TEST_CASE("bench: one JSON object, dense, skimmed and in training") {
   CHECK(share == Approx(1).margin(0.25));  // rounding, and what lies outside the model
   CHECK(run_program(Arguments{"bench"} + place.task() + Arguments{"--skim_keep", "1,1,1"}).code == 1);
   CHECK(run_program(Arguments{"bench"} + place.task() + Arguments{"--train", "--skim_keep", "1,1,1"}).code == 2);
+}
+
+TEST_CASE("cuda bench: what was asked of the device, and how much of its memory was held at most") {
+  if (!test::has_cuda()) return;
+  const Workplace place;
+  const auto bench = [&](const char* length) {
+    const Ran ran = run_program(Arguments{"bench"} + place.task() +
+                                Arguments{"--device", "cuda", "--train", "--repeats", "1", "--length", length});
+    REQUIRE(ran.code == 0);
+    CHECK_THAT(ran.err, ContainsSubstring("memory "));
+    return json::parse(ran.out);
+  };
+  const json few = bench("4"), many = bench("40");
+  CHECK(few["host_calls"]["replays"] > 0);
+  CHECK(few["peak_device_bytes"] > 32 << 20);   // the products' workspace
+  CHECK(few["peak_device_bytes"] < 100 << 20);  // not what measuring the rates took
+  CHECK(many["peak_device_bytes"] > few["peak_device_bytes"].get<std::int64_t>());
 }
 
 TEST_CASE("labels: another order is put right, other names are refused") {

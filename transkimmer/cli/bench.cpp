@@ -198,6 +198,9 @@ void print_table(const json& result) {
              number(floor["sentences_per_second"]), number(floor["macs"]) / 1e9, number(floor["macs_per_second"]) / 1e9,
              number(floor["bytes"]) / 1e9, number(floor["bytes_per_second"]) / 1e9);
   fmt::print(stderr, "{:<10} {:>11.1f}%\n", "achieved", 100 * number(floor["achieved"]));
+  if (result.contains("peak_device_bytes")) {
+    fmt::print(stderr, "{:<10} {:>12.1f} MB\n", "memory", number(result["peak_device_bytes"]) / 1e6);
+  }
 }
 
 // What the host asked of the device in one pass.
@@ -282,7 +285,7 @@ int run(const BenchCommand& c, const Invocation& invocation) {
   json result = results(c, *model.model, split, passes, rates);
   if (placement.device != Device::kCpu) {
     result["host_calls"] = host_calls_json(backend(placement.device).host_calls() - before);
-    result["peak_device_bytes"] = allocator_stats(placement.device).reserved;  // nothing was given back since the rates
+    result["peak_device_bytes"] = allocator_stats(placement.device).peak_reserved;
   }
   progress.line("");
   print_table(result);

@@ -84,6 +84,7 @@ MachineRates measure_rates(Device device, DType dtype) {
   const MachineRates rates = {.macs_per_second = n * n * n / product_seconds(device, dtype),
                               .bytes_per_second = 2 * static_cast<double>(kCopyBytes) / copy_seconds(device)};
   release_cached(device);
+  reset_peak(device);
   return rates;
 }
 

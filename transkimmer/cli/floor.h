@@ -27,7 +27,8 @@ struct MachineRates {
 };
 
 /// Measured in a fraction of a second with the threads that kernels have: the product in `dtype` by the program's own
-/// kernel and on the CPU by OpenBLAS as well, whichever is faster.
+/// kernel and on the CPU by OpenBLAS as well, whichever is faster. The memory is given back, and the device's peaks begin
+/// anew.
 MachineRates measure_rates(Device device, DType dtype);
 
 /// Seconds that the work takes at these rates. They add up: an optimizer waits for the norm of all gradients.

@@ -49,6 +49,7 @@ TEST_CASE("floor: measuring this machine leaves no memory behind") {
   CHECK(rates.macs_per_second > 0);
   CHECK(rates.bytes_per_second > 0);
   CHECK(allocator_stats(Device::kCpu).reserved == before);
+  CHECK(allocator_stats(Device::kCpu).peak_reserved == before);
 }
 
 }  // namespace
