@@ -20,8 +20,8 @@ Tensor columns(const Tensor& x, std::int64_t part, std::int64_t parts) {
 }
 
 void check_columns(const Variable& x, std::int64_t parts) {
-  TK_CHECK(x.shape().rank() == 2 && x.shape()[1] % parts == 0, "packed_attention: expected [rows, ", parts,
-           " d], got ", x.shape());
+  TK_CHECK(x.shape().rank() == 2 && x.shape()[1] % parts == 0, "packed_attention: expected [rows, ", parts, " d], got ",
+           x.shape());
 }
 
 }  // namespace
@@ -31,11 +31,11 @@ Variable packed_attention(const Variable& q, const Variable& kv, const Variable&
   const AttentionOutput out =
       packed_attention(q.value(), columns(kv.value(), 0, 2), columns(kv.value(), 1, 2), key_weight.value(), key);
   return record("packed_attention", out.y, {q, kv, key_weight},
-                [q = Saved(q), kv = Saved(kv), weight = Saved(key_weight), row_max = out.row_max,
+                [y = Saved(out.y), q = Saved(q), kv = Saved(kv), weight = Saved(key_weight), row_max = out.row_max,
                  row_sum = out.row_sum, key](const Tensor& dy) -> Tensors {
                   const Tensor dkv = empty_like(kv);
                   const AttentionGradients d = packed_attention_backward(
-                      dy, q, columns(kv, 0, 2), columns(kv, 1, 2), row_max, row_sum, weight, key,
+                      dy, {y, row_max, row_sum}, q, columns(kv, 0, 2), columns(kv, 1, 2), weight, key,
                       {.dq = {}, .dk = columns(dkv, 0, 2), .dv = columns(dkv, 1, 2), .dweight = {}});
                   return {d.dq, dkv, d.dweight};
                 });
@@ -47,11 +47,12 @@ Variable packed_attention(const Variable& qkv, const Variable& key_weight, const
   const AttentionOutput out =
       packed_attention(columns(x, 0, 3), columns(x, 1, 3), columns(x, 2, 3), key_weight.value(), key);
   return record("packed_attention", out.y, {qkv, key_weight},
-                [qkv = Saved(qkv), weight = Saved(key_weight), row_max = out.row_max, row_sum = out.row_sum,
-                 key](const Tensor& dy) -> Tensors {
+                [y = Saved(out.y), qkv = Saved(qkv), weight = Saved(key_weight), row_max = out.row_max,
+                 row_sum = out.row_sum, key](const Tensor& dy) -> Tensors {
                   const Tensor dqkv = empty_like(qkv);
                   const AttentionGradients d = packed_attention_backward(
-                      dy, columns(qkv, 0, 3), columns(qkv, 1, 3), columns(qkv, 2, 3), row_max, row_sum, weight, key,
+                      dy, {y, row_max, row_sum}, columns(qkv, 0, 3), columns(qkv, 1, 3), columns(qkv, 2, 3), weight,
+                      key,
                       {.dq = columns(dqkv, 0, 3), .dk = columns(dqkv, 1, 3), .dv = columns(dqkv, 2, 3), .dweight = {}});
                   return {dqkv, d.dweight};
                 });

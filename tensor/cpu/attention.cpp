@@ -307,9 +307,10 @@ void packed_attention(Tensor& y, Tensor& row_max, Tensor& row_sum, const Tensor&
   });
 }
 
-void packed_attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, Tensor& dweight, const Tensor& dy, const Tensor& q,
-                               const Tensor& k, const Tensor& v, const Tensor& row_max, const Tensor& row_sum,
-                               const Tensor& key_weight, const AttentionKey& key) {
+void packed_attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, Tensor& dweight, const Tensor& dy,
+                               const Tensor& /*y*/, const Tensor& q, const Tensor& k, const Tensor& v,
+                               const Tensor& row_max, const Tensor& row_sum, const Tensor& key_weight,
+                               const AttentionKey& key) {
   dispatch_floating(dy.dtype(), "packed_attention", [&]<class T>() {
     check_offsets(key.q_offsets, q.shape()[0]);
     check_offsets(key.kv_offsets, k.shape()[0]);

@@ -150,9 +150,9 @@ __device__ Pair<compute_t<T>> pair_of(const AttentionProblem<T>& p, const Attent
   return pair;
 }
 
-// dq of a row, and its D.
+// dq of a row, and its D: the sum over keys of P g is the product of the row's dy and y.
 template <class T>
-__global__ void backward_query(HeadRows<T> dq, AttentionUpstream<T> u, AttentionProblem<T> p) {
+__global__ void backward_query(HeadRows<T> dq, compute_t<T>* deltas, AttentionUpstream<T> u, AttentionProblem<T> p) {
   using C = compute_t<T>;
   WarpRow at;
   if (at.row >= p.q_rows) return;
@@ -160,9 +160,8 @@ __global__ void backward_query(HeadRows<T> dq, AttentionUpstream<T> u, Attention
   const RowRange keys = p.keys(at.sentence);
   const std::int64_t column = std::int64_t{at.head} * p.head_size;
   C delta = 0;
-  for (std::int64_t key = keys.begin + threadIdx.x; key < keys.end; key += kWarp) {
-    const Pair<C> pair = pair_of(p, u, at.head, at.row, key);
-    delta += pair.probability() * pair.grad;
+  for (int d = threadIdx.x; d < p.head_size; d += kWarp) {
+    delta += static_cast<C>(u.dy.at(at.row, column)[d]) * static_cast<C>(u.y.at(at.row, column)[d]);
   }
   delta = warp_reduce(delta, Sum{});
   C* sums = warp_sums<C>(p.head_size, 1, 0);
@@ -174,13 +173,13 @@ __global__ void backward_query(HeadRows<T> dq, AttentionUpstream<T> u, Attention
              static_cast<int>(std::min<std::int64_t>(kWarp, keys.end - first)), column, p.head_size);
   }
   store_sums(dq, at.row, column, sums, p.scale, p.head_size);
-  if (threadIdx.x == 0) u.delta[at.head * p.q_rows + at.row] = delta;
+  if (threadIdx.x == 0) deltas[at.head * p.q_rows + at.row] = delta;
 }
 
 // dk and dv of a row, and its head's part of dweight (null without weights).
 template <class T>
-__global__ void backward_key(HeadRows<T> dk, HeadRows<T> dv, compute_t<T>* dweight, AttentionUpstream<T> u,
-                             AttentionProblem<T> p) {
+__global__ void backward_key(HeadRows<T> dk, HeadRows<T> dv, compute_t<T>* dweight, const compute_t<T>* deltas,
+                             AttentionUpstream<T> u, AttentionProblem<T> p) {
   using C = compute_t<T>;
   WarpRow at;
   if (at.row >= p.kv_rows) return;
@@ -196,7 +195,7 @@ __global__ void backward_key(HeadRows<T> dk, HeadRows<T> dv, compute_t<T>* dweig
     const std::int64_t query = first + threadIdx.x;
     const bool there = query < queries.end;
     const Pair<C> pair = there ? pair_of(p, u, at.head, query, at.row) : Pair<C>();
-    const C delta = there ? u.delta[at.head * p.q_rows + query] : C(0);
+    const C delta = there ? deltas[at.head * p.q_rows + query] : C(0);
     const int rows = static_cast<int>(std::min<std::int64_t>(kWarp, queries.end - first));
     add_rows(dk_sums, C(1), pair.d_score(delta), p.q, first, rows, column, p.head_size);
     add_rows(dv_sums, C(1), pair.probability() * pair.factor, u.dy, first, rows, column, p.head_size);
@@ -229,11 +228,14 @@ template <class T>
 void backward_of_heads(HeadRows<T> dq, HeadRows<T> dk, HeadRows<T> dv, compute_t<T>* dweight,
                        const AttentionUpstream<T>& u, const AttentionProblem<T>& p) {
   if constexpr (std::is_same_v<T, BFloat16>) {
-    if (has_matrix_path(p)) return matrix_attention_backward(dq, dk, dv, dweight, u, p);
+    const bool wide = u.dy.wide && u.y.wide && dq.wide && dk.wide && dv.wide;
+    if (wide && has_matrix_path(p)) return matrix_attention_backward(dq, dk, dv, dweight, u, p);
   }
+  const Tensor deltas = empty({p.heads, p.q_rows}, dtype_of<compute_t<T>>, Device::kCuda);
+  auto* const delta = deltas.data<compute_t<T>>();
   const RowLaunch by_query(p, p.q_rows, 1), by_key(p, p.kv_rows, 2);
-  backward_query<<<by_query.grid, by_query.block, by_query.shared_bytes, stream()>>>(dq, u, p);
-  backward_key<<<by_key.grid, by_key.block, by_key.shared_bytes, stream()>>>(dk, dv, dweight, u, p);
+  backward_query<<<by_query.grid, by_query.block, by_query.shared_bytes, stream()>>>(dq, delta, u, p);
+  backward_key<<<by_key.grid, by_key.block, by_key.shared_bytes, stream()>>>(dk, dv, dweight, delta, u, p);
   check_launch("packed_attention_backward");
 }
 
@@ -246,7 +248,7 @@ void packed_attention(Tensor& y, Tensor& row_max, Tensor& row_sum, const Tensor&
     const AttentionProblem<T> p(q, k, v, key_weight, key);
     const HeadRows<T> y_rows(y, p.head_size);
     if constexpr (std::is_same_v<T, BFloat16>) {
-      if (has_matrix_path(p)) return matrix_attention(y_rows, row_max.data<C>(), row_sum.data<C>(), p);
+      if (y_rows.wide && has_matrix_path(p)) return matrix_attention(y_rows, row_max.data<C>(), row_sum.data<C>(), p);
     }
     const RowLaunch launch(p, p.q_rows, 1);
     forward<<<launch.grid, launch.block, launch.shared_bytes, stream()>>>(y_rows, row_max.data<C>(), row_sum.data<C>(),
@@ -255,18 +257,17 @@ void packed_attention(Tensor& y, Tensor& row_max, Tensor& row_sum, const Tensor&
   });
 }
 
-void packed_attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, Tensor& dweight, const Tensor& dy, const Tensor& q,
-                               const Tensor& k, const Tensor& v, const Tensor& row_max, const Tensor& row_sum,
-                               const Tensor& key_weight, const AttentionKey& key) {
+void packed_attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, Tensor& dweight, const Tensor& dy, const Tensor& y,
+                               const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& row_max,
+                               const Tensor& row_sum, const Tensor& key_weight, const AttentionKey& key) {
   dispatch_arithmetic(dy.dtype(), "packed_attention", [&]<class T>() {
     using C = compute_t<T>;
     const AttentionProblem<T> p(q, k, v, key_weight, key);
-    const Tensor delta = empty(row_max.shape(), row_max.dtype(), Device::kCuda);
     const Tensor by_head =  // dweight before the sum over heads
         dweight.defined() ? empty({key.heads, p.kv_rows}, dweight.dtype(), Device::kCuda) : Tensor();
     C* const weights = dweight.defined() ? by_head.data<C>() : nullptr;
-    const AttentionUpstream<T> u{HeadRows<const T>(dy, p.head_size), row_max.data<C>(), row_sum.data<C>(),
-                                 delta.data<C>()};
+    const AttentionUpstream<T> u{HeadRows<const T>(dy, p.head_size), HeadRows<const T>(y, p.head_size),
+                                 row_max.data<C>(), row_sum.data<C>()};
     backward_of_heads(HeadRows<T>(dq, p.head_size), HeadRows<T>(dk, p.head_size), HeadRows<T>(dv, p.head_size), weights,
                       u, p);
     if (dweight.defined()) sum_columns(dweight, by_head, false);

@@ -83,9 +83,9 @@ struct AttentionUpstream {
   using C = compute_t<T>;
 
   HeadRows<const T> dy;
+  HeadRows<const T> y;
   const C* row_max;  // [heads, q rows]
   const C* row_sum;
-  C* delta;  // [heads, q rows]: sum over keys of P g; written with dq, read by what follows
 };
 
 #ifdef __CUDACC__
@@ -110,7 +110,8 @@ __device__ inline std::uint32_t word_of(const Philox& random, std::int32_t i) {
 
 #endif
 
-/// Heads of 32 and 64 columns in bfloat16, on the matrix units.
+/// Heads of 32 and 64 columns in bfloat16, in rows of whole vectors, on the matrix units. All other matrices have to be
+/// `wide` as well.
 bool has_matrix_path(const AttentionProblem<BFloat16>& problem);
 void matrix_attention(HeadRows<BFloat16> y, float* row_max, float* row_sum, const AttentionProblem<BFloat16>& problem);
 /// dweight [heads, kv rows] may be null.

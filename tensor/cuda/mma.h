@@ -38,17 +38,17 @@ __device__ inline void load_transposed_matrices(std::uint32_t (&x)[4], const voi
                : "memory");
 }
 
-/// An 8 x 8 matrix that lies in the lanes like a quarter of A, transposed.
-__device__ inline std::uint32_t transpose_matrix(std::uint32_t x) {
-  std::uint32_t y;
-  asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(y) : "r"(x));
-  return y;
-}
-
 /// Two numbers rounded to bfloat16, to nearest, ties to even.
 __device__ inline std::uint32_t pack_bfloat16(float low, float high) {
   std::uint32_t y;
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low));
+  return y;
+}
+
+/// 2^x to about two units in the last place; 0 below the normal numbers.
+__device__ inline float exp2_of(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
   return y;
 }
 

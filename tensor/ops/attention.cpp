@@ -49,15 +49,16 @@ AttentionOutput packed_attention(const Tensor& q, const Tensor& k, const Tensor&
   return out;
 }
 
-AttentionGradients packed_attention_backward(const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v,
-                                             const Tensor& row_max, const Tensor& row_sum, const Tensor& key_weight,
+AttentionGradients packed_attention_backward(const Tensor& dy, const AttentionOutput& out, const Tensor& q,
+                                             const Tensor& k, const Tensor& v, const Tensor& key_weight,
                                              const AttentionKey& key, AttentionGradients d) {
   d.dq = output(d.dq, q);
   d.dk = output(d.dk, k);
   d.dv = output(d.dv, v);
   if (key_weight.defined()) d.dweight = empty_like(key_weight);
-  packed_attention_backward_kernel(q.device(), d.dq, d.dk, d.dv, d.dweight, row_major(dy), row_major(q), row_major(k),
-                                   row_major(v), row_max, row_sum, contiguous_if_given(key_weight), key);
+  packed_attention_backward_kernel(q.device(), d.dq, d.dk, d.dv, d.dweight, row_major(dy), out.y, row_major(q),
+                                   row_major(k), row_major(v), out.row_max, out.row_sum,
+                                   contiguous_if_given(key_weight), key);
   return d;
 }
 

@@ -4,8 +4,8 @@
 
 namespace tk {
 
-/// What packed attention keeps for its backward: maximum and normaliser of each (head, query row), [heads, q rows] of
-/// q's row_dtype, as key weights are.
+/// The result and, as its backward reads them again, maximum and normaliser of each (head, query row), [heads, q rows]
+/// of q's row_dtype, as key weights are.
 struct AttentionOutput {
   Tensor y;
   Tensor row_max;
@@ -28,8 +28,8 @@ struct AttentionGradients {
   Tensor dweight;
 };
 /// Writes dq, dk and dv where `d` has them defined (they may be column ranges of one matrix), else allocates them.
-AttentionGradients packed_attention_backward(const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v,
-                                             const Tensor& row_max, const Tensor& row_sum, const Tensor& key_weight,
+AttentionGradients packed_attention_backward(const Tensor& dy, const AttentionOutput& out, const Tensor& q,
+                                             const Tensor& k, const Tensor& v, const Tensor& key_weight,
                                              const AttentionKey& key, AttentionGradients d = {});
 
 }  // namespace tk

@@ -52,7 +52,8 @@ TEST_CASE("packed_attention: equals its composed twin, forward and backward") {
         Tensors inputs = {normal({q.tokens, d}, 1), normal({15, 2 * d}, 2)};
         if (weighted) inputs.push_back(weights());
         const auto weight = [](const Variables& x) { return x.size() > 2 ? x[2] : Variable(); };
-        const Pass fused = run([&](const Variables& x) { return packed_attention(x[0], x[1], weight(x), key); }, inputs);
+        const Pass fused =
+            run([&](const Variables& x) { return packed_attention(x[0], x[1], weight(x), key); }, inputs);
         const Pass composed = run(
             [&](const Variables& x) {
               return packed_attention_composed(x[0], narrow(x[1], 1, 0, d), narrow(x[1], 1, d, d), weight(x), key);
@@ -70,9 +71,7 @@ TEST_CASE("packed_attention: query, key and value side by side give what apart t
   const Tensors inputs = {normal({15, 36}, 1), weights()};
   const Pass joined = run([&](const Variables& x) { return packed_attention(x[0], x[1], key); }, inputs);
   const Pass apart = run(
-      [&](const Variables& x) {
-        return packed_attention(narrow(x[0], 1, 0, 12), narrow(x[0], 1, 12, 24), x[1], key);
-      },
+      [&](const Variables& x) { return packed_attention(narrow(x[0], 1, 0, 12), narrow(x[0], 1, 12, 24), x[1], key); },
       inputs);
   CHECK(difference(joined, apart, kSameInFloat64) == "");
 }
@@ -146,8 +145,8 @@ TEST_CASE("packed_attention: a key of weight 0 changes nothing, even with the la
   const Tensor v = from_values<float>({3, 7}, {2, 1});
   const AttentionOutput out = packed_attention(q, k, v, from_values<float>({1, 0}), key);
   CHECK(out.y.to_vector<float>() == std::vector<float>{3, 3});
-  const AttentionGradients d = packed_attention_backward(full({2, 1}, 1.0f), q, k, v, out.row_max, out.row_sum,
-                                                         from_values<float>({1, 0}), key);
+  const AttentionGradients d =
+      packed_attention_backward(full({2, 1}, 1.0f), out, q, k, v, from_values<float>({1, 0}), key);
   CHECK(d.dq.to_vector<float>() == std::vector<float>{0, 0});
   CHECK(d.dv.to_vector<float>() == std::vector<float>{2, 0});
   // p (g - D) = exp(30) (7 - 3) for both queries: the exponent is capped in the weight's derivative alone.

@@ -322,6 +322,20 @@ Tensor key_weights(std::int64_t n) {
   return w;
 }
 
+// The same batch with n rows behind the last sentence.
+Packed with_dummies(const Packed& packed, std::int64_t n) {
+  const auto extended = [n](const Tensor& ids) {
+    std::vector<std::int32_t> values = ids.to_vector<std::int32_t>();
+    values.resize(values.size() + static_cast<std::size_t>(n), 0);
+    return from_values(values);
+  };
+  Packed rounded = packed;
+  rounded.tokens += n;
+  rounded.example = extended(packed.example);
+  rounded.position = extended(packed.position);
+  return rounded;
+}
+
 void add_attention(Table& table) {
   const std::int64_t heads = 2;
   const auto add = [&](const std::string& what, const Packed& q, const Packed& kv, bool weighted, double p,
@@ -372,11 +386,14 @@ void add_attention(Table& table) {
   add("large", many, many, true, 0.1, exact, true);
   add("large first rows", first_rows(many).packed, many, false, 0, exact, true);
 
-  // Heads for the matrix units of a device, which take rows by 16 and 64; some keys' positions have gaps.
+  // Heads for the matrix units of a device, which take rows by 16, and by 64 or 128 as sentences are short or long;
+  // some keys' positions have gaps.
   const Packed long_rows = make_packed({70, 5, 0, 130, 16}, {3, 1, 4, 15, 9});
   const Tensor mask = empty({long_rows.tokens}, DType::kBool);
   for (std::int64_t i = 0; i < long_rows.tokens; ++i) mask.data<bool>()[i] = i % 5 != 2 || i % 3 == 0;
   const Packed fewer = keep(long_rows, mask).packed;
+  const Packed mixed =
+      with_dummies(make_packed({7, 100, 3, 0, 12, 9, 1, 20, 3, 11}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}), 70);
   for (const std::int64_t head_size : {32, 64}) {
     const std::string heads_of = concat("heads of ", head_size);
     add(heads_of, long_rows, long_rows, false, 0, exact, true, head_size);
@@ -384,6 +401,7 @@ void add_attention(Table& table) {
     add(heads_of + " paper dropout", fewer, fewer, true, 0.2, paper, true, head_size);
     add(heads_of + " some rows", fewer, long_rows, true, 0.2, exact, true, head_size);
     add(heads_of + " first rows", first_rows(many).packed, many, false, 0.2, exact, true, head_size);
+    add(heads_of + " dummy rows", mixed, mixed, true, 0.2, exact, true, head_size);
   }
 }
 
