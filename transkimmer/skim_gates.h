@@ -13,9 +13,6 @@ class SkimGates {
  public:
   SkimGates(const Packed& rows, std::int64_t gates);
 
-  /// Rows that a predictor reads.
-  const Packed& gated_rows() const { return rest_.packed; }
-
   /// Training: straight-through samples, one Variable [rows] a gate.
   Variables sample(const SkimPredictor& predictor, const Variable& x, std::uint8_t layer, const Context& context,
                    const Tensor* noise) const;

@@ -141,7 +141,7 @@ Evaluation evaluate(const BertClassifier& model, const GlueTask& task, std::span
                     const EvaluationOptions& options) {
   const Config& config = model.config();
   std::optional<Inference> of_this_pass;
-  if (options.inference == nullptr) of_this_pass.emplace(model, options.keep_shares);
+  if (options.inference == nullptr) of_this_pass.emplace(model);
   Inference& forward = options.inference != nullptr ? *options.inference : *of_this_pass;
   std::vector<std::int64_t> lengths;
   for (const TokenizedExample& example : examples) lengths.push_back(static_cast<std::int64_t>(example.ids.size()));

@@ -22,7 +22,6 @@ struct LayerShares {
 struct EvaluationOptions {
   std::int64_t batch_size = 32;
   std::int64_t padded_length = 128;  ///< of convention 1
-  const std::vector<double>* keep_shares = nullptr;
   Inference* inference = nullptr;  ///< whose recorded passes are used and kept; null: those of this pass alone
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};  ///< sentences so far; may be empty
 };

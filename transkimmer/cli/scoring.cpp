@@ -48,13 +48,12 @@ void warn_of_undefined(const SplitScore& score) {
 Evaluation evaluate_split(const BertClassifier& model, const GlueTask& task, const TaskSplit& split,
                           const ScoringOptions& options) {
   Progress progress("evaluate", split.size(), options.progress);
-  EvaluationOptions evaluation{.batch_size = options.batch_size, .padded_length = task.padded_length};
-  evaluation.keep_shares = options.keep_shares;
-  evaluation.progress = [&](std::int64_t done, std::int64_t) {
+  const auto show = [&](std::int64_t done, std::int64_t) {
     throw_if_stopped();
     progress.update(done);
   };
-  return evaluate(model, task, split.tokenized, evaluation);
+  return evaluate(model, task, split.tokenized,
+                  {.batch_size = options.batch_size, .padded_length = task.padded_length, .progress = show});
 }
 
 SplitScore score(const BertClassifier& model, const GlueTask& task, const TaskSplit& split,

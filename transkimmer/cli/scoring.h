@@ -23,7 +23,6 @@ struct SplitScore {
 
 struct ScoringOptions {
   std::int64_t batch_size = 32;
-  const std::vector<double>* keep_shares = nullptr;
   ProgressMode progress = ProgressMode::kAuto;
 };
 
