@@ -4,12 +4,12 @@
 #include "autograd/ops/index.h"
 #include "autograd/ops/shape.h"
 #include "autograd/ops/to.h"
-#include "tensor/ops/elementwise.h"
 #include "tensor/ops/gate.h"
 
 namespace tk {
+
 SkimGates::SkimGates(const Packed& rows, std::int64_t gates)
-    : rest_(all_but_first_rows(rows)), rows_(rows.tokens), gates_(gates) {}
+    : rows_(rows), rest_(all_but_first_rows(rows)), gates_(gates) {}
 
 Variables SkimGates::sample(const SkimPredictor& predictor, const Variable& x, std::uint8_t layer,
                             const Context& context, const Tensor* noise) const {
@@ -21,19 +21,19 @@ Variables SkimGates::sample(const SkimPredictor& predictor, const Variable& x, s
                        .stream = {Purpose::kGate, layer}};
   const Variable hard =
       gumbel_gate(z, noise != nullptr ? *noise : logistic_noise(key, gates_, z.dtype()), context.state);
-  const Variable passing(full({rows_, gates_}, 1, z.dtype(), z.device()));
+  const Variable passing(full({rows_.tokens, gates_}, 1, z.dtype(), z.device()));
   const Variable all = index_copy(passing, rest_.rows, hard);
   Variables columns;
-  for (std::int64_t k = 0; k < gates_; ++k) columns.push_back(reshape(narrow(all, 1, k, 1), {rows_}));
+  for (std::int64_t k = 0; k < gates_; ++k) columns.push_back(reshape(narrow(all, 1, k, 1), {rows_.tokens}));
   return columns;
 }
 
 Tensors SkimGates::decide(const SkimPredictor& predictor, const Variable& x, double threshold) const {
-  const Tensor z = predictor(index_select(x, rest_.rows)).value();
-  const Tensor all = index_copy(full({rows_, gates_}, 1, DType::kFloat32, z.device()), rest_.rows,
-                                greater(z, threshold).to(DType::kFloat32));
+  const Tensor z = predictor(x).value();
   Tensors columns;
-  for (std::int64_t k = 0; k < gates_; ++k) columns.push_back(all.select(1, k).contiguous());
+  for (std::int64_t k = 0; k < gates_; ++k) {
+    columns.push_back(passing_rows(z.select(1, k), threshold, rows_.offsets).to(DType::kFloat32));
+  }
   return columns;
 }
 
