@@ -11,6 +11,7 @@ void Parameter::move_to(const Tensor& value, const Tensor& grad) {
   variable_ = Variable(value, true);
   if (sparse_) variable_.node()->grad.allow_sparse();
   if (grad.defined()) variable_.node()->grad.use_buffer(grad);
+  copy_ = Tensor();
 }
 
 void Parameter::move_to(Device device) {
@@ -28,8 +29,9 @@ void Parameter::keep_copy_in(const Tensor& copy) {
 
 Variable Parameter::as(DType dtype) const {
   if (dtype != DType::kBFloat16) return variable_;
-  if (!copy_.defined()) copy_ = empty(value().shape(), dtype, value().device());
-  if (copy_version_ != value().version() || copy_version_ == 0) {
+  const bool is_new = !copy_.defined();
+  if (is_new) copy_ = empty(value().shape(), dtype, value().device());
+  if (is_new || copy_version_ != value().version()) {
     copy_.copy_from(value());
     copy_is_fresh();
   }

@@ -30,6 +30,15 @@ TEST_CASE("flat parameters: values move with their elements and gradients arrive
   CHECK(flat.grad.to_vector<float>()[0] == 4.0f);
 }
 
+TEST_CASE("a parameter's bfloat16 copy is made once, and anew after the value was written") {
+  const Parameter parameter({2});
+  const Tensor copy = parameter.as(DType::kBFloat16).value();
+  copy.copy_from(full({2}, 7.0));  // whoever makes the copy anew overwrites this
+  CHECK(parameter.as(DType::kBFloat16).value().to(DType::kFloat32).to_vector<float>() == std::vector<float>{7, 7});
+  parameter.value().copy_from(full({2}, 3.0));
+  CHECK(parameter.as(DType::kBFloat16).value().to(DType::kFloat32).to_vector<float>() == std::vector<float>{3, 3});
+}
+
 TEST_CASE("named parameters: one matrix under three published names gives three ranges") {
   Parameter matrix({6, 2});
   matrix.value().copy_from(arange(6).to(DType::kFloat32).reshape({6, 1}));
