@@ -46,6 +46,11 @@ struct Kernel<void(Args...)> {
   void name(__VA_ARGS__);        \
   }                              \
   extern const Kernel<void(__VA_ARGS__)> name##_kernel;
+#define TK_KERNEL_CUDA(name, ...) \
+  namespace cuda {                \
+  void name(__VA_ARGS__);         \
+  }                               \
+  extern const Kernel<void(__VA_ARGS__)> name##_kernel;
 #define TK_KERNEL(name, ...) \
   namespace cuda {           \
   void name(__VA_ARGS__);    \
@@ -56,5 +61,6 @@ struct Kernel<void(Args...)> {
 
 #undef TK_KERNEL
 #undef TK_KERNEL_CPU
+#undef TK_KERNEL_CUDA
 
 }  // namespace tk

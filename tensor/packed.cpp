@@ -63,8 +63,10 @@ Packed room(std::int64_t tokens, const Packed& like) {
 
 }  // namespace
 
-Kept room_for(const Packed& packed) {
-  return {empty({packed.tokens}, DType::kInt32, packed.offsets.device()), room(packed.tokens, packed)};
+Kept room_for(const Packed& packed, const Tensor& offsets) {
+  Kept kept{empty({packed.tokens}, DType::kInt32, packed.offsets.device()), room(packed.tokens, packed)};
+  if (offsets.defined()) kept.packed.offsets = offsets;
+  return kept;
 }
 
 void keep_into(const Kept& kept, const Packed& packed, const Tensor& mask) {

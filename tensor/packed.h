@@ -39,8 +39,8 @@ struct Kept {
 /// positions stay. The count of survivors is read back.
 Kept keep(const Packed& packed, const Tensor& mask);
 
-/// Room for what is kept of a batch's rows.
-Kept room_for(const Packed& packed);
+/// Room for what is kept of a batch's rows; its offsets in `offsets` where that is given.
+Kept room_for(const Packed& packed, const Tensor& offsets = {});
 /// keep without reading back: writes to the front of `kept`, which has room for as many rows and more. There are
 /// packed.tokens rows then, dummies behind the survivors.
 void keep_into(const Kept& kept, const Packed& packed, const Tensor& mask);

@@ -35,16 +35,19 @@ TK_HOST_DEVICE inline float exp(float x) {
 }
 TK_HOST_DEVICE inline double exp(double x) { return std::exp(x); }
 
-// Abramowitz & Stegun 7.1.26: absolute error 1.5e-7. `gauss` is exp(-x^2), which callers have at hand or need too.
-TK_HOST_DEVICE inline float erf_from_gauss(float x, float gauss) {
-  const float a = std::fabs(x);
-  const float t = 1.0f / (1.0f + 0.3275911f * a);
+// Abramowitz & Stegun 7.1.26: absolute error 1.5e-7. `gauss` is exp(-x^2), which callers have at hand or need too, and
+// t = 1 / (1 + kErfSlope |x|).
+inline constexpr float kErfSlope = 0.3275911f;
+TK_HOST_DEVICE inline float erf_from_gauss(float x, float gauss, float t) {
   float p = 1.061405429f;
   p = p * t - 1.453152027f;
   p = p * t + 1.421413741f;
   p = p * t - 0.284496736f;
   p = p * t + 0.254829592f;
   return std::copysign(1.0f - p * t * gauss, x);
+}
+TK_HOST_DEVICE inline float erf_from_gauss(float x, float gauss) {
+  return erf_from_gauss(x, gauss, 1.0f / (1.0f + kErfSlope * std::fabs(x)));
 }
 TK_HOST_DEVICE inline double erf_from_gauss(double x, double) { return std::erf(x); }
 

@@ -17,7 +17,7 @@ namespace {
 // rows than kLeast do not fill a large GPU, and each size makes the graph longer.
 std::int64_t row_step(const Packed& rows, const ForwardOptions& options) {
   constexpr std::int64_t kSizes = 16;
-  constexpr std::int64_t kLeast = 512;
+  constexpr std::int64_t kLeast = 256;
   constexpr std::int64_t kMultiple = 64;
   if (options.row_step > 0) return options.row_step;
   if (rows.offsets.device() == Device::kCpu) return 1;
@@ -26,12 +26,17 @@ std::int64_t row_step(const Packed& rows, const ForwardOptions& options) {
 
 // Room for the rows of every layer. A row's example names random numbers, of which evaluation has none; its position is
 // for who asks what became of a token, and nobody asks a recorded pass.
-std::vector<Kept> rooms_for(Packed rows, std::size_t layers) {
+std::vector<Kept> rooms_for(Packed rows, const Tensor& offsets) {
   rows.example = Tensor();
   if (is_recording(rows.offsets.device())) rows.position = Tensor();
   std::vector<Kept> rooms;
-  for (std::size_t i = 0; i < layers; ++i) rooms.push_back(room_for(rows));
+  for (std::int64_t i = 0; i < offsets.shape()[0]; ++i) rooms.push_back(room_for(rows, offsets.select(0, i)));
   return rooms;
+}
+
+// Offsets for so many sets of rows.
+Tensor room_for_offsets(const Packed& rows, std::size_t sets) {
+  return empty({static_cast<std::int64_t>(sets), rows.sentences + 1}, DType::kInt32, rows.offsets.device());
 }
 
 // Compacts `packed`, where counts are known to exactly the survivors.
@@ -60,7 +65,8 @@ EncoderOutput SkimEncoder::dropped_layer_gate(const Variable& embedded, const Pa
   Tensor result =
       read_all ? embedded.value().clone() : empty({rows.sentences, left.shape()[1]}, left.dtype(), left.device());
   Tensor origin = arange(rows.tokens, DType::kInt32, left.device());  // the batch's row that each one left is
-  const std::vector<Kept> kept = rooms_for(rows, encoder_.layers.size());
+  out.kept_offsets = room_for_offsets(rows, encoder_.layers.size());
+  const std::vector<Kept> kept = rooms_for(rows, out.kept_offsets);
   // Lets rows of x on to a layer.
   const auto pass = [&](std::size_t layer, const Tensor& x, const Packed& before) {
     const Tensor z = predictors[layer](Variable(x)).value().select(1, 0);  // forced shares cost what gates cost
@@ -108,9 +114,11 @@ EncoderOutput SkimEncoder::dropped_staged_gate(const Variable& embedded, const P
   const Tensor left = embedded.value().clone();  // the rows before a layer, at its front
   const Tensor result = empty({rows.sentences, left.shape()[1]}, left.dtype(), left.device());
   const Tensor updated = full({rows.tokens}, 1, DType::kFloat32, left.device());  // u of those rows
-  const std::vector<Kept> kept = rooms_for(rows, last + 1);    // before a layer; the first's is not used
-  const std::vector<Kept> asking = rooms_for(rows, last + 1);  // of those rows
-  const std::vector<Kept> fed = rooms_for(rows, last + 1);     // of the rows before the next layer
+  out.kept_offsets = room_for_offsets(rows, 3 * last);
+  const std::vector<Kept> rooms = rooms_for(rows, out.kept_offsets);
+  const auto kept = [&](std::size_t i) { return rooms[3 * (i - 1)]; };        // before layer i > 0
+  const auto asking = [&](std::size_t i) { return rooms[3 * (i - 1) + 1]; };  // of those rows
+  const auto fed = [&](std::size_t i) { return rooms[3 * i + 2]; };           // of the rows before layer i + 1
 
   // Attention of the rows before layer i; its gates let rows on to the next, and say which of them are fed.
   const auto attend = [&](std::size_t i, const Packed& here) {
@@ -118,11 +126,11 @@ EncoderOutput SkimEncoder::dropped_staged_gate(const Variable& embedded, const P
     const std::int64_t n = here.tokens;
     const Tensor x = left.narrow(0, 0, n), u = updated.narrow(0, 0, n);
     Tensor y;
-    const std::int64_t ask = i == 0 ? n : exact ? static_cast<std::int64_t>(asking[i].packed.count().item()) : n;
+    const std::int64_t ask = i == 0 ? n : exact ? static_cast<std::int64_t>(asking(i).packed.count().item()) : n;
     if (i == 0 || (exact && ask == n)) {
       y = block.attention(Variable(x), here, nullptr, Variable(), context).value();
     } else {
-      const Kept queries = front(asking[i], ask);
+      const Kept queries = front(asking(i), ask);
       y = index_copy(x, queries.rows, block.attention(Variable(x), here, &queries, Variable(), context).value());
     }
     const Tensor z = predictors[i](Variable(y)).value();
@@ -133,35 +141,35 @@ EncoderOutput SkimEncoder::dropped_staged_gate(const Variable& embedded, const P
       const std::vector<double>& shares = *options.keep_shares;
       return evenly_spread_rows(n, here.offsets, rows.offsets, k == 0 ? shares[i + 1] : k == 1 ? 1 : shares[i]);
     };
-    keep_into(kept[i + 1], here, gate(0));
-    const Kept next = front(kept[i + 1], n);
+    keep_into(kept(i + 1), here, gate(0));
+    const Kept next = front(kept(i + 1), n);
     const auto on_to_next = [&](const Tensor& mask) { return index_select(mask, next.rows); };
     const Tensor staying = on_to_next(u);
     const Tensor feeding = mul(staying, on_to_next(gate(2)).to(DType::kFloat32));
-    keep_into(fed[i], next.packed, is_one(feeding));
+    keep_into(fed(i), next.packed, is_one(feeding));
     index_select_into(u, gate(1).to(DType::kFloat32), next.rows);
-    keep_into(asking[i + 1], next.packed, is_one(u));
+    keep_into(asking(i + 1), next.packed, is_one(u));
     index_select_into(x, y, next.rows);
     const Kept unfed = kept_rows(next.packed, is_one(sub(staying, feeding)), exact);
     index_copy_to(x, unfed.rows, block.feed_forward.norm(Variable(index_select(x, unfed.rows))).value());
   };
 
   for (std::size_t i = 0; i < last; ++i) {
-    const Packed& before = i == 0 ? rows : kept[i].packed;
+    const Packed& before = i == 0 ? rows : kept(i).packed;
     if (i == 0) {
       attend(i, rows);
     } else {
       with_count(before.count(), rows.tokens, step, [&](std::int64_t n) { attend(i, front(before, n)); });
     }
-    with_count(fed[i].packed.count(), rows.tokens, step, [&](std::int64_t n) {
-      const Kept here = front(fed[i], n);
+    with_count(fed(i).packed.count(), rows.tokens, step, [&](std::int64_t n) {
+      const Kept here = front(fed(i), n);
       const Variable y(index_select(left, here.rows));
       index_copy_to(left, here.rows, encoder_.layers[i].feed_forward(y, here.packed, Variable(), context).value());
     });
     out.layers.push_back(
-        {.keys = before, .updated = i == 0 ? rows : asking[i].packed, .fed = fed[i].packed, .predicted = before});
+        {.keys = before, .updated = i == 0 ? rows : asking(i).packed, .fed = fed(i).packed, .predicted = before});
   }
-  const Packed& before = last == 0 ? rows : kept[last].packed;
+  const Packed& before = last == 0 ? rows : kept(last).packed;
   with_count(before.count(), rows.tokens, step, [&](std::int64_t n) {
     const Packed here = front(before, n);
     const Kept queries{here.offsets.narrow(0, 0, rows.sentences), first.packed};

@@ -40,6 +40,8 @@ struct EncoderOutput {
   Variable skim_loss;  ///< under masks, published gate: mean over layers of kept rows / rows; rank 0
   std::vector<LayerMasks> masks;  ///< under masks
   std::vector<LayerRows> layers;  ///< where rows are dropped for real (and in the dense model)
+  Tensor kept_offsets;  ///< where rows are dropped: [n, sentences + 1], of which the layers' offsets are rows, so that
+                        ///< one copy brings them all
 };
 
 /// The encoder with its skim predictors. Each layer works on three nested row sets (keys, updated, fed forward); dense,

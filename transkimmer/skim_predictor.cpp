@@ -1,7 +1,9 @@
 #include "transkimmer/skim_predictor.h"
 
+#include "autograd/grad_mode.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/shape.h"
+#include "tensor/ops/gate_scores.h"
 
 namespace tk {
 
@@ -18,7 +20,12 @@ SkimPredictor::SkimPredictor(const Config& config)
       hidden_norm_(config.skim_width, kEpsilon) {}
 
 Variable SkimPredictor::operator()(const Variable& h) const {
-  const Variable s = output(gelu(hidden_norm_(hidden(input_norm_(h)))));
+  const Variable inner = hidden(input_norm_(h));
+  if (!grad_enabled() && h.device() == Device::kCuda) {
+    return Variable(gate_scores(inner.value(), hidden_norm_.weight.value(), hidden_norm_.bias.value(), kEpsilon,
+                                output.weight.value(), output.bias.value()));
+  }
+  const Variable s = output(gelu(hidden_norm_(inner)));
   if (output.bias.value().numel() != 2) return s;
   return narrow(s, 1, 1, 1) - narrow(s, 1, 0, 1);
 }

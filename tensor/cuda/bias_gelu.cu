@@ -1,3 +1,4 @@
+#include "tensor/cuda/gelu.h"
 #include "tensor/cuda/pack.h"
 #include "tensor/kernels.h"
 
@@ -6,12 +7,6 @@ namespace {
 
 constexpr int kRows =
     4;  // of a thread, which reads its columns of the bias once and has the loads of all rows in flight
-
-// exp(-x^2 / 2) by the device's own exp: as near as math::exp, and a quarter of its instructions.
-template <class C>
-__device__ C gauss(C x) {
-  return std::exp(C(-0.5) * x * x);
-}
 
 // A thread's part of [rows, cols]: a unit of columns of kRows rows.
 template <class T>
@@ -50,8 +45,7 @@ __global__ void bias_gelu_tiles(T* y, const T* x, const compute_t<T>* bias, std:
   for (int r = 0; r < kRows; ++r) {
     compute_t<T> result[N];
     for (int k = 0; k < N; ++k) {
-      const compute_t<T> v = from[r][k] + b[k];
-      result[k] = math::gelu_from_gauss(v, gauss(v));
+      result[k] = gelu(from[r][k] + b[k]);
     }
     if (r < tile.count) store(y + at + r * cols, result, count, wide);
   }
@@ -76,8 +70,7 @@ __global__ void bias_gelu_backward_tiles(T* dx, const T* dy, const T* x, const c
   for (int r = 0; r < kRows; ++r) {
     compute_t<T> result[N];
     for (int k = 0; k < N; ++k) {
-      const compute_t<T> v = from[r][k] + b[k];
-      result[k] = upstream[r][k] * math::gelu_derivative_from_gauss(v, gauss(v));
+      result[k] = upstream[r][k] * gelu_derivative(from[r][k] + b[k]);
     }
     if (r < tile.count) store(dx + at + r * cols, result, count, wide);
   }

@@ -11,6 +11,7 @@ namespace {
 constexpr int kRowsPerBlock = kThreads / kWarp;
 constexpr int kScanThreads = 1024;  // of the one block that scans
 constexpr int kScanItems = 8;       // of each of its threads
+constexpr int kScanned = kScanThreads * kScanItems;  // at once
 constexpr int kPart = kWarp;        // rows of one index that are added one after the other
 constexpr int kInFlight = 8;        // of them, loaded at once
 
@@ -84,12 +85,13 @@ __device__ int scan_block(int x, int& total) {
   return before + inclusive - x;
 }
 
-// For a grid of one block: calls put(i, rank) for every i in [0, n) for which is(i) holds, ranks counting from 0, and
-// each(i, count) for every i with the number of those up to i, itself included. Returns how many there are.
-template <class Is, class Put, class Each>
-__device__ int scan_ranks(std::int64_t n, Is&& is, Put&& put, Each&& each) {
+// For a grid of one block: calls put(i, rank) for every i in [0, n) for which is(i) holds, ranks counting from 0,
+// each(i, count) for every i with the number of those up to i, itself included, and after(base) when all threads have
+// done so for the kScanned from `base` on. Returns how many there are.
+template <class Is, class Put, class Each, class After>
+__device__ int scan_ranks(std::int64_t n, Is&& is, Put&& put, Each&& each, After&& after) {
   int done = 0;
-  for (std::int64_t base = 0; base < n; base += kScanThreads * kScanItems) {
+  for (std::int64_t base = 0; base < n; base += kScanned) {
     const std::int64_t begin = base + threadIdx.x * kScanItems;
     unsigned flags = 0;
 #pragma unroll
@@ -101,6 +103,7 @@ __device__ int scan_ranks(std::int64_t n, Is&& is, Put&& put, Each&& each) {
       each(begin + k, rank);
     }
     done += total;
+    after(base);
   }
   return done;
 }
@@ -131,7 +134,7 @@ __global__ void __launch_bounds__(kScanThreads) find_runs(Runs runs, const std::
         runs.ids[rank] = keys[p];
         runs.first[rank] = static_cast<std::int32_t>(p);
       },
-      [&](std::int64_t p, int heads) { runs.run[p] = heads - 1; });
+      [&](std::int64_t p, int heads) { runs.run[p] = heads - 1; }, [](std::int64_t) {});
   for (std::int64_t k = count + threadIdx.x; k <= runs.n; k += kScanThreads) {
     if (k < runs.n) runs.ids[k] = -1;
     runs.first[k] = static_cast<std::int32_t>(runs.n);
@@ -267,20 +270,23 @@ void sum_by_key(const char* op, Tensor& ids, Tensor& y, const Tensor& x, const T
 __global__ void __launch_bounds__(kScanThreads)
     compact_rows(std::int32_t* rows, std::int32_t* kept_offsets, const bool* mask, std::int64_t n,
                  const std::int32_t* offsets, std::int64_t sentences) {
+  __shared__ std::int32_t kept_up_to[kScanned];
+  const auto count_sentences = [&](std::int64_t base) {
+    __syncthreads();
+    for (std::int64_t s = threadIdx.x; s <= sentences; s += kScanThreads) {
+      const std::int64_t before = offsets[s] - 1 - base;  // the last row before the sentence
+      if (before >= 0 && before < kScanned) kept_offsets[s] = kept_up_to[before];
+    }
+    __syncthreads();  // the next rows take the place of these
+  };
+  for (std::int64_t s = threadIdx.x; s <= sentences; s += kScanThreads) {
+    if (offsets[s] == 0) kept_offsets[s] = 0;
+  }
   const int count = scan_ranks(
       n, [&](std::int64_t row) { return mask[row]; },
-      [&](std::int64_t row, int rank) { rows[rank] = static_cast<std::int32_t>(row); }, [](std::int64_t, int) {});
+      [&](std::int64_t row, int rank) { rows[rank] = static_cast<std::int32_t>(row); },
+      [&](std::int64_t row, int kept) { kept_up_to[row % kScanned] = kept; }, count_sentences);
   for (std::int64_t i = count + threadIdx.x; i < n; i += kScanThreads) rows[i] = -1;
-  __syncthreads();  // all rows are written
-  for (std::int64_t s = threadIdx.x; s <= sentences; s += kScanThreads) {
-    int low = 0;
-    int high = count;
-    while (low < high) {
-      const int middle = (low + high) / 2;
-      rows[middle] < offsets[s] ? low = middle + 1 : high = middle;
-    }
-    kept_offsets[s] = low;
-  }
 }
 
 }  // namespace

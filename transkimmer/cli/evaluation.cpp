@@ -41,14 +41,25 @@ double labelled_loss(const GlueTask& task, const Tensor& logits, const Tensor& l
 class Copies {
  public:
   void ask(const Tensor& x) {
-    if (x.defined()) copies_.try_emplace(x.raw_data(), x);
+    if (x.defined() && !row_of_.contains(x.raw_data())) copies_.try_emplace(x.raw_data(), x);
+  }
+  // Every row of x, by one copy.
+  void ask_rows(const Tensor& x) {
+    if (!x.defined() || x.numel() == 0) return;
+    for (std::int64_t i = 0; i < x.shape()[0]; ++i) row_of_.emplace(x.select(0, i).raw_data(), i);
+    rows_ = ReadBack(x);
   }
   // Spares the copy of a tensor whose elements are here.
   void know(const Tensor& x, const Tensor& here) { copies_.try_emplace(x.raw_data(), here); }
-  const Tensor& get(const Tensor& x) { return copies_.at(x.raw_data()).get(); }
+  Tensor get(const Tensor& x) {
+    const auto row = row_of_.find(x.raw_data());
+    return row != row_of_.end() ? rows_.get().select(0, row->second) : copies_.at(x.raw_data()).get();
+  }
 
  private:
   std::map<const void*, ReadBack> copies_;
+  std::map<const void*, std::int64_t> row_of_;
+  ReadBack rows_;
 };
 
 template <class F>
@@ -80,6 +91,7 @@ struct Asked {
     // The host knows all rows and the first ones: of a dense model these are all there are.
     copies.know(encoder.layers.front().entering().offsets, batch.packed.offsets);
     copies.know(encoder.rows.offsets, arange(batch.packed.sentences + 1));
+    copies.ask_rows(encoder.kept_offsets);
     for_each_offsets(encoder.layers, [&](const Tensor& offsets) { copies.ask(offsets); });
   }
 };

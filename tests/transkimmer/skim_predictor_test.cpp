@@ -1,0 +1,58 @@
+#include "transkimmer/skim_predictor.h"
+
+#include "autograd/grad_mode.h"
+#include "tests/support/catch.h"
+#include "tests/support/devices.h"
+#include "tests/support/golden.h"
+#include "tests/support/tolerances.h"
+
+using namespace tk;
+using namespace tk::test;
+
+namespace {
+
+SkimPredictor random_predictor(std::int64_t hidden, std::int64_t width, SkimGate gate) {
+  Config config;
+  config.hidden_size = hidden;
+  config.skim_width = width;
+  config.skim_gate = gate;
+  SkimPredictor predictor(config);
+  ParameterList parameters;
+  predictor.collect(parameters, "p");
+  std::uint32_t sequence = 0;
+  for (const NamedParameter& named : parameters) {
+    const bool is_scale = named.parameter->value().rank() == 1 && named.names[0].ends_with("weight");
+    init_normal(named.parameter->value(), is_scale ? 1 : 0, is_scale ? 0.2 : 0.1, 7, sequence++);
+  }
+  return predictor;
+}
+
+}  // namespace
+
+TEST_CASE("cuda skim predictor: its last part one kernel in evaluation, near the composed twin in float32, the same bits again") {
+  if (!has_cuda()) return;
+  struct Case {
+    std::int64_t hidden, width, rows;
+  };
+  for (const Case& c : {Case{64, 5, 1}, {384, 96, 33}, {384, 97, 200}, {768, 192, 4500}, {1024, 900, 70}}) {
+    for (const SkimGate gate : {SkimGate::kLayer, SkimGate::kStaged}) {
+      SkimPredictor predictor = random_predictor(c.hidden, c.width, gate);
+      const Tensor x = empty({c.rows, c.hidden});
+      init_normal(x, 0.3, 1.5, 8, 1);
+      const Tensor rounded = x.to(DType::kBFloat16);
+      const Tensor expected = predictor(Variable(rounded.to(DType::kFloat32))).value();
+      ParameterList parameters;
+      predictor.collect(parameters, "p");
+      for (const NamedParameter& named : parameters) named.parameter->move_to(Device::kCuda);
+      const NoGrad no_grad;
+      const Variable rows(rounded.to(Device::kCuda));
+      const Tensor got = predictor(rows).value();
+      INFO(c.hidden << " -> " << c.width << ", " << c.rows << " rows, gate " << name(gate));
+      CHECK(got.dtype() == DType::kFloat32);
+      CHECK(got.shape() == expected.shape());
+      const double scale = largest_difference(expected, zeros_like(expected));
+      CHECK(largest_difference(got.to(Device::kCpu), expected) <= kBFloat16 * scale);
+      CHECK(largest_difference(predictor(rows).value().to(Device::kCpu), got.to(Device::kCpu)) == 0);
+    }
+  }
+}
