@@ -15,7 +15,7 @@ using nlohmann::json;
 
 constexpr std::int64_t kMaxParameters = 10'000'000'000;
 constexpr std::size_t kMaxFileBytes = 8 << 20;
-constexpr std::int64_t kMaxLabels = 1 << 16;
+constexpr std::int64_t kMaxLabels = 1 << 14;
 constexpr int kMaxDepth = 32;  // copying and printing JSON recurse, and each level indents what is written
 
 // A value for a message: one line, not too long.
