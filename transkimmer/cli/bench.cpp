@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -238,6 +239,41 @@ TrainerOptions trainer_options(const BenchCommand& c, const Config& config, int 
   return options;
 }
 
+TaskSplit load_sentences(const BenchCommand& c, const TaskModel& model, const GlueTask& task) {
+  const std::string wanted = !c.split.empty() ? c.split : c.train ? "train" : "dev";
+  TaskSplit split = load_split(task, find_split(task, wanted), c.task.data_dir, model.tokenizer,
+                               {.max_length = fitting_length(model, c.task.max_seq_length),
+                                .limit = c.train ? c.max_train_samples : c.max_eval_samples});
+  if (c.train) check_labelled(split);
+  if (c.length > 0) {
+    split.tokenized = of_length(std::move(split.tokenized), fitting_length(model, c.length),
+                                model.tokenizer.vocabulary().pad().value_or(0));
+  }
+  return split;
+}
+
+struct Measured {
+  std::vector<Pass> passes;
+  HostCalls calls;  // of the last one
+};
+
+// Passes that count, after those to warm up.
+Measured measure(std::int64_t warm_up, std::int64_t repeats, Device device, ProgressMode mode,
+                 const std::function<Pass()>& pass) {
+  Progress progress("bench", repeats + warm_up, mode);
+  Measured measured;
+  for (std::int64_t i = 0; i < repeats + warm_up; ++i) {
+    const HostCalls before = backend(device).host_calls();
+    const Pass done = pass();
+    measured.calls = backend(device).host_calls() - before;
+    if (i >= warm_up) measured.passes.push_back(done);
+    throw_if_stopped();
+    progress.update(i + 1);
+  }
+  progress.line("");
+  return measured;
+}
+
 int run(const BenchCommand& c, const Invocation& invocation) {
   check_combinations(c);
   start_runtime(c.runtime, invocation.argv);
@@ -251,15 +287,7 @@ int run(const BenchCommand& c, const Invocation& invocation) {
   model.model->place(placement.device, placement.dtype);
   const Config& config = model.model->config();
   check_keep_shares(c, config);
-  const std::string wanted = !c.split.empty() ? c.split : c.train ? "train" : "dev";
-  TaskSplit split = load_split(task, find_split(task, wanted), c.task.data_dir, model.tokenizer,
-                               {.max_length = fitting_length(model, c.task.max_seq_length),
-                                .limit = c.train ? c.max_train_samples : c.max_eval_samples});
-  if (c.train) check_labelled(split);
-  if (c.length > 0) {
-    split.tokenized = of_length(std::move(split.tokenized), fitting_length(model, c.length),
-                                model.tokenizer.vocabulary().pad().value_or(0));
-  }
+  const TaskSplit split = load_sentences(c, model, task);
 
   const int warm_up = warm_up_passes(placement.device);
   std::optional<Trainer> trainer;
@@ -272,22 +300,12 @@ int run(const BenchCommand& c, const Invocation& invocation) {
   const auto pass = [&] {
     return c.train ? training_pass(*trainer, work) : inference_pass(c, *model.model, inference, task, split);
   };
-  Progress progress("bench", c.repeats + warm_up, c.runtime.progress_mode());
-  std::vector<Pass> passes;
-  HostCalls before;
-  for (std::int64_t i = 0; i < c.repeats + warm_up; ++i) {
-    before = backend(placement.device).host_calls();
-    const Pass done = pass();
-    if (i >= warm_up) passes.push_back(done);
-    throw_if_stopped();
-    progress.update(i + 1);
-  }
-  json result = results(c, *model.model, split, passes, rates);
+  const Measured measured = measure(warm_up, c.repeats, placement.device, c.runtime.progress_mode(), pass);
+  json result = results(c, *model.model, split, measured.passes, rates);
   if (placement.device != Device::kCpu) {
-    result["host_calls"] = host_calls_json(backend(placement.device).host_calls() - before);
+    result["host_calls"] = host_calls_json(measured.calls);
     result["peak_device_bytes"] = allocator_stats(placement.device).peak_reserved;
   }
-  progress.line("");
   print_table(result);
   if (c.profile) {
     start_profile();
