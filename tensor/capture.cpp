@@ -36,6 +36,7 @@ bool Capture::is_possible(Device device) { return backend(device).begin_capture 
 Capture Capture::record(Device device, const std::function<void()>& work) {
   const Backend& recorder = backend(device);
   TK_CHECK(recorder.begin_capture != nullptr, "capture: ", device, " records nothing");
+  release_cached(device);  // what the same work left when it was not recorded would be held beside the arena
   const InArena arena(device);
   recorder.begin_capture();
   try {

@@ -16,8 +16,8 @@ namespace {
 // Numbers of rows that are computed are multiples of this: on a device that records, each is recorded by itself. Fewer
 // rows than kLeast do not fill a large GPU, and each size makes the graph longer.
 std::int64_t row_step(const Packed& rows, const ForwardOptions& options) {
-  constexpr std::int64_t kSizes = 16;
-  constexpr std::int64_t kLeast = 256;
+  constexpr std::int64_t kSizes = 64;
+  constexpr std::int64_t kLeast = 128;
   constexpr std::int64_t kMultiple = 64;
   if (options.row_step > 0) return options.row_step;
   if (rows.offsets.device() == Device::kCpu) return 1;

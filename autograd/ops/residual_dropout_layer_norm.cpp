@@ -1,5 +1,6 @@
 #include "autograd/ops/residual_dropout_layer_norm.h"
 
+#include "autograd/grad_mode.h"
 #include "autograd/ops/dropout.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/layer_norm.h"
@@ -13,7 +14,7 @@ Variable residual_dropout_layer_norm(const Variable& x, const Variable& bias, co
                                      const Variable& scale, const Variable& gamma, const Variable& beta,
                                      double epsilon, const DropoutKey& key) {
   const ResidualOutput out = residual_dropout_layer_norm(x.value(), bias.value(), residual.value(), scale.value(),
-                                                         gamma.value(), beta.value(), epsilon, key);
+                                                         gamma.value(), beta.value(), epsilon, key, grad_enabled());
   // Without a scale neither x nor the bias is read again.
   const Saved x_read = scale.defined() ? Saved(x) : Saved();
   return record("residual_dropout_layer_norm", out.y, {x, bias, residual, scale, gamma, beta},

@@ -58,13 +58,15 @@ void residual_dropout_layer_norm(Tensor& y, Tensor& z, Tensor& mean, Tensor& rst
     const std::int64_t cols = gamma.numel();
     DropoutRow<T> dropout(key, cols);
     const T* row_scale = data_or_null<T>(scale);
-    parallel_chunks(mean.numel(), 16, [&](std::int64_t begin, std::int64_t end) {
+    T* const sums = z.defined() ? z.data<T>() : y.data<T>();
+    parallel_chunks(y.shape()[0], 16, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
-        T* sum = z.data<T>() + row * cols;
+        T* sum = sums + row * cols;
         add_branch_row(sum, residual.data<T>() + row * cols, x.data<T>() + row * cols, data_or_null<T>(bias),
                        dropout.factors(row), row_scale != nullptr ? row_scale[row] : T(1), cols);
         const Moments<T> moments = moments_row(sum, static_cast<T>(epsilon), cols);
         normalize_row(y.data<T>() + row * cols, sum, moments, gamma.data<T>(), beta.data<T>(), cols);
+        if (!mean.defined()) continue;
         mean.data<T>()[row] = moments.mean;
         rstd.data<T>()[row] = moments.rstd;
       }

@@ -44,12 +44,12 @@ __global__ void __launch_bounds__(kMostRowThreads)
   branch.random.keep_factors(factor, row, col);
   for (int k = 0; k < N; ++k) values[k] = rest[k] + scale * factor[k] * (from[k] + bias[k]);
   const Pack<T, N> sum(values);
-  store(z + at, sum, count, wide);
+  if (z != nullptr) store(z + at, sum, count, wide);
   for (int k = 0; k < N; ++k) values[k] = sum[k];  // as stored: the backward sees the same rounding
   const Moments<C> moments = moments_of_row(values, epsilon, cols, count);
   normalize_row(values, values, moments, g, b);
   store(y + at, values, count, wide);
-  if (threadIdx.x == 0) {
+  if (mean != nullptr && threadIdx.x == 0) {
     mean[row] = moments.mean;
     rstd[row] = moments.rstd;
   }
@@ -94,15 +94,16 @@ __global__ void __launch_bounds__(kMostRowThreads)
 void residual_dropout_layer_norm(Tensor& y, Tensor& z, Tensor& mean, Tensor& rstd, const Tensor& x, const Tensor& bias,
                                  const Tensor& residual, const Tensor& scale, const Tensor& gamma, const Tensor& beta,
                                  double epsilon, const DropoutKey& key) {
-  const std::int64_t rows = mean.numel(), cols = gamma.numel();
+  const std::int64_t rows = y.shape()[0], cols = gamma.numel();
   if (rows == 0) return;
   dispatch_arithmetic(y.dtype(), "residual_dropout_layer_norm", [&]<class T>() {
+    using C = compute_t<T>;
+    T* const sums = data_or_null<T>(z);
+    C *const means = data_or_null<C>(mean), *const rstds = data_or_null<C>(rstd);
     dispatch_columns<T>(cols, "residual_dropout_layer_norm", [&]<int N>() {
-      using C = compute_t<T>;
       add_and_normalize_rows<N><<<blocks(rows, 1), row_threads(cols, N, kMostRowThreads), 0, stream()>>>(
-          y.data<T>(), z.data<T>(), mean.data<C>(), rstd.data<C>(), Branch<T>(x, bias, scale, key), residual.data<T>(),
-          gamma.data<C>(), beta.data<C>(), static_cast<C>(epsilon), cols,
-          wide_rows(cols, N, y, z, x, bias, residual, gamma, beta));
+          y.data<T>(), sums, means, rstds, Branch<T>(x, bias, scale, key), residual.data<T>(), gamma.data<C>(),
+          beta.data<C>(), static_cast<C>(epsilon), cols, wide_rows(cols, N, y, z, x, bias, residual, gamma, beta));
       check_launch("residual_dropout_layer_norm");
     });
   });

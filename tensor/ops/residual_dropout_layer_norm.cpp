@@ -12,7 +12,7 @@ Tensor contiguous_if_given(const Tensor& x) { return x.defined() ? x.contiguous(
 
 ResidualOutput residual_dropout_layer_norm(const Tensor& x, const Tensor& bias, const Tensor& residual,
                                            const Tensor& scale, const Tensor& gamma, const Tensor& beta, double epsilon,
-                                           const DropoutKey& key) {
+                                           const DropoutKey& key, bool for_backward) {
   constexpr const char* kOp = "residual_dropout_layer_norm";
   TK_CHECK(x.rank() == 2 && residual.shape() == x.shape() && residual.dtype() == x.dtype(), kOp,
            ": expected x and residual [rows, cols], got ", x.dtype(), ' ', x.shape(), " and ", residual.dtype(), ' ',
@@ -25,7 +25,12 @@ ResidualOutput residual_dropout_layer_norm(const Tensor& x, const Tensor& bias, 
            " bias of ", gamma.shape(), ", got ", bias.dtype(), ' ', bias.shape());
   TK_CHECK(!scale.defined() || (scale.shape() == rows && scale.dtype() == dtype), kOp, ": expected a ", dtype,
            " scale of ", rows, ", got ", scale.dtype(), ' ', scale.shape());
-  ResidualOutput out{empty_like(x), empty_like(x), empty(rows, dtype, x.device()), empty(rows, dtype, x.device())};
+  ResidualOutput out{.y = empty_like(x), .z = {}, .mean = {}, .rstd = {}};
+  if (for_backward) {
+    out.z = empty_like(x);
+    out.mean = empty(rows, dtype, x.device());
+    out.rstd = empty(rows, dtype, x.device());
+  }
   residual_dropout_layer_norm_kernel(x.device(), out.y, out.z, out.mean, out.rstd, x.contiguous(),
                                      contiguous_if_given(bias), residual.contiguous(), contiguous_if_given(scale),
                                      gamma.contiguous(), beta.contiguous(), epsilon, key);

@@ -13,10 +13,11 @@ struct ResidualOutput {
 };
 
 /// y = layer_norm(z), z = residual + scale * dropout(x + bias): the end of both halves of an encoder layer.
-/// x, residual [rows, cols]; bias, gamma, beta [cols]; scale [rows]; bias and scale may be undefined.
+/// x, residual [rows, cols]; bias, gamma, beta [cols]; scale [rows]; bias and scale may be undefined. Without
+/// `for_backward` only y is kept.
 ResidualOutput residual_dropout_layer_norm(const Tensor& x, const Tensor& bias, const Tensor& residual,
                                            const Tensor& scale, const Tensor& gamma, const Tensor& beta,
-                                           double epsilon, const DropoutKey& key);
+                                           double epsilon, const DropoutKey& key, bool for_backward = true);
 
 /// The bias's gradient is dx summed over the rows; dscale is undefined without a scale.
 struct ResidualGradients {

@@ -98,7 +98,9 @@ Tensors residual(const Place& p, bool bias, bool scale, double rate) {
   const Tensor z = p.activation(7), mean = p.beside({p.rows}, 8), rstd = exp(affine(p.beside({p.rows}, 9), 0.1));
   const ResidualGradients d =
       residual_dropout_layer_norm_backward(p.activation(10), z, mean, rstd, x, b, s, gamma, key);
-  Tensors results = {out.y, out.z, out.mean, out.rstd, d.dx, d.dresidual, d.dgamma, d.dbeta};
+  const Tensor y_alone =
+      residual_dropout_layer_norm(x, b, p.activation(5), s, gamma, p.columns(6), kEpsilon, key, false).y;
+  Tensors results = {out.y, out.z, out.mean, out.rstd, y_alone, d.dx, d.dresidual, d.dgamma, d.dbeta};
   if (scale) results.push_back(d.dscale);
   return results;
 }
