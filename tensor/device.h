@@ -12,6 +12,23 @@
 
 namespace tk {
 
+/// A product of two 32-bit numbers.
+struct WideProduct {
+  std::uint32_t low, high;
+};
+
+/// One instruction on a CUDA device, whose compiler makes two of the product in 64 bits.
+TK_HOST_DEVICE inline WideProduct wide_product(std::uint32_t a, std::uint32_t b) {
+#if defined(__CUDA_ARCH__)
+  WideProduct y;
+  asm("{ .reg .u64 t; mul.wide.u32 t, %2, %3; mov.b64 {%0, %1}, t; }" : "=r"(y.low), "=r"(y.high) : "r"(a), "r"(b));
+  return y;
+#else
+  const std::uint64_t y = std::uint64_t{a} * b;
+  return {static_cast<std::uint32_t>(y), static_cast<std::uint32_t>(y >> 32)};
+#endif
+}
+
 /// Where a tensor's memory lies and its ops run.
 enum class Device : std::uint8_t { kCpu, kCuda };
 

@@ -14,21 +14,56 @@ struct Philox {
   std::uint32_t word[4];
 };
 
+/// The blocks of a key and counters (c0, c1, c2, c3) that differ in c3 alone. In the first three of the ten rounds most
+/// of what c3 does not reach is the same for all of them; it is computed once.
+class PhiloxRow {
+ public:
+  TK_HOST_DEVICE PhiloxRow(std::uint64_t key, std::uint32_t c0, std::uint32_t c1, std::uint32_t c2)
+      : k0_(static_cast<std::uint32_t>(key)), k1_(static_cast<std::uint32_t>(key >> 32)) {
+    const WideProduct p0 = times0(c0), p1 = times1(c2);
+    mask1_ = p0.high ^ k1_;  // round 1, of c2 but for c3
+    const WideProduct q0 = times0(p1.high ^ c1 ^ k0_);
+    next_keys();
+    mask2_ = p1.low ^ k0_;  // round 2, of c0 but for c3
+    const WideProduct r1 = times1(q0.high ^ p0.low ^ k1_);
+    next_keys();
+    mask3_[0] = r1.high ^ k0_;  // round 3
+    mask3_[1] = r1.low;
+    mask3_[2] = q0.low ^ k1_;
+    next_keys();
+  }
+
+  TK_HOST_DEVICE Philox words(std::uint32_t c3) const {
+    const WideProduct p1 = times1(mask1_ ^ c3);
+    const WideProduct p0 = times0(p1.high ^ mask2_);
+    Philox c{{p1.low ^ mask3_[0], mask3_[1], p0.high ^ mask3_[2], p0.low}};
+    std::uint32_t k0 = k0_, k1 = k1_;
+    for (int round = 3; round < 10; ++round) {
+      const WideProduct q0 = times0(c.word[0]), q1 = times1(c.word[2]);
+      c = {{q1.high ^ c.word[1] ^ k0, q1.low, q0.high ^ c.word[3] ^ k1, q0.low}};
+      k0 += kWeyl0;
+      k1 += kWeyl1;
+    }
+    return c;
+  }
+
+ private:
+  static constexpr std::uint32_t kWeyl0 = 0x9E3779B9u, kWeyl1 = 0xBB67AE85u;
+
+  TK_HOST_DEVICE static WideProduct times0(std::uint32_t x) { return wide_product(0xD2511F53u, x); }
+  TK_HOST_DEVICE static WideProduct times1(std::uint32_t x) { return wide_product(0xCD9E8D57u, x); }
+  TK_HOST_DEVICE void next_keys() {
+    k0_ += kWeyl0;
+    k1_ += kWeyl1;
+  }
+
+  std::uint32_t k0_, k1_;  // of round 4
+  std::uint32_t mask1_, mask2_, mask3_[3];
+};
+
 TK_HOST_DEVICE inline Philox philox(std::uint64_t key, std::uint32_t c0, std::uint32_t c1, std::uint32_t c2,
                                     std::uint32_t c3) {
-  auto k0 = static_cast<std::uint32_t>(key);
-  auto k1 = static_cast<std::uint32_t>(key >> 32);
-  for (int round = 0; round < 10; ++round) {
-    const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * c0;
-    const std::uint64_t p1 = std::uint64_t{0xCD9E8D57u} * c2;
-    c0 = static_cast<std::uint32_t>(p1 >> 32) ^ c1 ^ k0;
-    c1 = static_cast<std::uint32_t>(p1);
-    c2 = static_cast<std::uint32_t>(p0 >> 32) ^ c3 ^ k1;
-    c3 = static_cast<std::uint32_t>(p0);
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
-  return {{c0, c1, c2, c3}};
+  return PhiloxRow(key, c0, c1, c2).words(c3);
 }
 
 /// A uniform number in the open interval (0, 1): 23 bits and a half, so neither 0 nor 1 can come out.
