@@ -227,7 +227,8 @@ __device__ void keys_meet_queries(const Gradients& d, Shared<Block, kHead>& shar
         if (!kWeighted && row + kChunk > own.rows) hide_absent<2>(s, row, own.rows);
         Queries<4> query;
         for (int i = 0; i < 4; ++i) query.set(i, shared.query, r + column_at(lane.t, i));
-        const std::uint32_t kept = kept_by_columns(random, shared.query.counter + r, key.position, key.blocks);
+        const std::uint32_t kept =
+            random.threshold == 0 ? ~0u : kept_by_columns(random, shared.query.counter + r, key.position, key.blocks);
         differentiate<kWeighted>(s, g, dweight, query, key, kept, random, p);
         std::uint32_t a[4];
         pack_chunk(a, s);
@@ -275,11 +276,8 @@ __device__ void queries_meet_keys(const HeadRows<BFloat16>& dq, Shared<Block, kH
     __syncthreads();
     if (row < own_rows) {
       Queries<2> query;
-      uint2 counter[2];
-      for (int i = 0; i < 2; ++i) {
-        query.set(i, shared.query, row + lane.g + 8 * i);
-        counter[i] = shared.query.counter[row + lane.g + 8 * i];
-      }
+      for (int i = 0; i < 2; ++i) query.set(i, shared.query, row + lane.g + 8 * i);
+      const PhiloxRow drawn = random.row(shared.query.counter[row + drawn_row()]);
 #pragma unroll 1
       for (int r = 0; r < rows; r += kChunk) {
         float s[2][4], g[2][4], dweight[4] = {};
@@ -291,7 +289,7 @@ __device__ void queries_meet_keys(const HeadRows<BFloat16>& dq, Shared<Block, kH
           key.weight[i] = shared.key.weight[r + column_at(lane.t, i)];
           key.inner[i] = shared.key.inner[r + column_at(lane.t, i)];
         }
-        const std::uint32_t kept = kept_by_rows(random, counter, shared.key.position + r);
+        const std::uint32_t kept = random.threshold == 0 ? ~0u : kept_by_rows(random, drawn, shared.key.position + r);
         differentiate<kWeighted>(s, g, dweight, query, key, kept, random, p);
         std::uint32_t a[4];
         pack_chunk(a, g);

@@ -238,9 +238,11 @@ struct HeadRandom {
     step = static_cast<std::uint32_t>(random.state->step);
   }
 
+  __device__ PhiloxRow row(const uint2& query) const { return PhiloxRow(seed, step, query.x, query.y); }
+
   /// Of four keys, one of which lies at `position`: which dropout keeps for a query, bits 0 to 3.
-  __device__ std::uint32_t kept(const uint2& query, std::int32_t position) const {
-    const Philox words = philox(seed, step, query.x, query.y, first_block + static_cast<std::uint32_t>(position / 4));
+  __device__ std::uint32_t kept(const PhiloxRow& query, std::int32_t position) const {
+    const Philox words = query.words(first_block + static_cast<std::uint32_t>(position / 4));
     std::uint32_t bits = 0;
 #pragma unroll
     for (int i = 0; i < 4; ++i) bits |= std::uint32_t{words.word[i] >= threshold} << i;
@@ -267,49 +269,47 @@ __device__ inline bool in_blocks(std::int32_t position, int i, int first_of_four
   return __all_sync(~0u, position % 4 == i % 4 && position / 4 == first / 4);
 }
 
-/// Which elements of a chunk [16 queries, 16 keys] dropout keeps. `query`: the counters of rows g and g + 8;
-/// `position`: those of the 16 keys.
-__device__ inline std::uint32_t kept_by_rows(const HeadRandom& random, const uint2 (&query)[2],
+/// Row of a chunk whose queries are rows for which a lane draws random numbers.
+__device__ inline int drawn_row() { return Lane().g + Lane().t % 2 * 8; }
+
+/// Which elements of a chunk [16 queries, 16 keys] dropout keeps. `query`: that of drawn_row(); `position`: those of
+/// the 16 keys.
+__device__ inline std::uint32_t kept_by_rows(const HeadRandom& random, const PhiloxRow& query,
                                              const std::int32_t* position) {
-  if (random.threshold == 0) return ~0u;
   const Lane lane;
-  std::uint32_t kept = 0;
+  // Two lanes share four keys of each half: the even one draws for row g, the odd one for row g + 8.
+  const std::int32_t* four = position + lane.t / 2 * 4;
+  std::uint32_t drawn = 0;  // bit 4 (half of the keys) + key
   if (in_blocks(position[lane.index % kChunk], lane.index, lane.index & ~3)) {
-    // Each four keys share one block of words, and two lanes share the keys: the even one draws for row g, the odd one
-    // for row g + 8.
-    const int odd = lane.t % 2;
-    const uint2 mine = odd != 0 ? query[1] : query[0];
-    std::uint32_t drawn = 0;
 #pragma unroll
-    for (int n = 0; n < 2; ++n) drawn |= random.kept(mine, position[8 * n + lane.t / 2 * 4]) << (4 * n);
-    const std::uint32_t others = __shfl_xor_sync(~0u, drawn, 1);
-    const std::uint32_t of_row[2] = {odd != 0 ? others : drawn, odd != 0 ? drawn : others};
-#pragma unroll
-    for (int n = 0; n < 2; ++n) {
-#pragma unroll
-      for (int i = 0; i < 2; ++i) kept |= (of_row[i] >> (4 * n + 2 * odd) & 3u) << (4 * i + 2 * n);
-    }
-    return kept;
-  }
+    for (int n = 0; n < 2; ++n) drawn |= random.kept(query, four[8 * n]) << (4 * n);
+  } else {
 #pragma unroll 1
-  for (int bit = 0; bit < 8; ++bit) {
-    const std::int32_t key = position[bit / 2 % 2 * 8 + 2 * lane.t + bit % 2];
-    kept |= (random.kept(bit < 4 ? query[0] : query[1], key) >> (key % 4) & 1u) << bit;
+    for (int i = 0; i < 8; ++i) {
+      const std::int32_t key = four[i / 4 * 8 + i % 4];
+      drawn |= (random.kept(query, key) >> (key % 4) & 1u) << i;
+    }
   }
-  return kept;
+  // A lane has the lower two of four keys if it is even, else the upper two: what it drew for them, and what the other
+  // lane drew.
+  const int odd = lane.t % 2;
+  const std::uint32_t drawn_here = drawn >> (2 * odd) & 0x33u, drawn_there = drawn >> (2 - 2 * odd) & 0x33u;
+  const std::uint32_t other = __shfl_xor_sync(~0u, drawn_there, 1);
+  const std::uint32_t kept = drawn_here << (8 * odd) | other << (8 - 8 * odd);  // bit 8 half of rows + 4 of keys + j
+  const std::uint32_t halves = kept | kept >> 2;
+  return (halves & 0xfu) | (halves >> 4 & 0xf0u);
 }
 
 /// The same for a chunk [16 keys, 16 queries]. `query`: the counters of the 16 queries; `position`: those of keys g and
 /// g + 8; `blocks`: whether the keys' words lie in blocks.
 __device__ inline std::uint32_t kept_by_columns(const HeadRandom& random, const uint2* query,
                                                 const std::int32_t (&position)[2], bool blocks) {
-  if (random.threshold == 0) return ~0u;
   const Lane lane;
   std::uint32_t kept = 0;
   if (blocks) {
     // The four lanes of a block of words share their queries, too: each draws for one, for both halves of the keys.
     const int own = lane.g % 4;
-    const uint2 mine = query[column_at(lane.t, own)];
+    const PhiloxRow mine = random.row(query[column_at(lane.t, own)]);
     std::uint32_t drawn = 0;
 #pragma unroll
     for (int i = 0; i < 2; ++i) drawn |= random.kept(mine, position[i]) << (8 * own + 4 * i);
@@ -322,7 +322,8 @@ __device__ inline std::uint32_t kept_by_columns(const HeadRandom& random, const 
 #pragma unroll 1
   for (int e = 0; e < 8; ++e) {
     const std::int32_t key = row_of(e) == 0 ? position[0] : position[1];
-    kept |= (random.kept(query[column_at(lane.t, column_of(e))], key) >> (key % 4) & 1u) << e;
+    const PhiloxRow row = random.row(query[column_at(lane.t, column_of(e))]);
+    kept |= (random.kept(row, key) >> (key % 4) & 1u) << e;
   }
   return kept;
 }
