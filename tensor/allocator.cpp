@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <unordered_set>
@@ -59,9 +60,11 @@ class CachingAllocator {
     in_arena_ = use;
   }
 
-  void release_cached() {
+  void release_cached(std::int64_t at_least) {
     const std::lock_guard lock(mutex_);
-    free_cached();
+    std::int64_t cached = 0;
+    for (const auto& [size, blocks] : cache_) cached += size * std::ssize(blocks);
+    if (cached >= at_least) free_cached();
   }
 
   AllocatorStats stats() {
@@ -130,7 +133,7 @@ void reset_peak(Device device) { allocator_of(device).reset_peak(); }
 
 void use_arena(Device device, bool use) { allocator_of(device).use_arena(use); }
 
-void release_cached(Device device) { allocator_of(device).release_cached(); }
+void release_cached(Device device, std::int64_t at_least) { allocator_of(device).release_cached(at_least); }
 
 void* allocate(Device device, std::int64_t bytes) {
   constexpr std::int64_t kMost = std::int64_t{1} << 62;  // leaves room for rounding up

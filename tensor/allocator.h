@@ -18,8 +18,8 @@ struct AllocatorStats {
 AllocatorStats allocator_stats(Device device);
 /// Sets the peaks to what is handed out and held now.
 void reset_peak(Device device);
-/// Gives cached blocks back to the system.
-void release_cached(Device device);
+/// Gives cached blocks back to the system, if they are at least so many bytes.
+void release_cached(Device device, std::int64_t at_least = 0);
 
 /// Whether allocations from now on come from the arena of captures, whose blocks eager code never gets.
 void use_arena(Device device, bool use);

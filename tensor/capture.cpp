@@ -36,7 +36,9 @@ bool Capture::is_possible(Device device) { return backend(device).begin_capture 
 Capture Capture::record(Device device, const std::function<void()>& work) {
   const Backend& recorder = backend(device);
   TK_CHECK(recorder.begin_capture != nullptr, "capture: ", device, " records nothing");
-  release_cached(device);  // what the same work left when it was not recorded would be held beside the arena
+  // What the same work left when it was not recorded is held beside the arena. Giving it back stops the device, for
+  // which little memory is not worth it.
+  release_cached(device, std::int64_t{256} << 20);
   const InArena arena(device);
   recorder.begin_capture();
   try {
