@@ -46,7 +46,8 @@ __global__ void __launch_bounds__(kThreads) score_rows(compute_t<T>* z, Problem<
   for (std::int64_t gate = 0; gate < gates; ++gate) {
     const C* const weight = p.weight + gate * p.width;
     C dot = 0;
-    for_each([&](C v, std::int64_t col) { dot += v * (difference ? weight[p.width + col] - weight[col] : weight[col]); });
+    for_each(
+        [&](C v, std::int64_t col) { dot += v * (difference ? weight[p.width + col] - weight[col] : weight[col]); });
     dot = warp_reduce(dot, Sum{});
     if (lane == 0) z[row * gates + gate] = dot + (difference ? p.bias[1] - p.bias[0] : p.bias[gate]);
   }

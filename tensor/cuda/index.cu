@@ -9,11 +9,11 @@ namespace tk::cuda {
 namespace {
 
 constexpr int kRowsPerBlock = kThreads / kWarp;
-constexpr int kScanThreads = 1024;  // of the one block that scans
-constexpr int kScanItems = 8;       // of each of its threads
+constexpr int kScanThreads = 1024;                   // of the one block that scans
+constexpr int kScanItems = 8;                        // of each of its threads
 constexpr int kScanned = kScanThreads * kScanItems;  // at once
-constexpr int kPart = kWarp;        // rows of one index that are added one after the other
-constexpr int kInFlight = 8;        // of them, loaded at once
+constexpr int kPart = kWarp;                         // rows of one index that are added one after the other
+constexpr int kInFlight = 8;                         // of them, loaded at once
 
 std::int64_t row_bytes(const Tensor& x) { return x.shape()[0] == 0 ? 0 : x.bytes() / x.shape()[0]; }
 

@@ -29,7 +29,9 @@ SkimPredictor random_predictor(std::int64_t hidden, std::int64_t width, SkimGate
 
 }  // namespace
 
-TEST_CASE("cuda skim predictor: its last part one kernel in evaluation, near the composed twin in float32, the same bits again") {
+TEST_CASE(
+    "cuda skim predictor: its last part one kernel in evaluation, near the composed twin in float32, the same bits "
+    "again") {
   if (!has_cuda()) return;
   struct Case {
     std::int64_t hidden, width, rows;
