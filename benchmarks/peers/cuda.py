@@ -243,13 +243,7 @@ def make_parser(description: str, output: str) -> argparse.ArgumentParser:
 
 
 def parse(parser: argparse.ArgumentParser):
-    options = parser.parse_args()
-    for name in ("transkimmer", "data_dir", "vocab"):
-        path = getattr(options, name).resolve()
-        if not path.exists():
-            parser.error(f"--{name}: {path} does not exist")
-        setattr(options, name, path)
-    return options
+    return run.parse_paths(parser, "transkimmer", "data_dir", "vocab")
 
 
 def print_commands(options, parts: list[list[Case]]) -> None:

@@ -321,6 +321,17 @@ def save(result: dict, output: Path) -> None:
     temporary.rename(output)
 
 
+def parse_paths(parser: argparse.ArgumentParser, *names: str):
+    """The options, of which these are paths that must exist."""
+    options = parser.parse_args()
+    for name in names:
+        path = getattr(options, name).resolve()
+        if not path.exists():
+            parser.error(f"--{name}: {path} does not exist")
+        setattr(options, name, path)
+    return options
+
+
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=list(BENCHMARKS))
@@ -335,13 +346,7 @@ def parse_options():
     parser.add_argument("--cores", help="comma-separated; the first --threads that this process may use")
     parser.add_argument("--venv", type=Path, default=ROOT / "build" / "peers-venv")
     parser.add_argument("--output", type=Path, help="benchmarks/results/NAME_cpu.json")
-    options = parser.parse_args()
-    for name in ("transkimmer", "model_name_or_path", "data_dir"):
-        path = getattr(options, name).resolve()
-        if not path.exists():
-            parser.error(f"--{name}: {path} does not exist")
-        setattr(options, name, path)
-    return options
+    return parse_paths(parser, "transkimmer", "model_name_or_path", "data_dir")
 
 
 def main() -> None:
