@@ -21,7 +21,7 @@ SkimPredictor::SkimPredictor(const Config& config)
 
 Variable SkimPredictor::operator()(const Variable& h) const {
   const Variable inner = hidden(input_norm_(h));
-  if (!grad_enabled() && h.device() == Device::kCuda) {
+  if (!grad_enabled() && has_gate_scores(h.device(), inner.shape()[1])) {
     return Variable(gate_scores(inner.value(), hidden_norm_.weight.value(), hidden_norm_.bias.value(), kEpsilon,
                                 output.weight.value(), output.bias.value()));
   }

@@ -5,6 +5,8 @@
 
 namespace tk {
 
+bool has_gate_scores(Device device, std::int64_t width) { return device == Device::kCuda && width <= 1024; }
+
 Tensor gate_scores(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon, const Tensor& weight,
                    const Tensor& bias) {
   check_layer_norm("gate_scores", x, gamma, beta);

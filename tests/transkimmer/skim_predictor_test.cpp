@@ -1,6 +1,7 @@
 #include "transkimmer/skim_predictor.h"
 
 #include "autograd/grad_mode.h"
+#include "tensor/ops/gate_scores.h"
 #include "tests/support/catch.h"
 #include "tests/support/devices.h"
 #include "tests/support/golden.h"
@@ -28,6 +29,12 @@ SkimPredictor random_predictor(std::int64_t hidden, std::int64_t width, SkimGate
 }
 
 }  // namespace
+
+TEST_CASE("skim predictor: one kernel on CUDA up to a width, op by op elsewhere") {
+  CHECK(has_gate_scores(Device::kCuda, 1024));
+  CHECK_FALSE(has_gate_scores(Device::kCuda, 1025));
+  CHECK_FALSE(has_gate_scores(Device::kCpu, 8));
+}
 
 TEST_CASE(
     "cuda skim predictor: its last part one kernel in evaluation, near the composed twin in float32, the same bits "
