@@ -50,12 +50,12 @@ void gather_ids(const Packed& to, const Packed& from, const Tensor& rows) {
   gather(to.position, from.position);
 }
 
-Packed room(std::int64_t tokens, const Packed& like) {
+Packed room(std::int64_t tokens, const Packed& like, const Tensor& offsets = {}) {
   const Device device = like.offsets.device();
   Packed packed;
   packed.tokens = tokens;
   packed.sentences = like.sentences;
-  packed.offsets = empty({like.sentences + 1}, DType::kInt32, device);
+  packed.offsets = offsets.defined() ? offsets : empty({like.sentences + 1}, DType::kInt32, device);
   if (like.example.defined()) packed.example = empty({tokens}, DType::kInt32, device);
   if (like.position.defined()) packed.position = empty({tokens}, DType::kInt32, device);
   return packed;
@@ -64,9 +64,7 @@ Packed room(std::int64_t tokens, const Packed& like) {
 }  // namespace
 
 Kept room_for(const Packed& packed, const Tensor& offsets) {
-  Kept kept{empty({packed.tokens}, DType::kInt32, packed.offsets.device()), room(packed.tokens, packed)};
-  if (offsets.defined()) kept.packed.offsets = offsets;
-  return kept;
+  return {empty({packed.tokens}, DType::kInt32, packed.offsets.device()), room(packed.tokens, packed, offsets)};
 }
 
 void keep_into(const Kept& kept, const Packed& packed, const Tensor& mask) {

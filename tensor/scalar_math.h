@@ -60,23 +60,24 @@ inline constexpr double kSqrtHalf = 0.70710678118654752440;
 inline constexpr double kInvSqrt2Pi = 0.39894228040143267794;
 
 /// GELU in its exact form x Phi(x), Phi the standard normal distribution (Hendrycks & Gimpel, arXiv 1606.08415), and
-/// its derivative Phi(x) + x phi(x); `gauss` is exp(-x^2 / 2).
+/// its derivative Phi(x) + x phi(x); `erf` is that of x sqrt(1/2), `gauss` exp(-x^2 / 2).
 template <class T>
-TK_HOST_DEVICE T gelu_from_gauss(T x, T gauss) {
-  return T(0.5) * x * (T(1) + erf_from_gauss(x * T(kSqrtHalf), gauss));
+TK_HOST_DEVICE T gelu_from_erf(T x, T erf) {
+  return T(0.5) * x * (T(1) + erf);
 }
 template <class T>
-TK_HOST_DEVICE T gelu_derivative_from_gauss(T x, T gauss) {
-  return T(0.5) * (T(1) + erf_from_gauss(x * T(kSqrtHalf), gauss)) + x * T(kInvSqrt2Pi) * gauss;
+TK_HOST_DEVICE T gelu_derivative_from_erf(T x, T erf, T gauss) {
+  return T(0.5) * (T(1) + erf) + x * T(kInvSqrt2Pi) * gauss;
 }
 
 template <class T>
 TK_HOST_DEVICE T gelu(T x) {
-  return gelu_from_gauss(x, math::exp(T(-0.5) * x * x));
+  return gelu_from_erf(x, erf_from_gauss(x * T(kSqrtHalf), math::exp(T(-0.5) * x * x)));
 }
 template <class T>
 TK_HOST_DEVICE T gelu_derivative(T x) {
-  return gelu_derivative_from_gauss(x, math::exp(T(-0.5) * x * x));
+  const T gauss = math::exp(T(-0.5) * x * x);
+  return gelu_derivative_from_erf(x, erf_from_gauss(x * T(kSqrtHalf), gauss), gauss);
 }
 
 }  // namespace tk::math

@@ -9,10 +9,9 @@
 // What packed attention on the matrix units shares between its directions (attention_mma.cu,
 // attention_backward_mma.cu): bfloat16, heads of 32 or 64 columns. A block takes a tile of rows of one sentence and
 // head, a warp 16 of them, and meets the other rows a tile at a time. Everything goes by chunks of 16 rows, so a
-// sentence of 11 tokens costs one chunk by one chunk. Scores and probabilities stay in registers, as C fragments [16
-// rows, 16 columns]: element e = 4 n
-// + 2 i + j, [n][2 i + j], of a lane is row g + 8 i and column 8 n + 2 t + j (g = lane / 4, t = lane % 4). Sums are
-// float32 in a fixed order; no atomics.
+// sentence of 11 tokens costs one chunk by one chunk. Scores and probabilities stay in registers, as C fragments
+// [16 rows, 16 columns]: element e = 4 n + 2 i + j, [n][2 i + j], of a lane is row g + 8 i and column 8 n + 2 t + j
+// (g = lane / 4, t = lane % 4). Sums are float32 in a fixed order; no atomics.
 namespace tk::cuda {
 
 using MatrixProblem = AttentionProblem<BFloat16>;

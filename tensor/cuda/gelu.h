@@ -6,29 +6,24 @@
 // the last place, are of the size of the polynomial's, and they take a third of the instructions.
 namespace tk::cuda {
 
-template <class C>
-struct Normal {
-  C gauss;       // exp(-x^2 / 2)
-  C cumulative;  // Phi(x)
-};
+__device__ inline float gauss_of(float x) { return __expf(-0.5f * x * x); }
+__device__ inline double gauss_of(double x) { return std::exp(-0.5 * x * x); }
 
-__device__ inline Normal<float> standard_normal(float x) {
-  const float gauss = __expf(-0.5f * x * x), y = x * static_cast<float>(math::kSqrtHalf);
-  const float t = __fdividef(1.0f, 1.0f + math::kErfSlope * std::fabs(y));
-  return {gauss, 0.5f * (1.0f + math::erf_from_gauss(y, gauss, t))};
+/// erf(x sqrt(1/2)); `gauss` is gauss_of(x).
+__device__ inline float erf_of(float x, float gauss) {
+  const float y = x * static_cast<float>(math::kSqrtHalf);
+  return math::erf_from_gauss(y, gauss, __fdividef(1.0f, 1.0f + math::kErfSlope * std::fabs(y)));
 }
-__device__ inline Normal<double> standard_normal(double x) {
-  return {std::exp(-0.5 * x * x), 0.5 * (1.0 + std::erf(x * math::kSqrtHalf))};
-}
+__device__ inline double erf_of(double x, double) { return std::erf(x * math::kSqrtHalf); }
 
 template <class C>
 __device__ C gelu(C x) {
-  return x * standard_normal(x).cumulative;
+  return math::gelu_from_erf(x, erf_of(x, gauss_of(x)));
 }
 template <class C>
 __device__ C gelu_derivative(C x) {
-  const Normal<C> normal = standard_normal(x);
-  return normal.cumulative + x * C(math::kInvSqrt2Pi) * normal.gauss;
+  const C gauss = gauss_of(x);
+  return math::gelu_derivative_from_erf(x, erf_of(x, gauss), gauss);
 }
 
 }  // namespace tk::cuda
