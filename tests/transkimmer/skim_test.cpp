@@ -11,6 +11,7 @@
 #include "tensor/threads.h"
 #include "tests/support/catch.h"
 #include "tests/support/golden.h"
+#include "tests/transkimmer/mixing_gates.h"
 #include "transkimmer/checkpoint.h"
 #include "transkimmer/classifier.h"
 
@@ -34,14 +35,9 @@ Config small_config(SkimGate gate) {
   return config;
 }
 
-// Weights of a model whose gates really mix: about half the tokens go.
-std::unique_ptr<BertClassifier> mixing_model(SkimGate gate, const Config& config) {
+std::unique_ptr<BertClassifier> mixing_model(const Config& config) {
   auto model = std::make_unique<BertClassifier>(config);
-  model->initialize(11);
-  for (const NamedTensor& named : named_values(model->parameters())) {
-    if (named.name.ends_with("predictor.4.weight")) init_normal(named.tensor, 0, 1.5, 5, 1);
-    if (named.name.ends_with("predictor.4.bias")) named.tensor.fill(gate == SkimGate::kStaged ? 0.5 : 0);
-  }
+  initialize_with_mixing_gates(*model);
   return model;
 }
 
@@ -96,7 +92,7 @@ TEST_CASE("model: weights that are drawn by name get the numbers of the whole, a
 TEST_CASE("skimming: the masked training pass computes what dropping the rows computes") {
   for (const SkimGate gate : kGates) {
     const Config config = small_config(gate);
-    const auto model = mixing_model(gate, config);
+    const auto model = mixing_model(config);
     const Inputs inputs = random_inputs(16, 1);
     const Context noiseless{.training = true, .state = make_step_state({.gate_noise = 0})};
     const ClassifierOutput masked = (*model)(inputs, noiseless);
@@ -112,7 +108,7 @@ TEST_CASE("skimming: the masked training pass computes what dropping the rows co
 
 TEST_CASE("skimming: a sentence alone and in a batch of 32 gets the same logits") {
   for (const SkimGate gate : {SkimGate::kNone, SkimGate::kLayer, SkimGate::kStaged}) {
-    const auto model = mixing_model(gate, small_config(gate));
+    const auto model = mixing_model(small_config(gate));
     const Inputs inputs = random_inputs(32, 2);
     const Tensor together = (*model)(inputs, {}).logits.value();
     for (std::int64_t s = 0; s < 32; ++s) {
@@ -125,7 +121,7 @@ TEST_CASE("skimming: a sentence alone and in a batch of 32 gets the same logits"
 TEST_CASE("skimming: training draws a sentence's noise by its own example and positions, whatever the batch") {
   Config config = small_config(SkimGate::kStaged);
   config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.1;
-  const auto model = mixing_model(SkimGate::kStaged, config);
+  const auto model = mixing_model(config);
   const Inputs inputs = random_inputs(8, 3);
   const Context training{.training = true, .state = make_step_state({.seed = 4, .step = 9})};
   const Tensor together = (*model)(inputs, training).logits.value();
@@ -137,7 +133,7 @@ TEST_CASE("skimming: training draws a sentence's noise by its own example and po
 
 TEST_CASE("skimming: evaluation gives the same bits every time and with every thread count") {
   for (const SkimGate gate : kGates) {
-    const auto model = mixing_model(gate, small_config(gate));
+    const auto model = mixing_model(small_config(gate));
     const Inputs inputs = random_inputs(16, 4);
     const int threads = num_threads();
     const Tensor first = (*model)(inputs, {}).logits.value();
@@ -150,8 +146,8 @@ TEST_CASE("skimming: evaluation gives the same bits every time and with every th
 
 TEST_CASE("skimming: a model that keeps everything is plain BERT, bit for bit") {
   for (const SkimGate gate : kGates) {
-    const auto skimmer = mixing_model(gate, small_config(gate));
-    const auto dense = mixing_model(SkimGate::kNone, small_config(SkimGate::kNone));
+    const auto skimmer = mixing_model(small_config(gate));
+    const auto dense = mixing_model(small_config(SkimGate::kNone));
     const std::vector<NamedTensor> weights = named_values(skimmer->parameters());
     for (const NamedTensor& named : weights) {
       if (named.name.ends_with("predictor.4.weight")) named.tensor.fill(0);
@@ -175,7 +171,7 @@ TEST_CASE("skimming: ten training steps give the same bits with one and two thre
     set_num_threads(threads);
     Config config = small_config(SkimGate::kStaged);
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.1;
-    const auto model = mixing_model(SkimGate::kStaged, config);
+    const auto model = mixing_model(config);
     AdamW optimizer(model->parameters());
     StepState start{.seed = 3};
     for (double& rate : start.learning_rate) rate = 1e-3;
@@ -219,7 +215,7 @@ TEST_CASE("skimming: a head that reads all rows gets every row's last state") {
 
 TEST_CASE("skimming: forced shares keep that part of each sentence in each layer") {
   for (const SkimGate gate : kGates) {
-    const auto model = mixing_model(gate, small_config(gate));
+    const auto model = mixing_model(small_config(gate));
     const Inputs inputs = random_inputs(16, 6);
     const std::vector<double> shares = {1, 0.7, 0.5, 0.3};
     ForwardOptions options;
@@ -239,7 +235,7 @@ TEST_CASE("skimming: forced shares keep that part of each sentence in each layer
 TEST_CASE("skimming: rows left are computed in any multiple, among dummies, with the same result") {
   for (const SkimGate gate : kGates) {
     const Config config = small_config(gate);
-    const auto model = mixing_model(gate, config);
+    const auto model = mixing_model(config);
     const Inputs inputs = random_inputs(16, 7);
     const Tensor none = zeros({9}, DType::kInt32);
     Inputs with_dummies = inputs;
@@ -263,7 +259,7 @@ TEST_CASE("skimming: rows left are computed in any multiple, among dummies, with
 
 TEST_CASE("skimming: an empty batch and sentences of one token pass through") {
   for (const SkimGate gate : {SkimGate::kNone, SkimGate::kLayer, SkimGate::kStaged}) {
-    const auto model = mixing_model(gate, small_config(gate));
+    const auto model = mixing_model(small_config(gate));
     const Inputs none{make_packed({}, {}), empty({0}, DType::kInt32), empty({0}, DType::kInt32)};
     CHECK((*model)(none, {}).logits.shape() == Shape{0, 2});
     const Inputs single{make_packed({1, 1}, {0, 1}), full({2}, 101, DType::kInt32), zeros({2}, DType::kInt32)};

@@ -8,6 +8,7 @@
 #include "tests/support/devices.h"
 #include "tests/support/golden.h"
 #include "tests/transkimmer/cli/toy_task.h"
+#include "tests/transkimmer/mixing_gates.h"
 #include "transkimmer/cli/scoring.h"
 #include "transkimmer/cli/speed.h"
 
@@ -22,11 +23,7 @@ constexpr SkimGate kGates[] = {SkimGate::kNone, SkimGate::kLayer, SkimGate::kSta
 struct DroppingModel {
   DroppingModel(const ToyTask& toy, SkimGate gate, SkimAttention attention, Device device)
       : model(config(toy, gate, attention)) {
-    model.initialize(11);
-    for (const NamedTensor& named : named_values(model.parameters())) {
-      if (named.name.ends_with("predictor.4.weight")) init_normal(named.tensor, 0, 1.5, 5, 1);
-      if (named.name.ends_with("predictor.4.bias")) named.tensor.fill(gate == SkimGate::kStaged ? 0.5 : 0);
-    }
+    initialize_with_mixing_gates(model);
     model.place(device);
   }
 

@@ -7,6 +7,7 @@
 #include "tests/support/devices.h"
 #include "tests/support/golden.h"
 #include "tests/transkimmer/cli/toy_task.h"
+#include "tests/transkimmer/mixing_gates.h"
 #include "transkimmer/cli/evaluation.h"
 
 using namespace tk;
@@ -18,11 +19,7 @@ namespace {
 struct MixingModel {
   MixingModel(const ToyTask& toy, SkimGate gate, Device device, DType dtype = DType::kFloat32)
       : model(config(toy, gate)) {
-    model.initialize(11);
-    for (const NamedTensor& named : named_values(model.parameters())) {
-      if (named.name.ends_with("predictor.4.weight")) init_normal(named.tensor, 0, 1.5, 5, 1);
-      if (named.name.ends_with("predictor.4.bias")) named.tensor.fill(gate == SkimGate::kStaged ? 0.5 : 0);
-    }
+    initialize_with_mixing_gates(model);
     model.place(device, dtype);
   }
 
