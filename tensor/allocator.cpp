@@ -2,57 +2,80 @@
 
 #include <algorithm>
 #include <bit>
-#include <iterator>
-#include <map>
+#include <cassert>
+#include <deque>
 #include <mutex>
-#include <unordered_set>
-#include <vector>
 
 #include "tensor/backend.h"
+#include "tensor/block_pool.h"
 #include "tensor/error.h"
 
 namespace tk {
 namespace {
 
-constexpr std::int64_t kGranularity = 64;
+constexpr std::int64_t kMiB = 1 << 20;
 
-// Sizes are rounded up, so that nearby shapes share blocks: to an eighth of their power of two, which loses at most
-// 12.5 %, and large ones on the CPU to the next power of two, which loses nothing, since the system backs only pages
-// that were written. There the batches of an epoch, whose lengths differ, live in the memory of the longest one.
-std::int64_t rounded(Device device, std::int64_t bytes) {
-  constexpr std::int64_t kLarge = std::int64_t{1} << 20;
-  const auto power = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(bytes)));
-  const bool whole = device == Device::kCpu && bytes >= kLarge;
-  const std::int64_t step = whole ? power : std::max(kGranularity, power / 8);
-  return (bytes + step - 1) / step * step;
-}
+constexpr std::int64_t round_up(std::int64_t bytes, std::int64_t step) { return (bytes + step - 1) / step * step; }
+
+// The system backs only pages that were written, so blocks are whole and large ones cost nothing: sizes are rounded up,
+// so that nearby shapes share blocks, to an eighth of their power of two, which loses at most 12.5 %, and from 1 MiB to
+// the next power of two, which loses nothing. The batches of an epoch, whose lengths differ, live in the memory of the
+// longest one.
+constexpr PoolPolicy kCpuPolicy = {
+    .rounded =
+        [](std::int64_t bytes) {
+          const auto power = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(bytes)));
+          const bool large = bytes >= kMiB;
+          return round_up(bytes, large ? power : std::max<std::int64_t>(64, power / 8));
+        },
+    .chunk = [](std::int64_t size) { return size; },
+    .small = 0,
+    .splits = false};
+
+// Every byte counts, and asking the system stops the device: blocks of all sizes share chunks, and nothing is rounded
+// but to 512 bytes. The numbers hold least memory in training and recording a BERT-base step, within 2 % of what lives:
+// a chunk has the size of several blocks, and what is larger than most of them leaves no rest that nobody fits into.
+constexpr PoolPolicy kCudaPolicy = {.rounded = [](std::int64_t bytes) { return round_up(bytes, 512); },
+                                    .chunk =
+                                        [](std::int64_t size) {
+                                          if (size < kMiB) return 2 * kMiB;
+                                          return size < 10 * kMiB ? 24 * kMiB : round_up(size, 2 * kMiB);
+                                        },
+                                    .small = kMiB,
+                                    .splits = true};
+
+// Where one queue's blocks come from. Graphs name the arena's, so these are never given back.
+struct QueuePools {
+  BlockPool ordinary;
+  BlockPool arena;
+
+  QueuePools(const PoolPolicy& policy, const BlockPool::System& system)
+      : ordinary(policy, system), arena(policy, system) {}
+};
 
 class CachingAllocator {
  public:
-  explicit CachingAllocator(Device device) : device_(device), backend_(backend(device)) {}
+  explicit CachingAllocator(Device device)
+      : backend_(backend(device)), policy_(device == Device::kCpu ? kCpuPolicy : kCudaPolicy) {
+    use_queue(0);
+  }
 
   void* allocate(std::int64_t bytes) {
-    const std::int64_t size = rounded(device_, bytes);
     const std::lock_guard lock(mutex_);
-    std::vector<void*>& cached = (in_arena_ ? arena_ : cache_)[size];
-    void* data = nullptr;
-    if (!cached.empty()) {
-      data = cached.back();
-      cached.pop_back();
-    } else {
-      data = from_system(size);
-      if (in_arena_) arena_blocks_.insert(data);
-    }
-    stats_.allocated += size;
+    QueuePools& pools = queues_[queue_];
+    void* const data = (in_arena_ ? pools.arena : pools.ordinary).allocate(bytes);
+    stats_.allocated += policy_.rounded(bytes);
     stats_.peak_allocated = std::max(stats_.peak_allocated, stats_.allocated);
     return data;
   }
 
   void deallocate(void* data, std::int64_t bytes) noexcept {
-    const std::int64_t size = rounded(device_, bytes);
     const std::lock_guard lock(mutex_);
-    stats_.allocated -= size;
-    (arena_blocks_.contains(data) ? arena_ : cache_)[size].push_back(data);
+    stats_.allocated -= policy_.rounded(bytes);
+    const bool found = std::ranges::any_of(
+        queues_, [data](QueuePools& pools) { return pools.ordinary.deallocate(data) || pools.arena.deallocate(data); });
+    assert(found);
+    static_cast<void>(found);
   }
 
   void use_arena(bool use) {
@@ -60,10 +83,21 @@ class CachingAllocator {
     in_arena_ = use;
   }
 
+  void use_queue(int queue) {
+    TK_CHECK(queue >= 0, "use_queue: expected a queue from 0, got ", queue);
+    const std::lock_guard lock(mutex_);
+    queue_ = static_cast<std::size_t>(queue);
+    while (queues_.size() <= queue_) {
+      queues_.emplace_back(
+          policy_, BlockPool::System{.allocate = [this](std::int64_t size) { return from_system(size); },
+                                     .deallocate = [this](void* data, std::int64_t size) { to_system(data, size); }});
+    }
+  }
+
   void release_cached(std::int64_t at_least) {
     const std::lock_guard lock(mutex_);
     std::int64_t cached = 0;
-    for (const auto& [size, blocks] : cache_) cached += size * std::ssize(blocks);
+    for (const QueuePools& pools : queues_) cached += pools.ordinary.releasable();
     if (cached >= at_least) free_cached();
   }
 
@@ -93,23 +127,20 @@ class CachingAllocator {
     return data;
   }
 
-  void free_cached() {
-    for (auto& [size, blocks] : cache_) {
-      for (void* block : blocks) {
-        backend_.deallocate(block);
-        stats_.reserved -= size;
-      }
-      blocks.clear();
-    }
+  void to_system(void* data, std::int64_t size) {
+    backend_.deallocate(data);
+    stats_.reserved -= size;
   }
 
-  Device device_;
+  void free_cached() {
+    for (QueuePools& pools : queues_) pools.ordinary.release();
+  }
+
   const Backend& backend_;
+  const PoolPolicy& policy_;
   std::mutex mutex_;
-  using Blocks = std::map<std::int64_t, std::vector<void*>>;  // free ones by rounded size
-  Blocks cache_;
-  Blocks arena_;  // never given back: graphs name its blocks
-  std::unordered_set<const void*> arena_blocks_;
+  std::deque<QueuePools> queues_;
+  std::size_t queue_ = 0;
   bool in_arena_ = false;
   AllocatorStats stats_;
 };
@@ -132,6 +163,8 @@ AllocatorStats allocator_stats(Device device) { return allocator_of(device).stat
 void reset_peak(Device device) { allocator_of(device).reset_peak(); }
 
 void use_arena(Device device, bool use) { allocator_of(device).use_arena(use); }
+
+void use_queue(Device device, int queue) { allocator_of(device).use_queue(queue); }
 
 void release_cached(Device device, std::int64_t at_least) { allocator_of(device).release_cached(at_least); }
 

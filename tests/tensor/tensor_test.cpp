@@ -321,6 +321,28 @@ TEST_CASE("allocator: on the CPU large blocks are shared by all sizes up to the 
   CHECK(allocator_stats(Device::kCpu).system_allocations == before + 2);
 }
 
+TEST_CASE("allocator: a block goes back to the queue that it came from, whoever frees it") {
+  constexpr std::int64_t kBytes = 5000;
+  const auto take_from = [](int queue) {
+    use_queue(Device::kCpu, queue);
+    void* const block = allocate(Device::kCpu, kBytes);
+    use_queue(Device::kCpu, 0);
+    return block;
+  };
+  release_cached(Device::kCpu);
+  const AllocatorStats before = allocator_stats(Device::kCpu);
+  void* const first = take_from(0);
+  void* const second = take_from(2);
+  for (void* block : {first, second}) deallocate(Device::kCpu, block, kBytes);
+  CHECK(take_from(0) == first);
+  CHECK(take_from(2) == second);
+  for (void* block : {first, second}) deallocate(Device::kCpu, block, kBytes);
+  CHECK(allocator_stats(Device::kCpu).system_allocations == before.system_allocations + 2);
+  release_cached(Device::kCpu);
+  CHECK(allocator_stats(Device::kCpu).reserved == before.reserved);
+  CHECK(message_of([] { use_queue(Device::kCpu, -1); }) == "use_queue: expected a queue from 0, got -1");
+}
+
 TEST_CASE("allocator: blocks are aligned to 64 bytes, and none is made for no bytes") {
   for (const std::int64_t n : {1, 63, 65, 1000, 12345}) {
     const Tensor x = empty({n}, DType::kBool);
