@@ -58,7 +58,9 @@ void run(Node& node, bool retain_graph) {
     }
     throw Error(concat("backward of ", node.name, ": ", error.what()));
   }
-  if (!retain_graph) node.backward = nullptr;
+  if (retain_graph) return;
+  node.backward = nullptr;
+  node.recipe = nullptr;
 }
 
 }  // namespace

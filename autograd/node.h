@@ -56,6 +56,7 @@ class GradSlot {
 /// One recorded op (or a leaf): what it was called on and how a gradient goes back.
 struct Node {
   using Backward = std::function<void(const Tensor& dy, Destinations& to)>;
+  using Recipe = std::function<Tensor()>;
 
   const char* name = "";
   std::uint64_t sequence = 0;  ///< grows with every node: inputs always have smaller ones
@@ -64,6 +65,8 @@ struct Node {
   Device device = Device::kCpu;
   std::vector<std::shared_ptr<Node>> inputs;  ///< null where an input takes no gradient
   Backward backward;                          ///< empty for a leaf, and once it was used
+  std::shared_ptr<const Recipe> recipe;       ///< computes the value again; null where it is kept instead
+  std::uint64_t version = 0;                  ///< of the value that the recipe computes
   bool leaf = false;
   bool pending = false;  ///< waits in a walk
   GradSlot grad;

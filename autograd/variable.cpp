@@ -50,18 +50,32 @@ void Variable::backward(const Tensor& dy, bool retain_graph) const {
   walk_back(node_, dy, retain_graph);
 }
 
-const Tensor& Saved::get() const {
+Saved::Saved(const Variable& variable) {
+  if (variable.has_recipe()) {
+    recipe_ = variable.node()->recipe;
+  } else {
+    *this = Saved(variable.value());
+  }
+}
+
+Tensor Saved::get() const {
+  if (recipe_) return (*recipe_)();
   TK_CHECK(tensor_.version() == version_, "a saved tensor of shape ", tensor_.shape(),
            " was changed since the forward pass (version ", tensor_.version(), ", saved at ", version_, ")");
   return tensor_;
 }
 
-Variable record_node(const char* name, Tensor value, std::span<const Variable> inputs, Node::Backward backward) {
+Variable record_node(const char* name, Recorded recorded, std::span<const Variable> inputs, Node::Backward backward) {
+  Tensor& value = recorded.value;
   const auto takes_gradient = [](const Variable& input) { return input.requires_grad(); };
   if (!grad_enabled() || std::ranges::none_of(inputs, takes_gradient)) return Variable(std::move(value));
   std::shared_ptr<Node> node = make_node(name, value);
   for (const Variable& input : inputs) node->inputs.push_back(input.node());
   node->backward = std::move(backward);
+  if (recorded.recipe) {
+    node->recipe = std::make_shared<const Node::Recipe>(std::move(recorded.recipe));
+    node->version = value.version();
+  }
   return Variable(std::move(value), std::move(node));
 }
 

@@ -31,6 +31,8 @@ class Variable {
 
   bool requires_grad() const { return node_ != nullptr; }
   bool is_leaf() const { return node_ == nullptr || node_->leaf; }
+  /// Whether a Saved of it keeps a recipe, not the value: it was recorded with one, and not written since.
+  bool has_recipe() const { return node_ && node_->recipe && node_->version == value_.version(); }
   /// The gradient gathered so far; undefined when none arrived. Throws unless this is a leaf that requires one.
   const Tensor& grad() const;
   void zero_grad() const;
@@ -51,33 +53,46 @@ class Variable {
 
 using Variables = std::vector<Variable>;
 
-/// A tensor that a backward keeps. Reading it throws when its storage was written since it was saved.
+/// A tensor that a backward keeps, or the recipe that computes it again at each reading: read once. Throws when what is
+/// kept was written since it was saved.
 class Saved {
  public:
   Saved() = default;
   explicit Saved(Tensor tensor) : tensor_(std::move(tensor)), version_(tensor_.version()) {}
-  explicit Saved(const Variable& variable) : Saved(variable.value()) {}
+  explicit Saved(const Variable& variable);
 
-  operator const Tensor&() const { return get(); }
-  const Tensor& get() const;
+  operator Tensor() const { return get(); }
+  Tensor get() const;
 
  private:
   Tensor tensor_;
   std::uint64_t version_ = 0;
+  std::shared_ptr<const Node::Recipe> recipe_;  // instead of the tensor
+};
+
+/// An op's value; with a recipe, the backwards that read it compute it again instead of keeping it. For ops that cost
+/// little and whose own backward keeps what the recipe reads. It gives the same bits and reads Saved tensors; where one
+/// of these has a recipe itself there is none, so that recipes do not nest.
+struct Recorded {
+  Recorded(Tensor value) : value(std::move(value)) {}
+  Recorded(Tensor value, Node::Recipe recipe) : value(std::move(value)), recipe(std::move(recipe)) {}
+
+  Tensor value;
+  Node::Recipe recipe;
 };
 
 /// A variable that remembers how to go back to `inputs`. `backward` is called at most once with dy, and either returns
 /// one gradient an input (undefined: zero), or takes the Destinations and fills them. What it captures, it keeps alive
 /// until then: wrap saved tensors in Saved. Undefined inputs are allowed.
-Variable record_node(const char* name, Tensor value, std::span<const Variable> inputs, Node::Backward backward);
+Variable record_node(const char* name, Recorded recorded, std::span<const Variable> inputs, Node::Backward backward);
 
 template <class F>
-Variable record(const char* name, Tensor value, std::initializer_list<Variable> inputs, F backward) {
+Variable record(const char* name, Recorded recorded, std::initializer_list<Variable> inputs, F backward) {
   const std::span<const Variable> all(inputs.begin(), inputs.size());
   if constexpr (std::invocable<F, const Tensor&, Destinations&>) {
-    return record_node(name, std::move(value), all, std::move(backward));
+    return record_node(name, std::move(recorded), all, std::move(backward));
   } else {
-    return record_node(name, std::move(value), all,
+    return record_node(name, std::move(recorded), all,
                        [backward = std::move(backward)](const Tensor& dy, Destinations& to) {
                          const Tensors gradients = backward(dy);
                          TK_CHECK(gradients.size() == to.size(), "returned ", gradients.size(), " gradients for ",

@@ -76,7 +76,7 @@ TEST_CASE("readme: the example prints what README.md says") {
 TEST_CASE("readme: the snippets of docs/ are in tests/docs_test.cpp or in the sources") {
   std::string code =
       code_of(text_of(kRoot / "tests/docs_test.cpp")) + code_of(text_of(kRoot / "tensor/kernel_list.inc"));
-  for (const char* stem : {"matmul", "softmax"})
+  for (const char* stem : {"matmul", "softmax", "layer_norm"})
     code += code_of(text_of(kRoot / "autograd/ops" / (std::string(stem) + ".cpp")));
   int snippets = 0;
   for (const fs::path& page : pages()) {

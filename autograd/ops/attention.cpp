@@ -31,8 +31,9 @@ Variable packed_attention(const Variable& q, const Variable& kv, const Variable&
   const AttentionOutput out =
       packed_attention(q.value(), columns(kv.value(), 0, 2), columns(kv.value(), 1, 2), key_weight.value(), key);
   return record("packed_attention", out.y, {q, kv, key_weight},
-                [y = Saved(out.y), q = Saved(q), kv = Saved(kv), weight = Saved(key_weight), row_max = out.row_max,
-                 row_sum = out.row_sum, key](const Tensor& dy) -> Tensors {
+                [y = Saved(out.y), q = Saved(q), saved_kv = Saved(kv), weight = Saved(key_weight),
+                 row_max = out.row_max, row_sum = out.row_sum, key](const Tensor& dy) -> Tensors {
+                  const Tensor kv = saved_kv;
                   const Tensor dkv = empty_like(kv);
                   const AttentionGradients d = packed_attention_backward(
                       dy, {y, row_max, row_sum}, q, columns(kv, 0, 2), columns(kv, 1, 2), weight, key,
@@ -47,8 +48,9 @@ Variable packed_attention(const Variable& qkv, const Variable& key_weight, const
   const AttentionOutput out =
       packed_attention(columns(x, 0, 3), columns(x, 1, 3), columns(x, 2, 3), key_weight.value(), key);
   return record("packed_attention", out.y, {qkv, key_weight},
-                [y = Saved(out.y), qkv = Saved(qkv), weight = Saved(key_weight), row_max = out.row_max,
+                [y = Saved(out.y), saved_qkv = Saved(qkv), weight = Saved(key_weight), row_max = out.row_max,
                  row_sum = out.row_sum, key](const Tensor& dy) -> Tensors {
+                  const Tensor qkv = saved_qkv;
                   const Tensor dqkv = empty_like(qkv);
                   const AttentionGradients d = packed_attention_backward(
                       dy, {y, row_max, row_sum}, columns(qkv, 0, 3), columns(qkv, 1, 3), columns(qkv, 2, 3), weight,

@@ -36,7 +36,8 @@ Variable binary(BinaryOp op, const Variable& a, const Variable& b) {
                   });
   }
   return record(name, y, {a, b},
-                [op, a = Saved(a), b = Saved(b)](const Tensor& dy, Destinations& to) {
+                [op, saved_a = Saved(a), saved_b = Saved(b)](const Tensor& dy, Destinations& to) {
+                  const Tensor a = saved_a, b = saved_b;
                   if (to.wanted(0)) to.add(0, binary_backward(op, false, dy, a, b));
                   if (to.wanted(1)) to.add(1, binary_backward(op, true, dy, a, b));
                 });

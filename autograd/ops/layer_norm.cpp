@@ -6,7 +6,13 @@ namespace tk {
 
 Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& beta, double epsilon) {
   const LayerNormOutput out = layer_norm(x.value(), gamma.value(), beta.value(), epsilon);
-  return record("layer_norm", out.y, {x, gamma, beta},
+  Node::Recipe again;
+  if (!x.has_recipe()) {
+    again = [x = Saved(x), gamma = Saved(gamma), beta = Saved(beta), epsilon] {
+      return layer_norm(x.get(), gamma.get(), beta.get(), epsilon).y;
+    };
+  }
+  return record("layer_norm", {out.y, again}, {x, gamma, beta},
                 [x = Saved(x), gamma = Saved(gamma), mean = out.mean, rstd = out.rstd](const Tensor& dy) -> Tensors {
                   const LayerNormGradients d = layer_norm_backward(dy, x, mean, rstd, gamma);
                   return {d.dx, d.dgamma, d.dbeta};

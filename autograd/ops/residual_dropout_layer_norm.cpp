@@ -5,6 +5,7 @@
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/layer_norm.h"
 #include "autograd/ops/shape.h"
+#include "tensor/ops/layer_norm.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/residual_dropout_layer_norm.h"
 
@@ -17,7 +18,10 @@ Variable residual_dropout_layer_norm(const Variable& x, const Variable& bias, co
                                                          gamma.value(), beta.value(), epsilon, key, grad_enabled());
   // Without a scale neither x nor the bias is read again.
   const Saved x_read = scale.defined() ? Saved(x) : Saved();
-  return record("residual_dropout_layer_norm", out.y, {x, bias, residual, scale, gamma, beta},
+  const auto again = [z = out.z, gamma = Saved(gamma), beta = Saved(beta), epsilon] {
+    return layer_norm(z, gamma.get(), beta.get(), epsilon).y;
+  };
+  return record("residual_dropout_layer_norm", {out.y, again}, {x, bias, residual, scale, gamma, beta},
                 [x = x_read, bias = Saved(bias), scale = Saved(scale), gamma = Saved(gamma), z = out.z,
                  mean = out.mean, rstd = out.rstd, key](const Tensor& dy, Destinations& to) {
                   const ResidualGradients d =
