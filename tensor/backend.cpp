@@ -26,6 +26,7 @@ constexpr Backend kCpuBackend = {
       return [copy = std::vector(from, from + bytes)](void* y) { std::memcpy(y, copy.data(), copy.size()); };
     },
     .synchronize = [] {},
+    .use_queue = nullptr,
     .begin_capture = nullptr,
     .end_capture = nullptr,
     .is_capturing = nullptr,

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tensor/device.h"
+#include "tensor/queue.h"
 
 namespace tk {
 
@@ -18,7 +19,7 @@ struct HostCalls {
 };
 HostCalls operator-(const HostCalls& a, const HostCalls& b);
 
-/// What a device does beside kernels: memory, copies, waiting. All work of a device is in one order.
+/// What a device does beside kernels: memory, copies, waiting. Work goes into the queue that is in use, in order.
 struct Backend {
   /// A block of the system's memory, or null when there is none left.
   void* (*allocate)(std::int64_t bytes);
@@ -30,8 +31,11 @@ struct Backend {
   /// copy_out in two parts: asks for the bytes; what it returns waits for them, and for nothing that was asked for
   /// later, and writes them to y.
   std::function<void(void* y)> (*copy_out_later)(const void* x, std::int64_t bytes);
-  /// Waits until everything asked for is done; throws what went wrong in it.
+  /// Waits until everything asked for is done, in all queues; throws what went wrong in it.
   void (*synchronize)();
+  /// Has what is asked for from now on go into a queue; returns the one before. Null where work is done as it is asked
+  /// for.
+  Queue (*use_queue)(const Queue& queue);
   /// Records work instead of doing it, until end_capture(), which gives a graph to replay (null if nothing came of it).
   /// All null where the device records nothing.
   void (*begin_capture)();

@@ -100,6 +100,8 @@ def ours(options, case: Case, dense: bool = False, samples: int | None = None, r
     if case.work == "train":
         command += ["--train", "--train_sampling_strategy", "sequential"]
         return [*command, "--max_train_samples", samples or TRAIN_SAMPLES]
+    if case.work == "infer":
+        command += ["--queues", 1]  # as the peer: a batch at a time
     if case.gate and not dense:
         command += ["--skim", "--skim_gate", case.gate, "--skim_keep", KEEP[case.gate]]
     return [*command, "--max_eval_samples", samples or INFER_SAMPLES]

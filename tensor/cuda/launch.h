@@ -8,13 +8,16 @@
 #include "tensor/backend.h"
 #include "tensor/bfloat16.h"
 #include "tensor/error.h"
+#include "tensor/queue.h"
 #include "tensor/tensor.h"
 
 // What every kernel file of the CUDA backend needs: the stream, checked calls, grids, dtypes.
 namespace tk::cuda {
 
-/// The one stream on which all work of the backend runs, in order.
+/// The stream of the queue in use, on which all work that is asked for runs, in order.
 cudaStream_t stream();
+/// That queue.
+const Queue& queue();
 
 /// Throws tk::Error with the call and CUDA's words unless `status` is success.
 void check(cudaError_t status, const char* call);

@@ -60,7 +60,7 @@ struct Product {
 };
 
 // All that the choice of an algorithm depends on.
-using Key = std::array<std::int64_t, 17>;
+using Key = std::array<std::int64_t, 18>;
 
 Key key_of(const Product& p) {
   return {p.y.rows,
@@ -79,7 +79,8 @@ Key key_of(const Product& p) {
           p.a.alignment(),
           p.b.alignment(),
           p.bias != nullptr,
-          static_cast<int>(p.y.dtype) * 16 + static_cast<int>(p.a.dtype)};
+          static_cast<int>(p.y.dtype) * 16 + static_cast<int>(p.a.dtype),
+          queue().of};
 }
 
 // What cuBLASLt is told about a product, and the algorithm that it chose; without one if it has none.
@@ -95,19 +96,34 @@ struct Plan {
 // Created on first use and never destroyed, like the stream.
 struct Blas {
   cublasLtHandle_t handle = nullptr;
-  void* workspace = nullptr;
+  std::array<void*, Queue::kMost> workspaces{};  // of queues; those that were used
+  std::int32_t multiprocessors = 0;
   std::map<Key, Plan> plans;
   std::mutex mutex;  // of plans
 
   Blas() {
     check_blas(cublasLtCreate(&handle), "cublasLtCreate");
-    workspace = allocate(Device::kCuda, static_cast<std::int64_t>(kWorkspaceBytes));
+    check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, 0), "cudaDeviceGetAttribute");
+  }
+
+  void* workspace() {
+    void*& its = workspaces[static_cast<std::size_t>(queue().index)];
+    if (its == nullptr) its = allocate(Device::kCuda, static_cast<std::int64_t>(kWorkspaceBytes));
+    return its;
   }
 };
 
 Blas& blas() {
   static Blas* const instance = new Blas;
   return *instance;
+}
+
+// Multiprocessors that a product should count on. Where n queues share the device each has 1.5 / n of it, but no less
+// than a third: fewer and larger tiles waste less, as long as the other queues fill the rest. For skimmed BERT-base at
+// 32 x 128 on an H100 that is 7 % with 4 queues and 14 % with 8.
+std::int32_t multiprocessors_to_use() {
+  const std::int32_t all = blas().multiprocessors;
+  return queue().of == 1 ? all : std::max(all / 3, 3 * all / (2 * queue().of));
 }
 
 cudaDataType_t data_type(DType dtype) {
@@ -150,6 +166,7 @@ cublasLtMatmulDescOpaque_t operation_of(const Product& p) {
              "cublasLtMatmulDescInit");
   set(&operation, CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
   set(&operation, CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
+  if (queue().of > 1) set(&operation, CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET, multiprocessors_to_use());
   if (p.bias != nullptr) {
     set(&operation, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
     set(&operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
@@ -199,7 +216,7 @@ bool try_multiply(const Product& p, bool add) {
   };
   ++host_calls().launches;
   check_blas(cublasLtMatmul(blas().handle, &plan.operation, scale(true), p.b.data, &plan.b, p.a.data, &plan.a,
-                            scale(add), p.y.data, &plan.y, p.y.data, &plan.y, &plan.algorithm, blas().workspace,
+                            scale(add), p.y.data, &plan.y, p.y.data, &plan.y, &plan.algorithm, blas().workspace(),
                             kWorkspaceBytes, stream()),
              "cublasLtMatmul");
   return true;

@@ -29,8 +29,10 @@ struct PinnedBlock {
 
 // Created on first use and never destroyed: tensors with static lifetime may outlive any order of destruction.
 struct Runtime {
-  cudaStream_t stream = nullptr;
-  unsigned* errors = nullptr;  // pinned host memory that kernels write to
+  Queue queue;
+  std::array<cudaStream_t, Queue::kMost> streams{};  // of queues; those that were used
+  cudaStream_t stream = nullptr;                     // what work is asked of: the queue's, or a body's that is recorded
+  unsigned* errors = nullptr;                        // pinned host memory that kernels write to
   bool is_capturing = false;
   HostCalls calls;
   std::array<std::unique_ptr<PinnedBlock>, 8> staging;  // of copies to the device, taken in turn
@@ -38,9 +40,16 @@ struct Runtime {
   std::vector<PinnedBlock*> landing;  // of copies to the host; those that nobody uses
 
   Runtime() {
-    check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreate");
+    use(queue);
     check(cudaHostAlloc(&errors, sizeof(unsigned), cudaHostAllocMapped), "cudaHostAlloc");
     *errors = 0;
+  }
+
+  void use(const Queue& next) {
+    cudaStream_t& its = streams[static_cast<std::size_t>(next.index)];
+    if (its == nullptr) check(cudaStreamCreateWithFlags(&its, cudaStreamNonBlocking), "cudaStreamCreate");
+    queue = next;
+    stream = its;
   }
 };
 
@@ -97,7 +106,7 @@ void copy_in(void* y, const void* x, std::int64_t bytes) {
 void synchronize() {
   not_while_recording("the host waits");
   ++runtime().calls.waits;
-  check(cudaStreamSynchronize(stream()), "cudaStreamSynchronize");
+  check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
   throw_device_errors();
 }
 
@@ -105,7 +114,9 @@ void copy_out(void* y, const void* x, std::int64_t bytes) {
   not_while_recording("a copy to the host");
   ++runtime().calls.copies_out;
   check(cudaMemcpyAsync(y, x, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToHost, stream()), "cudaMemcpyAsync");
-  synchronize();
+  ++runtime().calls.waits;
+  check(cudaStreamSynchronize(stream()), "cudaStreamSynchronize");
+  throw_device_errors();
 }
 
 // A free block of at least so many bytes, which is free again when nobody holds it.
@@ -135,6 +146,13 @@ std::function<void(void*)> copy_out_later(const void* x, std::int64_t bytes) {
     throw_device_errors();
     std::memcpy(y, block->data, n);
   };
+}
+
+Queue use_queue(const Queue& queue) {
+  not_while_recording("another queue");
+  const Queue before = runtime().queue;
+  runtime().use(queue);
+  return before;
 }
 
 std::int64_t free_memory() {
@@ -277,6 +295,7 @@ const Backend kBackend = {.allocate = allocate,
                           .copy_out = copy_out,
                           .copy_out_later = copy_out_later,
                           .synchronize = synchronize,
+                          .use_queue = use_queue,
                           .begin_capture = begin_capture,
                           .end_capture = end_capture,
                           .is_capturing = [] { return runtime().is_capturing; },
@@ -304,6 +323,8 @@ std::string unavailable() {
 }
 
 cudaStream_t stream() { return runtime().stream; }
+
+const Queue& queue() { return runtime().queue; }
 
 HostCalls& host_calls() { return runtime().calls; }
 

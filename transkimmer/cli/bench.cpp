@@ -296,13 +296,16 @@ int run(const BenchCommand& c, const Invocation& invocation) {
     trainer.emplace(*model.model, task, split.tokenized, trainer_options(c, config, warm_up));
     work = epoch_work(config, *trainer, split);
   }
-  Inference inference(*model.model, c.skim_keep.empty() ? nullptr : &c.skim_keep, 1);
+  Inference inference(
+      *model.model,
+      {.keep_shares = c.skim_keep.empty() ? nullptr : &c.skim_keep, .queues = placement.queues, .unrecorded = 1});
   const auto pass = [&] {
     return c.train ? training_pass(*trainer, work) : inference_pass(c, *model.model, inference, task, split);
   };
   const Measured measured = measure(warm_up, c.repeats, placement.device, c.runtime.progress_mode(), pass);
   json result = results(c, *model.model, split, measured.passes, rates);
   if (placement.device != Device::kCpu) {
+    if (!c.train) result["queues"] = placement.queues;
     result["host_calls"] = host_calls_json(measured.calls);
     result["peak_device_bytes"] = allocator_stats(placement.device).peak_reserved;
   }

@@ -52,22 +52,24 @@ int run(const EvalCommand& c, const Invocation& invocation) {
   const std::vector<TaskSplit> dev =
       load_dev(task, c.task.data_dir, model.tokenizer,
                {.max_length = fitting_length(model, c.task.max_seq_length), .limit = c.max_eval_samples});
+  const ScoringOptions scoring{
+      .batch_size = c.batch_size, .queues = placement.queues, .progress = c.runtime.progress_mode()};
   if (c.skim_cost) {
     TK_CHECK(model.model->config().skim_gate != SkimGate::kNone, "--skim_cost: ", c.task.model,
              " has no skim predictors");
-    fit_skim_threshold(*model.model, task, dev.front(), *c.skim_cost,
-                       {.batch_size = c.batch_size, .progress = c.runtime.progress_mode()});
+    fit_skim_threshold(*model.model, task, dev.front(), *c.skim_cost, scoring);
     info("skim threshold {:.3f}", model.model->config().skim_threshold);
   }
-  const std::vector<SplitScore> scores =
-      score_all(*model.model, task, dev, {.batch_size = c.batch_size, .progress = c.runtime.progress_mode()});
+  const std::vector<SplitScore> scores = score_all(*model.model, task, dev, scoring);
   nlohmann::json results = eval_results(scores);
   const Evaluation& evaluation = scores.front().evaluation;
   std::optional<SpeedComparison> speed;
   if (c.speed_samples > 0) {
-    speed = compare_speed(
-        *model.model, task, dev.front(), model.tokenizer.vocabulary().pad().value_or(0),
-        {.batch_size = c.batch_size, .most_sentences = c.speed_samples, .progress = c.runtime.progress_mode()});
+    speed = compare_speed(*model.model, task, dev.front(), model.tokenizer.vocabulary().pad().value_or(0),
+                          {.batch_size = c.batch_size,
+                           .queues = placement.queues,
+                           .most_sentences = c.speed_samples,
+                           .progress = c.runtime.progress_mode()});
     results.update(speed_results(*speed));
   }
   if (c.json) {

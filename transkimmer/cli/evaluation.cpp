@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <map>
 #include <optional>
 #include <utility>
@@ -153,7 +154,7 @@ Evaluation evaluate(const BertClassifier& model, const GlueTask& task, std::span
                     const EvaluationOptions& options) {
   const Config& config = model.config();
   std::optional<Inference> of_this_pass;
-  if (options.inference == nullptr) of_this_pass.emplace(model);
+  if (options.inference == nullptr) of_this_pass.emplace(model, InferenceOptions{.queues = options.queues});
   Inference& forward = options.inference != nullptr ? *options.inference : *of_this_pass;
   std::vector<std::int64_t> lengths;
   for (const TokenizedExample& example : examples) lengths.push_back(static_cast<std::int64_t>(example.ids.size()));
@@ -164,27 +165,25 @@ Evaluation evaluate(const BertClassifier& model, const GlueTask& task, std::span
   result.logits = empty({static_cast<std::int64_t>(examples.size()), config.num_labels()});
   const auto start = std::chrono::steady_clock::now();
   std::int64_t done = 0;
-  std::optional<Asked> asked;
-  const auto take_asked = [&] {
-    if (!asked) return;
-    take(result, config, task, *asked);
-    done += asked->batch.packed.sentences;
-    asked.reset();
+  std::deque<Asked> asked;
+  const auto take_first = [&] {
+    take(result, config, task, asked.front());
+    done += asked.front().batch.packed.sentences;
+    asked.pop_front();
     if (options.progress) options.progress(done, static_cast<std::int64_t>(examples.size()));
   };
   Prefetch<Batch> made(std::ssize(batches), model.device() != Device::kCpu, [&](std::int64_t i) {
     return make_batch(examples, batches[static_cast<std::size_t>(i)], task.regression());
   });
-  for (const std::vector<std::int64_t>& indices : batches) {
-    // The device goes from one batch to the next without waiting for the host. The next may be the same recorded pass,
-    // which writes over what the last one left: what is wanted of that was copied before, in the stream's order.
+  for (std::size_t turn = 0; turn < batches.size(); ++turn) {
+    // In each queue the device goes from one batch to the next without waiting for the host. The next may be the same
+    // recorded pass, which writes over what the last one left: what is wanted of that was copied before, in its order.
     Batch batch = made.next();
-    const ClassifierOutput out = forward(batch);
-    Asked next(std::move(batch), indices, out);
-    take_asked();
-    asked.emplace(std::move(next));
+    forward(turn, batch,
+            [&](const ClassifierOutput& out) { asked.emplace_back(std::move(batch), batches[turn], out); });
+    if (std::ssize(asked) == 2 * forward.queues()) take_first();
   }
-  take_asked();
+  while (!asked.empty()) take_first();
   result.seconds = seconds_since(start);
   const auto labelled = std::ranges::count_if(examples, [](const TokenizedExample& e) { return e.label != -1; });
   for (LayerShares& layer : result.layers) {

@@ -22,12 +22,13 @@ struct LayerShares {
 struct EvaluationOptions {
   std::int64_t batch_size = 32;
   std::int64_t padded_length = 128;  ///< of convention 1
-  Inference* inference = nullptr;  ///< whose recorded passes are used and kept; null: those of this pass alone
+  int queues = 1;                    ///< of the device, in which batches run side by side
+  Inference* inference = nullptr;    ///< whose recorded passes and queues are used; null: those of this pass alone
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};  ///< sentences so far; may be empty
 };
 
 /// One pass over a split, longest sentences first, rows dropped for real. A device that works on its own is asked for
-/// the next batch before the last one's numbers are waited for.
+/// further batches before a batch's numbers are waited for.
 struct Evaluation {
   Tensor logits;    ///< [examples, labels] in the order of the examples
   double loss = 0;  ///< mean over examples with a label; 0 when none has one

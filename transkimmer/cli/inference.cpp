@@ -1,6 +1,8 @@
 #include "transkimmer/cli/inference.h"
 
 #include "autograd/grad_mode.h"
+#include "tensor/backend.h"
+#include "tensor/queue.h"
 
 namespace tk {
 namespace {
@@ -20,22 +22,37 @@ std::uint64_t version_of(const BertClassifier& model) {
 
 Inputs model_inputs(const Batch& batch) { return {batch.packed, batch.input_ids, batch.token_types}; }
 
-Inference::Inference(const BertClassifier& model, const std::vector<double>* keep_shares)
-    : Inference(model, keep_shares, passes_before_recording(model)) {}
+Inference::Inference(const BertClassifier& model, const InferenceOptions& options) : model_(model) {
+  const int unrecorded = options.unrecorded > 0 ? options.unrecorded : passes_before_recording(model);
+  for (int queue = 0; queue < options.queues; ++queue) {
+    passes_.emplace_back(model.device(), unrecorded, [&model, keep_shares = options.keep_shares](const StepInputs& in) {
+      return model(model_inputs(in.batch), Context(), {.keep_shares = keep_shares});
+    });
+  }
+}
 
-Inference::Inference(const BertClassifier& model, const std::vector<double>* keep_shares, int unrecorded)
-    : model_(model), passes_(model.device(), unrecorded, [&model, keep_shares](const StepInputs& in) {
-        return model(model_inputs(in.batch), Context(), {.keep_shares = keep_shares});
-      }) {}
-
-ClassifierOutput Inference::operator()(const Batch& batch) {
+void Inference::operator()(std::size_t turn, const Batch& batch,
+                           const std::function<void(const ClassifierOutput&)>& read) {
   const NoGrad no_grad;
-  // A copy of a weight in another dtype is made when the host knows that the weight changed: a replay would not.
-  if (const std::uint64_t version = version_of(model_); version != version_) {
-    passes_.forget();
+  const Device device = model_.device();
+  const std::uint64_t version = version_of(model_);
+  const bool is_first = version != version_;
+  // What wrote the weights may still run in a queue.
+  const auto wait_for_all = [&] {
+    if (is_first && queues() > 1) synchronize(device);
+  };
+  if (is_first) {
+    // A copy of a weight in another dtype is made when the host knows that the weight changed: a replay would not.
+    for (Recorder<ClassifierOutput>& passes : passes_) passes.forget();
     version_ = version;
   }
-  return passes_({batch, {}});
+  wait_for_all();
+  {
+    const std::size_t index = turn % passes_.size();
+    const UseQueue queue(device, {static_cast<int>(index), queues()});
+    read(passes_[index]({batch, {}}));
+  }
+  wait_for_all();  // now the copies of the weights, which all queues read
 }
 
 }  // namespace tk

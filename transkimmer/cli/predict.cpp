@@ -98,7 +98,8 @@ int run(const PredictCommand& c, const Invocation& invocation) {
   for (const SplitInfo* part : parts(task, c.split)) {
     const TaskSplit split = load_split(task, *part, c.task.data_dir, model.tokenizer, loading);
     const Evaluation evaluation =
-        evaluate_split(*model.model, task, split, {.batch_size = c.batch_size, .progress = c.runtime.progress_mode()});
+        evaluate_split(*model.model, task, split,
+                       {.batch_size = c.batch_size, .queues = placement.queues, .progress = c.runtime.progress_mode()});
     std::error_code error;
     fs::create_directories(folder, error);
     TK_CHECK(!error, "--output_dir: ", folder.string(), ": cannot make the folder: ", error.message());

@@ -9,6 +9,7 @@
 
 #include "tensor/backend.h"
 #include "tensor/error.h"
+#include "tensor/queue.h"
 #include "tensor/threads.h"
 #include "transkimmer/cli/log.h"
 #include "transkimmer/cli/signals.h"
@@ -72,6 +73,10 @@ void add_runtime_flags(Flags& flags, RuntimeFlags& runtime) {
   flags
       .add("--dtype", runtime.dtype, "what is computed in; weights and optimizer stay float32. bfloat16: on cuda alone")
       .choices({"float32", "bfloat16"});
+  flags
+      .add("--queues", runtime.queues,
+           "batches that cuda evaluates side by side, which the last bits depend on; 0: 4 on cuda, 1 on cpu")
+      .range(0, Queue::kMost);
   flags.add("--progress", runtime.progress, "progress bar on standard error; auto: if that is a terminal")
       .choices({"auto", "on", "off"});
   flags.add("--blas_coretype", runtime.blas_coretype,
@@ -79,8 +84,12 @@ void add_runtime_flags(Flags& flags, RuntimeFlags& runtime) {
 }
 
 Placement placement_of(const RuntimeFlags& runtime) {
-  const Placement placement{device_from_name(runtime.device), dtype_from_name(runtime.dtype)};
-  TK_CHECK(placement.dtype == DType::kFloat32 || placement.device == Device::kCuda, "--dtype: ", placement.dtype,
+  Placement placement{device_from_name(runtime.device), dtype_from_name(runtime.dtype)};
+  const bool on_cuda = placement.device == Device::kCuda;
+  placement.queues = runtime.queues > 0 ? static_cast<int>(runtime.queues) : on_cuda ? 4 : 1;
+  TK_CHECK(placement.queues == 1 || on_cuda, "--queues: ", placement.queues,
+           " batches side by side need cuda, and this is ", placement.device);
+  TK_CHECK(placement.dtype == DType::kFloat32 || on_cuda, "--dtype: ", placement.dtype,
            " is computed on cuda alone, and this is ", placement.device);
   return placement;
 }

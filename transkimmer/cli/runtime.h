@@ -15,18 +15,21 @@ struct RuntimeFlags {
   std::int64_t threads = 0;  ///< 0: the cores that the process may use
   std::string device = "auto";
   std::string dtype = "float32";
+  std::int64_t queues = 0;  ///< 0: by the device
   std::string progress = "auto";
-  std::string blas_coretype;
+  std::string blas_coretype = {};
   ProgressMode progress_mode() const { return progress_mode_from_name(progress); }
 };
 
-/// Where a model computes, and in what.
+/// Where a model computes, and in what; how many batches it evaluates side by side.
 struct Placement {
   Device device = Device::kCpu;
   DType dtype = DType::kFloat32;
+  int queues = 1;
 };
 
-/// The flags' choice. Throws for a device that is not there, and for a dtype in which it does not compute.
+/// The flags' choice. Throws for a device that is not there, for a dtype in which it does not compute, and for queues
+/// that it does not have.
 Placement placement_of(const RuntimeFlags& runtime);
 
 void add_runtime_flags(Flags& flags, RuntimeFlags& runtime);

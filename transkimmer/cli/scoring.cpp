@@ -53,7 +53,10 @@ Evaluation evaluate_split(const BertClassifier& model, const GlueTask& task, con
     progress.update(done);
   };
   return evaluate(model, task, split.tokenized,
-                  {.batch_size = options.batch_size, .padded_length = task.padded_length, .progress = show});
+                  {.batch_size = options.batch_size,
+                   .padded_length = task.padded_length,
+                   .queues = options.queues,
+                   .progress = show});
 }
 
 SplitScore score(const BertClassifier& model, const GlueTask& task, const TaskSplit& split,

@@ -23,6 +23,7 @@ struct SplitScore {
 
 struct ScoringOptions {
   std::int64_t batch_size = 32;
+  int queues = 1;  ///< as in EvaluationOptions
   ProgressMode progress = ProgressMode::kAuto;
 };
 

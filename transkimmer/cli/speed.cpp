@@ -54,7 +54,8 @@ SpeedComparison compare_speed(const BertClassifier& model, const GlueTask& task,
   result.sentences = static_cast<std::int64_t>(sample.size());
   result.padded_sentences = static_cast<std::int64_t>(padded_sample.size());
 
-  Inference forward(model, nullptr, 1), dense_forward(*twin, nullptr, 1);
+  const InferenceOptions passes{.queues = options.queues, .unrecorded = 1};
+  Inference forward(model, passes), dense_forward(*twin, passes);
   const auto seconds = [&](const BertClassifier& of, Inference& inference, const auto& examples) {
     return evaluate(of, task, examples, {.batch_size = options.batch_size, .inference = &inference}).seconds;
   };

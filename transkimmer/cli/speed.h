@@ -38,6 +38,7 @@ struct SpeedComparison {
 
 struct SpeedOptions {
   std::int64_t batch_size = 32;
+  int queues = 1;                     ///< as in EvaluationOptions
   std::int64_t most_sentences = 256;  ///< taken evenly from the whole split
   int repeats = 3;                    ///< after a warm-up
   ProgressMode progress = ProgressMode::kAuto;

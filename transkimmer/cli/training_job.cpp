@@ -13,9 +13,9 @@ namespace {
 void write_run_report(const TrainingJob& job, TrainingOutcome& outcome, const OutputFolder& folder,
                       Manifest& manifest) {
   const auto start = std::chrono::steady_clock::now();
-  outcome.speed = compare_speed(*outcome.model.model, job.task, outcome.dev.front(),
-                                outcome.model.tokenizer.vocabulary().pad().value_or(0),
-                                {.batch_size = job.settings.eval_batch_size, .progress = job.settings.progress});
+  outcome.speed = compare_speed(
+      *outcome.model.model, job.task, outcome.dev.front(), outcome.model.tokenizer.vocabulary().pad().value_or(0),
+      {.batch_size = job.settings.eval_batch_size, .queues = job.placement.queues, .progress = job.settings.progress});
   write_results(folder.path(), "speed", speed_results(*outcome.speed));
   manifest.add_duration("timing", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   const bool skims = outcome.model.model->config().skim_gate != SkimGate::kNone;
@@ -34,7 +34,8 @@ void write_run_report(const TrainingJob& job, TrainingOutcome& outcome, const Ou
 }  // namespace
 
 TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
-  const TrainingSettings& settings = job.settings;
+  TrainingSettings settings = job.settings;
+  settings.eval_queues = job.placement.queues;
   Manifest manifest(job.command, job.flags, settings.trainer.seed, job.placement.device);
   TaskModel model = load_for_training(job.model_folder, job.task, job.skim, settings.trainer.seed);
   model.model->place(job.placement.device, job.placement.dtype);
@@ -53,8 +54,7 @@ TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
 
   Teaching teaching;
   if (settings.trainer.distill_weight > 0) {
-    teaching = teach(job.teacher, job.task, model, train, dev,
-                     {.batch_size = settings.eval_batch_size, .progress = settings.progress}, loading.max_length);
+    teaching = teach(job.teacher, job.task, model, train, dev, settings.scoring(), loading.max_length);
     if (teaching.logits.defined()) manifest.add_duration("teacher", teaching.seconds);
   }
   TrainingOutcome outcome{.model = std::move(model), .dev = std::move(dev), .teaching = std::move(teaching)};

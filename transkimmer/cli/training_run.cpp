@@ -111,7 +111,7 @@ class Run {
   // A budget that training sentences keep can be missed on others.
   void keep_budget() {
     BertClassifier& model = *inputs_.model.model;
-    const ScoringOptions options{.batch_size = settings_.eval_batch_size, .progress = settings_.progress};
+    const ScoringOptions options = settings_.scoring();
     const double cost = evaluate_split(model, inputs_.task, inputs_.dev.front(), options).mac_share();
     if (cost <= *settings_.trainer.skim_target) return;
     fit_skim_threshold(model, inputs_.task, inputs_.dev.front(), *settings_.trainer.skim_target, options);
@@ -175,8 +175,7 @@ class Run {
   }
 
   std::vector<SplitScore> score_dev() const {
-    return score_all(*inputs_.model.model, inputs_.task, inputs_.dev,
-                     {.batch_size = settings_.eval_batch_size, .progress = settings_.progress});
+    return score_all(*inputs_.model.model, inputs_.task, inputs_.dev, settings_.scoring());
   }
 
   // Adds the scores to the log; the line says them.

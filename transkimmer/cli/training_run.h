@@ -22,6 +22,7 @@ Strategy strategy_from_name(std::string_view name);
 struct TrainingSettings {
   TrainerOptions trainer;
   std::int64_t eval_batch_size = 32;
+  int eval_queues = 1;  ///< as in EvaluationOptions
   std::int64_t logging_steps = 50;
   Strategy eval_strategy = Strategy::kNo;
   std::int64_t eval_steps = 500;
@@ -31,6 +32,10 @@ struct TrainingSettings {
   bool skim_fit = true;               ///< move the gates' threshold so that the dev set keeps the budget
   bool print_metrics = true;          ///< on standard output, at the end
   ProgressMode progress = ProgressMode::kAuto;
+
+  ScoringOptions scoring() const {
+    return {.batch_size = eval_batch_size, .queues = eval_queues, .progress = progress};
+  }
 };
 
 /// What is trained on what.

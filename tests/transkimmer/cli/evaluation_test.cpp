@@ -141,7 +141,7 @@ TEST_CASE("cuda evaluation: batches that replay one recorded pass one after the 
     for (const SkimAttention attention : {SkimAttention::kExact, SkimAttention::kPaper}) {
       INFO(name(gate) << (attention == SkimAttention::kPaper ? ", paper attention" : ""));
       const DroppingModel dropping(toy, gate, attention, Device::kCuda);
-      Inference eager(dropping.model, nullptr, 1000), recorded(dropping.model, nullptr, 1);
+      Inference eager(dropping.model, {.unrecorded = 1000}), recorded(dropping.model, {.unrecorded = 1});
       const Evaluation expected = evaluate(dropping.model, toy.task, alike, {.batch_size = 8, .inference = &eager});
       for (int turn = 0; turn < 2; ++turn) {
         check_same(evaluate(dropping.model, toy.task, alike, {.batch_size = 8, .inference = &recorded}), expected);
@@ -150,11 +150,31 @@ TEST_CASE("cuda evaluation: batches that replay one recorded pass one after the 
   }
 }
 
+TEST_CASE("cuda evaluation: batches side by side in several queues give the same bits eager, recorded and again") {
+  if (!has_cuda()) return;
+  const ToyTask toy;
+  const std::vector<TokenizedExample> alike = of_length(toy.dev, 20, 0);
+  for (const SkimGate gate : kGates) {
+    INFO(name(gate));
+    const DroppingModel dropping(toy, gate, SkimAttention::kExact, Device::kCuda);
+    Inference alone(dropping.model, {.unrecorded = 1});
+    Inference eager(dropping.model, {.queues = 3, .unrecorded = 1000});
+    Inference recorded(dropping.model, {.queues = 3, .unrecorded = 1});
+    const auto evaluated = [&](Inference& inference) {
+      return evaluate(dropping.model, toy.task, alike, {.batch_size = 4, .inference = &inference});
+    };
+    const Evaluation expected = evaluated(eager);
+    for (int turn = 0; turn < 4; ++turn) check_same(evaluated(recorded), expected);
+    // Products for a part of the device may sum in another order.
+    CHECK(largest_difference(evaluated(alone).logits, expected.logits) < 1e-4);
+  }
+}
+
 TEST_CASE("cuda evaluation: a dense batch is one copy in, one replay and one copy out") {
   if (!has_cuda()) return;
   const ToyTask toy;
   const DroppingModel dense(toy, SkimGate::kNone, SkimAttention::kExact, Device::kCuda);
-  Inference inference(dense.model, nullptr, 1);
+  Inference inference(dense.model, {.unrecorded = 1});
   HostCalls calls;
   for (int turn = 0; turn < 3; ++turn) {
     const HostCalls before = backend(Device::kCuda).host_calls();

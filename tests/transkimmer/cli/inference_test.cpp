@@ -51,8 +51,11 @@ struct Result {
 };
 
 Result run(Inference& inference, const BertClassifier& model, const Batch& batch) {
-  const ClassifierOutput out = inference(batch);
-  return {out.logits.value().to(Device::kCpu), executed_macs(model.config(), out.encoder.layers)};
+  Result result;
+  inference(0, batch, [&](const ClassifierOutput& out) {
+    result = {out.logits.value().to(Device::kCpu), executed_macs(model.config(), out.encoder.layers)};
+  });
+  return result;
 }
 
 constexpr SkimGate kGates[] = {SkimGate::kNone, SkimGate::kLayer, SkimGate::kStaged};
@@ -62,7 +65,7 @@ constexpr SkimGate kGates[] = {SkimGate::kNone, SkimGate::kLayer, SkimGate::kSta
 TEST_CASE("inference: on the CPU a pass is the model's own") {
   const ToyTask toy;
   const MixingModel mixing(toy, SkimGate::kStaged, Device::kCpu);
-  Inference inference(mixing.model, nullptr, 1);
+  Inference inference(mixing.model, {.unrecorded = 1});
   for (const Batch& batch : batches(toy)) {
     const NoGrad no_grad;
     const Tensor expected = mixing.model(model_inputs(batch), {}).logits.value();
@@ -81,7 +84,8 @@ TEST_CASE(
         if (gate == SkimGate::kNone && keep != nullptr) continue;
         INFO(name(gate) << ' ' << dtype << (keep ? ", shares" : ""));
         const MixingModel mixing(toy, gate, Device::kCuda, dtype);
-        Inference eager(mixing.model, keep, 1000), recorded(mixing.model, keep, 1);
+        Inference eager(mixing.model, {.keep_shares = keep, .unrecorded = 1000});
+        Inference recorded(mixing.model, {.keep_shares = keep, .unrecorded = 1});
         for (int turn = 0; turn < 3; ++turn) {
           for (const Batch& batch : batches(toy)) {
             const Result expected = run(eager, mixing.model, batch), got = run(recorded, mixing.model, batch);
@@ -101,7 +105,7 @@ TEST_CASE("cuda inference: near the CPU's, dense and skimmed, and masked trainin
     INFO(name(gate));
     const MixingModel here(toy, gate, Device::kCpu), there(toy, gate, Device::kCuda);
     const MixingModel narrow(toy, gate, Device::kCuda, DType::kBFloat16);
-    Inference on_cpu(here.model), on_cuda(there.model, nullptr, 1), in_bfloat16(narrow.model, nullptr, 1);
+    Inference on_cpu(here.model), on_cuda(there.model, {.unrecorded = 1}), in_bfloat16(narrow.model, {.unrecorded = 1});
     for (const Batch& batch : batches(toy)) {
       const Result expected = run(on_cpu, here.model, batch), got = run(on_cuda, there.model, batch);
       CHECK(largest_difference(got.logits, expected.logits) < 2e-5);
@@ -149,21 +153,22 @@ TEST_CASE("cuda inference: a replayed pass is one call beside its batch, without
   for (const SkimGate gate : kGates) {
     INFO(name(gate));
     const MixingModel mixing(toy, gate, Device::kCuda, DType::kBFloat16);
-    Inference inference(mixing.model, nullptr, 1);
+    Inference inference(mixing.model, {.unrecorded = 1});
     const Batch batch = batches(toy).front();
-    for (int turn = 0; turn < 2; ++turn) inference(batch);
+    const auto logits = [&] { return run(inference, mixing.model, batch).logits; };
+    for (int turn = 0; turn < 2; ++turn) logits();
     const HostCalls before = backend(Device::kCuda).host_calls();
-    const Tensor logits = inference(batch).logits.value();
-    const HostCalls calls = backend(Device::kCuda).host_calls() - before;
+    HostCalls calls;
+    inference(0, batch, [&](const ClassifierOutput&) { calls = backend(Device::kCuda).host_calls() - before; });
     CHECK(calls.replays == 1);
     CHECK(calls.copies_in == 1);
     CHECK(calls.launches + calls.copies_out + calls.waits == 0);
-    const Tensor first = logits.to(Device::kCpu);
+    const Tensor first = logits();
     for (const NamedTensor& named : named_values(mixing.model.parameters())) {
       if (named.name == "bert.pooler.dense.weight") named.tensor.fill(0);
     }
-    CHECK(largest_difference(inference(batch).logits.value(), first) > 0);
-    for (int turn = 0; turn < 2; ++turn) inference(batch);  // recorded anew
-    CHECK(largest_difference(inference(batch).logits.value(), first) > 0);
+    CHECK(largest_difference(logits(), first) > 0);
+    for (int turn = 0; turn < 2; ++turn) logits();  // recorded anew
+    CHECK(largest_difference(logits(), first) > 0);
   }
 }

@@ -3,6 +3,7 @@
 #include "tensor/ops/elementwise.h"
 #include "tensor/profile.h"
 #include "tests/support/catch.h"
+#include "tests/support/tensors.h"
 #include "transkimmer/cli/progress.h"
 
 namespace tk {
@@ -14,6 +15,15 @@ TEST_CASE("BLAS core: only one far below the processor is replaced") {
   CHECK(better_blas_core("Prescott", false, false).empty());
   CHECK(better_blas_core("Zen", true, true).empty());
   CHECK(better_blas_core("Cooperlake", true, true).empty());
+}
+
+TEST_CASE("placement: queues and bfloat16 are of cuda alone") {
+  const auto refused = [](const RuntimeFlags& flags) { return test::message_of([&] { placement_of(flags); }); };
+  CHECK(placement_of({.device = "cpu"}).queues == 1);
+  CHECK(placement_of({.device = "cpu", .queues = 1}).queues == 1);
+  CHECK(refused({.device = "cpu", .queues = 2}) == "--queues: 2 batches side by side need cuda, and this is cpu");
+  CHECK(refused({.device = "cpu", .dtype = "bfloat16"}) ==
+        "--dtype: bfloat16 is computed on cuda alone, and this is cpu");
 }
 
 TEST_CASE("profile: kernels are counted by name while it is taken") {
