@@ -31,6 +31,16 @@ struct AttentionKey {
   DropoutKey dropout = {};  ///< of the probabilities; example and position are those of the query rows
 };
 
+/// The parameters of a skim predictor, see tensor/ops/gate_scores.h. All but w have the row_dtype of its input.
+struct PredictorWeights {
+  Tensor input_gamma, input_beta;    ///< [hidden]
+  Tensor w;                          ///< [width, hidden], of the input's dtype
+  Tensor b;                          ///< [width]
+  Tensor hidden_gamma, hidden_beta;  ///< [width]
+  Tensor output_w, output_b;         ///< [outputs, width], [outputs]
+  double epsilon = 1e-5;             ///< of both layer norms
+};
+
 /// AdamW's constants (Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019).
 struct AdamWConstants {
   double beta1 = 0.9;

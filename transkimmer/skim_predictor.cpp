@@ -20,12 +20,19 @@ SkimPredictor::SkimPredictor(const Config& config)
       hidden_norm_(config.skim_width, kEpsilon) {}
 
 Variable SkimPredictor::operator()(const Variable& h) const {
-  const Variable inner = hidden(input_norm_(h));
-  if (!grad_enabled() && has_gate_scores(h.device(), inner.shape()[1])) {
-    return Variable(gate_scores(inner.value(), hidden_norm_.weight.value(), hidden_norm_.bias.value(), kEpsilon,
-                                output.weight.value(), output.bias.value()));
+  const Shape& shape = hidden.weight.value().shape();  // [width, hidden]
+  if (!grad_enabled() && has_gate_scores(h.device(), h.dtype(), shape[1], shape[0])) {
+    return Variable(gate_scores(h.value(), {.input_gamma = input_norm_.weight.value(),
+                                            .input_beta = input_norm_.bias.value(),
+                                            .w = hidden.weight.as(h.dtype()).value(),
+                                            .b = hidden.bias.value(),
+                                            .hidden_gamma = hidden_norm_.weight.value(),
+                                            .hidden_beta = hidden_norm_.bias.value(),
+                                            .output_w = output.weight.value(),
+                                            .output_b = output.bias.value(),
+                                            .epsilon = kEpsilon}));
   }
-  const Variable s = output(gelu(hidden_norm_(inner)));
+  const Variable s = output(gelu(hidden_norm_(hidden(input_norm_(h)))));
   if (output.bias.value().numel() != 2) return s;
   return narrow(s, 1, 1, 1) - narrow(s, 1, 0, 1);
 }

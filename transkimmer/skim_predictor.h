@@ -15,7 +15,7 @@ class SkimPredictor {
   explicit SkimPredictor(const Config& config);
 
   /// h [rows, hidden]. Published gate: [rows, 1], z = s[1] - s[0] (keep less skim). Staged: the three gates, [rows, 3].
-  /// Where nothing is recorded for a backward and has_gate_scores, all behind W1 is one kernel, and z of row_dtype.
+  /// Where nothing is recorded for a backward and has_gate_scores, it is one kernel, and z of row_dtype.
   Variable operator()(const Variable& h) const;
   void collect(ParameterList& list, const std::string& path);
 

@@ -30,20 +30,29 @@ SkimPredictor random_predictor(std::int64_t hidden, std::int64_t width, SkimGate
 
 }  // namespace
 
-TEST_CASE("skim predictor: one kernel on CUDA up to a width, op by op elsewhere") {
-  CHECK(has_gate_scores(Device::kCuda, 1024));
-  CHECK_FALSE(has_gate_scores(Device::kCuda, 1025));
-  CHECK_FALSE(has_gate_scores(Device::kCpu, 8));
+TEST_CASE("skim predictor: one kernel on CUDA for a BERT's shapes in bfloat16, op by op elsewhere") {
+  CHECK(has_gate_scores(Device::kCuda, DType::kBFloat16, 1024, 384));
+  CHECK(has_gate_scores(Device::kCuda, DType::kBFloat16, 96, 5));
+  CHECK_FALSE(has_gate_scores(Device::kCuda, DType::kBFloat16, 1056, 384));
+  CHECK_FALSE(has_gate_scores(Device::kCuda, DType::kBFloat16, 768, 385));
+  CHECK_FALSE(has_gate_scores(Device::kCuda, DType::kBFloat16, 80, 8));
+  CHECK_FALSE(has_gate_scores(Device::kCuda, DType::kFloat32, 768, 384));
+  CHECK_FALSE(has_gate_scores(Device::kCpu, DType::kBFloat16, 768, 384));
 }
 
 TEST_CASE(
-    "cuda skim predictor: its last part one kernel in evaluation, near the composed twin in float32, the same bits "
-    "again") {
+    "cuda skim predictor: in evaluation near the composed twin in float32, by one kernel where there is one, the same "
+    "bits again") {
   if (!has_cuda()) return;
   struct Case {
     std::int64_t hidden, width, rows;
   };
-  for (const Case& c : {Case{64, 5, 1}, {384, 96, 33}, {384, 97, 200}, {768, 192, 4500}, {1024, 900, 70}}) {
+  constexpr Case kCases[] = {
+      {64, 5, 1},       {384, 96, 63},   {384, 192, 64},  {768, 192, 4500},
+      {768, 384, 1089}, {768, 383, 65},  {1024, 97, 300},  // one kernel
+      {100, 24, 33},    {1024, 900, 70},                   // op by op
+  };
+  for (const Case& c : kCases) {
     for (const SkimGate gate : {SkimGate::kLayer, SkimGate::kStaged}) {
       SkimPredictor predictor = random_predictor(c.hidden, c.width, gate);
       const Tensor x = empty({c.rows, c.hidden});
@@ -57,7 +66,8 @@ TEST_CASE(
       const Variable rows(rounded.to(Device::kCuda));
       const Tensor got = predictor(rows).value();
       INFO(c.hidden << " -> " << c.width << ", " << c.rows << " rows, gate " << name(gate));
-      CHECK(got.dtype() == DType::kFloat32);
+      const bool one_kernel = has_gate_scores(Device::kCuda, DType::kBFloat16, c.hidden, c.width);
+      CHECK(got.dtype() == (one_kernel ? DType::kFloat32 : DType::kBFloat16));
       CHECK(got.shape() == expected.shape());
       const double scale = largest_difference(expected, zeros_like(expected));
       CHECK(largest_difference(got.to(Device::kCpu), expected) <= kBFloat16 * scale);
