@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "tensor/cuda/approximate.h"
 #include "tensor/cuda/attention.h"
 #include "tensor/cuda/mma.h"
 #include "tensor/cuda/pack.h"

@@ -45,13 +45,6 @@ __device__ inline std::uint32_t pack_bfloat16(float low, float high) {
   return y;
 }
 
-/// 2^x to about two units in the last place; 0 below the normal numbers.
-__device__ inline float exp2_of(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-
 /// Starts to copy 16 bytes into shared memory, or zeros if there is nothing to copy.
 __device__ inline void copy_async(void* shared, const void* global, bool there) {
   const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(shared));
