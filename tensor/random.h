@@ -18,6 +18,7 @@ struct Philox {
 /// of what c3 does not reach is the same for all of them; it is computed once.
 class PhiloxRow {
  public:
+  PhiloxRow() = default;
   TK_HOST_DEVICE PhiloxRow(std::uint64_t key, std::uint32_t c0, std::uint32_t c1, std::uint32_t c2)
       : k0_(static_cast<std::uint32_t>(key)), k1_(static_cast<std::uint32_t>(key >> 32)) {
     const WideProduct p0 = times0(c0), p1 = times1(c2);

@@ -14,7 +14,7 @@ __global__ void dropout_units(T* y, const T* x, RandomRows random, std::int64_t 
   const std::int64_t row = i / units, col = (i - row * units) * N, at = row * cols + col;
   const Pack<T, N> from = load<N>(x + at, cols - col, wide);
   compute_t<T> values[N];
-  random.keep_factors(values, row, col);
+  random.row(row).keep_factors(values, col);
   for (int k = 0; k < N; ++k) values[k] *= from[k];
   store(y + at, values, cols - col, wide);
 }

@@ -41,7 +41,7 @@ __global__ void __launch_bounds__(kMostRowThreads)
   const Pack<C, N> g = load<N>(gamma + col, count, wide), b = load<N>(beta + col, count, wide);
   const C scale = branch.row_scale(row);
   C factor[N], values[N];
-  branch.random.keep_factors(factor, row, col);
+  branch.random.row(row).keep_factors(factor, col);
   for (int k = 0; k < N; ++k) values[k] = rest[k] + scale * factor[k] * (from[k] + bias[k]);
   const Pack<T, N> sum(values);
   if (z != nullptr) store(z + at, sum, count, wide);
@@ -70,7 +70,7 @@ __global__ void __launch_bounds__(kMostRowThreads)
     const std::int64_t at = row * cols + col;
     const Pack<T, N> upstream = load<N>(dy + at, count, wide), sum = load<N>(z + at, count, wide);
     C d[N], factor[N];
-    branch.random.keep_factors(factor, row, col);
+    branch.random.row(row).keep_factors(factor, col);
     layer_norm_backward_row(d, sums, upstream, sum, Moments<C>{mean[row], rstd[row]}, g, cols);
     store(dz + at, d, count, wide);
     for (int k = 0; k < N; ++k) d[k] *= factor[k];
