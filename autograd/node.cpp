@@ -40,7 +40,7 @@ void GradSlot::add(const Tensor& gradient) {
   filled_ = true;
 }
 
-GradSlot::Target GradSlot::target(const Shape& shape, DType dtype, Device device) {
+SumTarget GradSlot::target(const Shape& shape, DType dtype, Device device) {
   if (filled_) {
     own();
     return {grad_, true};
@@ -96,7 +96,7 @@ void Destinations::add(std::size_t i, const Tensor& gradient) {
   input.grad.add(gradient);
 }
 
-GradSlot::Target Destinations::target(std::size_t i) {
+SumTarget Destinations::target(std::size_t i) {
   Node& input = *node_.inputs[i];
   return input.grad.target(input.shape, input.dtype, input.device);
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "tensor/kernel_arguments.h"
 #include "tensor/ops/index.h"
 #include "tensor/tensor.h"
 
@@ -28,11 +29,7 @@ class GradSlot {
 
   void add(const Tensor& gradient);
   /// A tensor like `shape` to write to (add = false) or to add to (add = true).
-  struct Target {
-    Tensor out;
-    bool add;
-  };
-  Target target(const Shape& shape, DType dtype, Device device);
+  SumTarget target(const Shape& shape, DType dtype, Device device);
   /// Adds to entries [start, start + n) of dimension `dim` of a gradient of `shape`.
   void add_range(const Shape& shape, std::int64_t dim, std::int64_t start, const Tensor& gradient);
   void add_sparse(SparseRows rows) { sparse_.push_back(std::move(rows)); }
@@ -87,7 +84,9 @@ class Destinations {
   bool wanted(std::size_t i) const { return node_.inputs[i] != nullptr; }
   /// Throws when the gradient's shape or dtype is not the input's.
   void add(std::size_t i, const Tensor& gradient);
-  GradSlot::Target target(std::size_t i);
+  SumTarget target(std::size_t i);
+  /// The same, not wanted if input i takes no gradient.
+  SumTarget target_if_wanted(std::size_t i) { return wanted(i) ? target(i) : SumTarget(); }
   void add_range(std::size_t i, std::int64_t dim, std::int64_t start, const Tensor& gradient);
   bool sparse_allowed(std::size_t i) const { return node_.inputs[i]->grad.sparse_allowed(); }
   void add_sparse(std::size_t i, SparseRows rows) { node_.inputs[i]->grad.add_sparse(std::move(rows)); }

@@ -15,6 +15,15 @@ struct DropoutKey {
   Stream stream = {};
 };
 
+/// Where a kernel puts a sum that it makes beside its output: it writes `out`, or adds to it. Not wanted if undefined.
+/// Of several sums that go to the same place each is added to those before it.
+struct SumTarget {
+  Tensor out;
+  bool add = false;
+
+  explicit operator bool() const { return out.defined(); }
+};
+
 /// How a key's weight w enters attention, with e = exp(score - max).
 enum class KeyWeighting : std::uint8_t {
   kExact,  ///< P = w e / sum(w e): weight 0 is a key that is not there

@@ -17,6 +17,8 @@ void check_device(const char* kernel, Device device, const Argument& argument) {
   if constexpr (std::is_same_v<Argument, Tensor>) {
     TK_CHECK(!argument.defined() || argument.device() == device, kernel, ": tensors on ", device, " and on ",
              argument.device());
+  } else if constexpr (std::is_same_v<Argument, SumTarget>) {
+    check_device(kernel, device, argument.out);
   }
 }
 

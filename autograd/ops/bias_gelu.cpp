@@ -1,7 +1,6 @@
 #include "autograd/ops/bias_gelu.h"
 
 #include "tensor/ops/bias_gelu.h"
-#include "tensor/ops/reduce.h"
 
 namespace tk {
 
@@ -12,11 +11,7 @@ Variable bias_gelu(const Variable& x, const Variable& bias) {
   }
   return record("bias_gelu", {bias_gelu(x.value(), bias.value()), again}, {x, bias},
                 [x = Saved(x), bias = Saved(bias)](const Tensor& dy, Destinations& to) {
-                  const Tensor dx = bias_gelu_backward(dy, x, bias);
-                  if (to.wanted(1)) {
-                    const GradSlot::Target db = to.target(1);
-                    sum_columns(db.out, dx, db.add);
-                  }
+                  const Tensor dx = bias_gelu_backward(dy, x, bias, to.target_if_wanted(1));
                   if (to.wanted(0)) to.add(0, dx);
                 });
 }

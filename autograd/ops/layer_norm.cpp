@@ -12,11 +12,13 @@ Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& be
       return layer_norm(x.get(), gamma.get(), beta.get(), epsilon).y;
     };
   }
-  return record("layer_norm", {out.y, again}, {x, gamma, beta},
-                [x = Saved(x), gamma = Saved(gamma), mean = out.mean, rstd = out.rstd](const Tensor& dy) -> Tensors {
-                  const LayerNormGradients d = layer_norm_backward(dy, x, mean, rstd, gamma);
-                  return {d.dx, d.dgamma, d.dbeta};
-                });
+  return record(
+      "layer_norm", {out.y, again}, {x, gamma, beta},
+      [x = Saved(x), gamma = Saved(gamma), mean = out.mean, rstd = out.rstd](const Tensor& dy, Destinations& to) {
+        const SumTarget dgamma = to.target_if_wanted(1), dbeta = to.target_if_wanted(2);
+        const Tensor dx = layer_norm_backward(dy, x, mean, rstd, gamma, dgamma, dbeta);
+        if (to.wanted(0)) to.add(0, dx);
+      });
 }
 
 }  // namespace tk

@@ -17,11 +17,11 @@ Variable linear(const Variable& x, const Variable& w, const Variable& bias) {
   return record("linear", linear(x.value(), w.value(), bias.value()), {x, w, bias},
                 [x = Saved(x), w = Saved(w)](const Tensor& dy, Destinations& to) {
                   if (to.wanted(1)) {
-                    const GradSlot::Target dw = to.target(1);
+                    const SumTarget dw = to.target(1);
                     matmul_into(dw.out, dw.add, dy, x, true, false);  // dw = dy^T x
                   }
                   if (to.wanted(2)) {
-                    const GradSlot::Target db = to.target(2);
+                    const SumTarget db = to.target(2);
                     sum_columns(db.out, dy, db.add);
                   }
                   if (to.wanted(0)) to.add(0, matmul(dy, w, false, false));  // dx = dy w

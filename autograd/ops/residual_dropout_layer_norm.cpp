@@ -6,14 +6,13 @@
 #include "autograd/ops/layer_norm.h"
 #include "autograd/ops/shape.h"
 #include "tensor/ops/layer_norm.h"
-#include "tensor/ops/reduce.h"
 #include "tensor/ops/residual_dropout_layer_norm.h"
 
 namespace tk {
 
 Variable residual_dropout_layer_norm(const Variable& x, const Variable& bias, const Variable& residual,
-                                     const Variable& scale, const Variable& gamma, const Variable& beta,
-                                     double epsilon, const DropoutKey& key) {
+                                     const Variable& scale, const Variable& gamma, const Variable& beta, double epsilon,
+                                     const DropoutKey& key) {
   const ResidualOutput out = residual_dropout_layer_norm(x.value(), bias.value(), residual.value(), scale.value(),
                                                          gamma.value(), beta.value(), epsilon, key, grad_enabled());
   // Without a scale neither x nor the bias is read again.
@@ -22,19 +21,14 @@ Variable residual_dropout_layer_norm(const Variable& x, const Variable& bias, co
     return layer_norm(z, gamma.get(), beta.get(), epsilon).y;
   };
   return record("residual_dropout_layer_norm", {out.y, again}, {x, bias, residual, scale, gamma, beta},
-                [x = x_read, bias = Saved(bias), scale = Saved(scale), gamma = Saved(gamma), z = out.z,
-                 mean = out.mean, rstd = out.rstd, key](const Tensor& dy, Destinations& to) {
-                  const ResidualGradients d =
-                      residual_dropout_layer_norm_backward(dy, z, mean, rstd, x, bias, scale, gamma, key);
-                  if (to.wanted(1)) {
-                    const GradSlot::Target db = to.target(1);
-                    sum_columns(db.out, d.dx, db.add);
-                  }
+                [x = x_read, bias = Saved(bias), scale = Saved(scale), gamma = Saved(gamma), z = out.z, mean = out.mean,
+                 rstd = out.rstd, key](const Tensor& dy, Destinations& to) {
+                  const ResidualGradients d = residual_dropout_layer_norm_backward(
+                      dy, z, mean, rstd, x, bias, scale, gamma, key,
+                      {to.target_if_wanted(4), to.target_if_wanted(5), to.target_if_wanted(1)});
                   if (to.wanted(0)) to.add(0, d.dx);
                   if (to.wanted(2)) to.add(2, d.dresidual);
                   if (to.wanted(3)) to.add(3, d.dscale);
-                  if (to.wanted(4)) to.add(4, d.dgamma);
-                  if (to.wanted(5)) to.add(5, d.dbeta);
                 });
 }
 

@@ -1,3 +1,4 @@
+#include "tensor/cpu/column_sums.h"
 #include "tensor/cpu/parallel.h"
 #include "tensor/cpu/simd.h"
 #include "tensor/kernels.h"
@@ -26,7 +27,7 @@ void bias_gelu(Tensor& y, const Tensor& x, const Tensor& bias) {
   });
 }
 
-void bias_gelu_backward(Tensor& dx, const Tensor& dy, const Tensor& x, const Tensor& bias) {
+void bias_gelu_backward(Tensor& dx, const SumTarget& dbias, const Tensor& dy, const Tensor& x, const Tensor& bias) {
   dispatch_floating(dx.dtype(), "bias_gelu", [&]<class T>() {
     const std::int64_t cols = bias.numel();
     parallel_rows(cols == 0 ? 0 : dx.numel() / cols, cols, [&](std::int64_t row) {
@@ -34,6 +35,7 @@ void bias_gelu_backward(Tensor& dx, const Tensor& dy, const Tensor& x, const Ten
                              bias.data<T>(), cols);
     });
   });
+  sum_columns_if_wanted(dbias, dx);
 }
 
 }  // namespace tk::cpu

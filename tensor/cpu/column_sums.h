@@ -4,6 +4,7 @@
 
 #include "tensor/cpu/parallel.h"
 #include "tensor/cpu/simd.h"
+#include "tensor/kernels.h"
 
 namespace tk::cpu {
 
@@ -13,9 +14,9 @@ TK_SIMD void add_to_row(T* sums, const T* x, std::int64_t n) {
 }
 
 /// N sums over rows at once, with a tree fixed by the shape: blocks of 32 rows in parallel, then the blocks in order.
-/// per_row(row, sums) adds a row's contribution to each sums[k][cols]; out[k] may be null (not wanted).
+/// per_row(row, sums) adds a row's contribution to each sums[k][cols].
 template <class T, std::size_t N, class F>
-void column_sums(std::int64_t rows, std::int64_t cols, std::array<T*, N> out, bool add, F&& per_row) {
+void column_sums(std::int64_t rows, std::int64_t cols, const std::array<SumTarget, N>& out, F&& per_row) {
   constexpr std::int64_t kBlock = 32;
   const std::int64_t blocks = (rows + kBlock - 1) / kBlock;
   const std::int64_t width = static_cast<std::int64_t>(N) * cols;
@@ -28,12 +29,19 @@ void column_sums(std::int64_t rows, std::int64_t cols, std::array<T*, N> out, bo
     for (std::int64_t row = begin; row < end; ++row) per_row(row, sums);
   });
   for (std::size_t k = 0; k < N; ++k) {
-    if (out[k] == nullptr) continue;
-    if (!add) std::fill(out[k], out[k] + cols, T(0));
+    if (!out[k]) continue;
+    T* const y = out[k].out.template data<T>();
+    if (!out[k].add) std::fill(y, y + cols, T(0));
     for (std::int64_t b = 0; b < blocks; ++b) {
-      add_to_row(out[k], partial.data() + b * width + static_cast<std::int64_t>(k) * cols, cols);
+      add_to_row(y, partial.data() + b * width + static_cast<std::int64_t>(k) * cols, cols);
     }
   }
+}
+
+inline void sum_columns_if_wanted(const SumTarget& sum, const Tensor& x) {
+  if (!sum) return;
+  Tensor y = sum.out;
+  sum_columns(y, x, sum.add);
 }
 
 }  // namespace tk::cpu

@@ -19,19 +19,17 @@ void layer_norm(Tensor& y, Tensor& mean, Tensor& rstd, const Tensor& x, const Te
   });
 }
 
-void layer_norm_backward(Tensor& dx, Tensor& dgamma, Tensor& dbeta, const Tensor& dy, const Tensor& x,
+void layer_norm_backward(Tensor& dx, const SumTarget& dgamma, const SumTarget& dbeta, const Tensor& dy, const Tensor& x,
                          const Tensor& mean, const Tensor& rstd, const Tensor& gamma) {
   dispatch_floating(dx.dtype(), "layer_norm", [&]<class T>() {
     const std::int64_t cols = gamma.numel();
-    column_sums<T, 2>(mean.numel(), cols, {dgamma.data<T>(), dbeta.data<T>()}, false,
-                      [&](std::int64_t row, std::array<T*, 2> sums) {
-                        const Moments<T> moments{mean.data<T>()[row], rstd.data<T>()[row]};
-                        const T* upstream = dy.data<T>() + row * cols;
-                        const T* from = x.data<T>() + row * cols;
-                        layer_norm_backward_row(dx.data<T>() + row * cols, upstream, from, moments, gamma.data<T>(),
-                                                cols);
-                        add_affine_gradients_row(sums[0], sums[1], upstream, from, moments, cols);
-                      });
+    column_sums<T, 2>(mean.numel(), cols, {dgamma, dbeta}, [&](std::int64_t row, std::array<T*, 2> sums) {
+      const Moments<T> moments{mean.data<T>()[row], rstd.data<T>()[row]};
+      const T* upstream = dy.data<T>() + row * cols;
+      const T* from = x.data<T>() + row * cols;
+      layer_norm_backward_row(dx.data<T>() + row * cols, upstream, from, moments, gamma.data<T>(), cols);
+      add_affine_gradients_row(sums[0], sums[1], upstream, from, moments, cols);
+    });
   });
 }
 

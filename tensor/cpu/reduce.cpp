@@ -49,9 +49,8 @@ void sum_columns(Tensor& y, const Tensor& x, bool add) {
     const std::int64_t cols = x.shape().back();
     const std::int64_t rows = cols == 0 ? 0 : x.numel() / cols;
     const T* from = x.data<T>();
-    column_sums<T, 1>(rows, cols, {y.data<T>()}, add, [&](std::int64_t row, std::array<T*, 1> sums) {
-      add_to_row(sums[0], from + row * cols, cols);
-    });
+    column_sums<T, 1>(rows, cols, {SumTarget{y, add}},
+                      [&](std::int64_t row, std::array<T*, 1> sums) { add_to_row(sums[0], from + row * cols, cols); });
   });
 }
 

@@ -74,23 +74,23 @@ void residual_dropout_layer_norm(Tensor& y, Tensor& z, Tensor& mean, Tensor& rst
   });
 }
 
-void residual_dropout_layer_norm_backward(Tensor& dx, Tensor& dz, Tensor& dscale, Tensor& dgamma, Tensor& dbeta,
-                                          const Tensor& dy, const Tensor& z, const Tensor& mean, const Tensor& rstd,
-                                          const Tensor& x, const Tensor& bias, const Tensor& scale,
-                                          const Tensor& gamma, const DropoutKey& key) {
+void residual_dropout_layer_norm_backward(Tensor& dx, Tensor& dz, Tensor& dscale, const SumTarget& dgamma,
+                                          const SumTarget& dbeta, const SumTarget& dbias, const Tensor& dy,
+                                          const Tensor& z, const Tensor& mean, const Tensor& rstd, const Tensor& x,
+                                          const Tensor& bias, const Tensor& scale, const Tensor& gamma,
+                                          const DropoutKey& key) {
   dispatch_floating(dx.dtype(), "residual_dropout_layer_norm", [&]<class T>() {
     const std::int64_t cols = gamma.numel();
     DropoutRow<T> dropout(key, cols);
     const T* row_scale = data_or_null<T>(scale);
-    column_sums<T, 2>(
-        mean.numel(), cols, {dgamma.data<T>(), dbeta.data<T>()}, false, [&](std::int64_t row, std::array<T*, 2> sums) {
-          const Moments<T> moments{mean.data<T>()[row], rstd.data<T>()[row]};
-          const T* upstream = dy.data<T>() + row * cols;
-          const T* sum = z.data<T>() + row * cols;
-          T* dsum = dz.data<T>() + row * cols;
-          layer_norm_backward_row(dsum, upstream, sum, moments, gamma.data<T>(), cols);
-          add_affine_gradients_row(sums[0], sums[1], upstream, sum, moments, cols);
-        });
+    column_sums<T, 2>(mean.numel(), cols, {dgamma, dbeta}, [&](std::int64_t row, std::array<T*, 2> sums) {
+      const Moments<T> moments{mean.data<T>()[row], rstd.data<T>()[row]};
+      const T* upstream = dy.data<T>() + row * cols;
+      const T* sum = z.data<T>() + row * cols;
+      T* dsum = dz.data<T>() + row * cols;
+      layer_norm_backward_row(dsum, upstream, sum, moments, gamma.data<T>(), cols);
+      add_affine_gradients_row(sums[0], sums[1], upstream, sum, moments, cols);
+    });
     parallel_chunks(mean.numel(), 16, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         const T* factor = dropout.factors(row);
@@ -105,6 +105,7 @@ void residual_dropout_layer_norm_backward(Tensor& dx, Tensor& dz, Tensor& dscale
       }
     });
   });
+  sum_columns_if_wanted(dbias, dx);
 }
 
 }  // namespace tk::cpu

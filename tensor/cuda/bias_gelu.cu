@@ -1,3 +1,4 @@
+#include "tensor/cuda/column_sums.h"
 #include "tensor/cuda/gelu.h"
 #include "tensor/cuda/pack.h"
 #include "tensor/kernels.h"
@@ -5,8 +6,8 @@
 namespace tk::cuda {
 namespace {
 
-constexpr int kRows =
-    4;  // of a thread, which reads its columns of the bias once and has the loads of all rows in flight
+// Rows of a thread, which reads its columns of the bias once and has the loads of all rows in flight.
+constexpr int kRows = 4;
 
 // A thread's part of [rows, cols]: a unit of columns of kRows rows.
 template <class T>
@@ -51,29 +52,49 @@ __global__ void bias_gelu_tiles(T* y, const T* x, const compute_t<T>* bias, std:
   }
 }
 
-template <class T>
-__global__ void bias_gelu_backward_tiles(T* dx, const T* dy, const T* x, const compute_t<T>* bias, std::int64_t rows,
-                                         std::int64_t cols, bool wide) {
-  constexpr int N = kUnit<T>;
-  const Tile<T> tile(rows, cols);
-  if (tile.count <= 0) return;
-  const std::int64_t at = tile.first * cols + tile.col, count = cols - tile.col;
-  const auto b = load<N>(bias + tile.col, count, wide);
-  Pack<T, N> from[kRows], upstream[kRows];
+constexpr int kWarps = kThreads / kWarp;
+constexpr std::int64_t kMostRowBlocks = 64;  // of a backward, few enough for the sums of their sums
+
+// A block takes a unit of columns for each lane and rows_per_block rows, a warp kRows of them at a time. partial
+// [blockIdx.y, cols] is the sum of dx over the block's rows: a thread's own first, then over the warps.
+template <class T, class C>
+__global__ void __launch_bounds__(kThreads)
+    bias_gelu_backward_tiles(T* dx, C* partial, const T* dy, const T* x, const C* bias, std::int64_t rows,
+                             std::int64_t cols, std::int64_t rows_per_block, bool wide) {
+  constexpr int N = kUnit<T>, kTile = kWarp * N;
+  const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
+  const std::int64_t tile = std::int64_t{blockIdx.x} * kTile, col = tile + lane * N, columns = cols - col;
+  const std::int64_t begin = blockIdx.y * rows_per_block, end = min(rows, begin + rows_per_block);
+  const auto b = load<N>(bias + col, columns, wide);
+  C sum[N] = {};
+  for (std::int64_t row = begin + warp * kRows; row < end; row += kWarps * kRows) {
+    const std::int64_t at = row * cols + col, count = end - row;
+    Pack<T, N> from[kRows], upstream[kRows];
 #pragma unroll
-  for (int r = 0; r < kRows; ++r) {
-    if (r >= tile.count) continue;
-    from[r] = load<N>(x + at + r * cols, count, wide);
-    upstream[r] = load<N>(dy + at + r * cols, count, wide);
-  }
-#pragma unroll
-  for (int r = 0; r < kRows; ++r) {
-    compute_t<T> result[N];
-    for (int k = 0; k < N; ++k) {
-      result[k] = upstream[r][k] * gelu_derivative(from[r][k] + b[k]);
+    for (int r = 0; r < kRows; ++r) {
+      if (r >= count) continue;
+      from[r] = load<N>(x + at + r * cols, columns, wide);
+      upstream[r] = load<N>(dy + at + r * cols, columns, wide);
     }
-    if (r < tile.count) store(dx + at + r * cols, result, count, wide);
+#pragma unroll
+    for (int r = 0; r < kRows; ++r) {
+      if (r >= count) continue;
+      C result[N];
+      for (int k = 0; k < N; ++k) {
+        result[k] = upstream[r][k] * gelu_derivative(from[r][k] + b[k]);
+        sum[k] += result[k];
+      }
+      store(dx + at + r * cols, result, columns, wide);
+    }
   }
+  __shared__ alignas(16) C of_warp[kWarps][kTile];
+  Pack<C, N>(sum).put(&of_warp[warp][lane * N]);
+  __syncthreads();
+  const int i = threadIdx.x;
+  if (i >= kTile || tile + i >= cols) return;
+  C total = 0;
+  for (int w = 0; w < kWarps; ++w) total += of_warp[w][i];
+  partial[blockIdx.y * cols + tile + i] = total;
 }
 
 }  // namespace
@@ -88,14 +109,21 @@ void bias_gelu(Tensor& y, const Tensor& x, const Tensor& bias) {
   });
 }
 
-void bias_gelu_backward(Tensor& dx, const Tensor& dy, const Tensor& x, const Tensor& bias) {
-  if (dx.numel() == 0) return;
+void bias_gelu_backward(Tensor& dx, const SumTarget& dbias, const Tensor& dy, const Tensor& x, const Tensor& bias) {
+  const std::int64_t cols = bias.numel();
+  if (cols == 0) return;
+  const std::int64_t rows = dx.numel() / cols;
   dispatch_arithmetic(dx.dtype(), "bias_gelu", [&]<class T>() {
-    const std::int64_t cols = bias.numel(), rows = dx.numel() / cols;
-    bias_gelu_backward_tiles<<<Tile<T>::grid(rows, cols), kThreads, 0, stream()>>>(
-        dx.data<T>(), dy.data<T>(), x.data<T>(), bias.data<compute_t<T>>(), rows, cols,
-        wide_rows(cols, kUnit<T>, dx, dy, x, bias));
-    check_launch("bias_gelu_backward");
+    using C = compute_t<T>;
+    const PartialSums sums(1, rows, cols, kWarps * kRows, kMostRowBlocks, dtype_of<C>);
+    if (rows > 0) {
+      const dim3 grid(blocks(cols, kWarp * kUnit<T>), blocks(sums.blocks, 1));
+      bias_gelu_backward_tiles<<<grid, kThreads, 0, stream()>>>(
+          dx.data<T>(), sums.partial.data<C>(), dy.data<T>(), x.data<T>(), bias.data<C>(), rows, cols,
+          sums.rows_per_block, wide_rows(cols, kUnit<T>, dx, dy, x, bias));
+      check_launch("bias_gelu_backward");
+    }
+    sums.finish<C>({dbias});
   });
 }
 

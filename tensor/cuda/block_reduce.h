@@ -31,15 +31,16 @@ __device__ T warp_reduce(T x, Op op) {
   return x;
 }
 
-/// Every thread of the block gets the results over its threads, N at once. All threads call it; blockDim.x is a
-/// multiple of the warp.
+/// Every thread gets the results over the threads of its block, N at once; in a block of several rows of threads
+/// (blockDim.y), over those of its row. All threads of the block call it; blockDim.x is a multiple of the warp.
 template <class T, int N, class Op>
 __device__ void block_reduce(T (&x)[N], Op op) {
-  __shared__ T of_warp[kWarp][N];
+  __shared__ T of_warps[kWarp][N];
 #pragma unroll
   for (int k = 0; k < N; ++k) x[k] = warp_reduce(x[k], op);
   const int warps = static_cast<int>(blockDim.x) / kWarp;
   if (warps == 1) return;
+  auto* const of_warp = of_warps + threadIdx.y * warps;
   __syncthreads();  // readers of an earlier reduction are done
   if (threadIdx.x % kWarp == 0) {
     for (int k = 0; k < N; ++k) of_warp[threadIdx.x / kWarp][k] = x[k];

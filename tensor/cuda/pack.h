@@ -40,6 +40,15 @@ struct Pack {
     }
   }
 
+  /// To shared memory, a multiple of 16 bytes.
+  __device__ void put(T* shared) const {
+#pragma unroll
+    for (int q = 0; q < kQuads; ++q) {
+      reinterpret_cast<uint4*>(shared)[q] =
+          make_uint4(words[4 * q], words[4 * q + 1], words[4 * q + 2], words[4 * q + 3]);
+    }
+  }
+
   __device__ compute_t<T> operator[](int k) const {
     if constexpr (sizeof(T) == 2) {
       return std::bit_cast<float>(k % 2 == 0 ? words[k / 2] << 16 : words[k / 2] & 0xffff0000u);
@@ -101,7 +110,7 @@ __device__ Pack<T, N> load(const T* from, std::int64_t count, bool wide) {
   return pack;
 }
 
-/// Writes the first `count` elements.
+/// Writes the first `count` elements to global memory.
 template <class T, int N>
 __device__ void store(T* to, const Pack<T, N>& pack, std::int64_t count, bool wide) {
   if (wide && count >= N) {

@@ -98,13 +98,14 @@ void sum_columns(Tensor& y, const Tensor& x, bool add) {
   dispatch_arithmetic(x.dtype(), "sum", [&]<class T>() {
     using C = compute_t<T>;
     const auto finish = [&]<class From>(const From* from, std::int64_t n) {
-      if (y.dtype() == x.dtype())
-        return sum_chunks<From, T>(y.data<T>(), nullptr, from, n, cols, std::max<std::int64_t>(1, n), add);
-      sum_chunks<From, C>(y.data<C>(), nullptr, from, n, cols, std::max<std::int64_t>(1, n), add);
+      const auto sum = [&]<class Y>(Y* to) {
+        sum_chunks(SumOutputs<Y>{{to}, {add}}, 1, from, n, cols, std::max<std::int64_t>(1, n));
+      };
+      y.dtype() == x.dtype() ? sum(y.data<T>()) : sum(y.data<C>());
     };
     if (chunks == 1) return finish(x.data<T>(), rows);
     const Tensor partial = empty({chunks, cols}, dtype_of<C>, Device::kCuda);
-    sum_chunks<T, C>(partial.data<C>(), nullptr, x.data<T>(), rows, cols, chunk, false);
+    sum_chunks(SumOutputs<C>{{partial.data<C>()}, {}}, 1, x.data<T>(), rows, cols, chunk);
     finish(static_cast<const C*>(partial.data<C>()), chunks);
   });
 }

@@ -55,36 +55,45 @@ __global__ void __launch_bounds__(kMostRowThreads)
   }
 }
 
-// A block goes over rows_per_block rows and adds up their shares of dgamma and dbeta. dx = scale * factor * dz,
-// dscale = sum(dz * factor * (x + bias)).
+// dx = scale * factor * dz, dscale = sum(dz * factor * (x + bias)); the third sum is that of dx.
 template <int N, class T, class C>
-__global__ void __launch_bounds__(kMostRowThreads)
+__global__ void __launch_bounds__(kBackwardThreads<T, N>, kBackwardBlocks<T, N>)
     add_and_normalize_backward_rows(T* dx, T* dz, C* dscale, C* partial, const T* dy, const T* z, const C* mean,
                                     const C* rstd, Branch<T> branch, const C* gamma, std::int64_t rows,
                                     std::int64_t rows_per_block, std::int64_t cols, bool wide) {
   const std::int64_t col = threadIdx.x * N, count = cols - col;
   const Pack<C, N> g = load<N>(gamma + col, count, wide);
   const std::int64_t begin = blockIdx.x * rows_per_block, end = min(rows, begin + rows_per_block);
-  AffineSums<C, N> sums;
-  for (std::int64_t row = begin; row < end; ++row) {
-    const std::int64_t at = row * cols + col;
-    const Pack<T, N> upstream = load<N>(dy + at, count, wide), sum = load<N>(z + at, count, wide);
-    C d[N], factor[N];
-    branch.random.row(row).keep_factors(factor, col);
-    layer_norm_backward_row(d, sums, upstream, sum, Moments<C>{mean[row], rstd[row]}, g, cols);
-    store(dz + at, d, count, wide);
-    for (int k = 0; k < N; ++k) d[k] *= factor[k];
+  RowSums<T, N, 3> sums;
+  UpstreamRow<T, N> next(dy, z, mean, rstd, begin + threadIdx.y, end, cols, col, wide);
+  for (std::int64_t first = begin; first < end; first += blockDim.y) {
+    const std::int64_t row = first + threadIdx.y, at = row * cols + col;
+    const bool there = row < end;
+    const UpstreamRow<T, N> upstream = next;
+    next = UpstreamRow<T, N>(dy, z, mean, rstd, row + blockDim.y, end, cols, col, wide);
+    C d[N];
+    const RandomRow random = branch.random.row(there ? row : 0);
+    const std::uint32_t kept = random.template kept<N>(col);
+    layer_norm_backward_row(d, sums, upstream, g, cols);
+    if (there) store(dz + at, d, count, wide);
+#pragma unroll
+    for (int k = 0; k < N; ++k) d[k] = (kept >> k & 1u) != 0 ? d[k] * static_cast<C>(random.keep_scale) : C(0);
     if (dscale != nullptr) {
-      const Pack<T, N> from = load<N>(branch.x + at, count, wide);
-      const Pack<C, N> bias = branch.template bias_columns<N>(col, count, wide);
       C dot = 0;
-      for (int k = 0; k < N; ++k) dot += k < count ? d[k] * (from[k] + bias[k]) : C(0);
+      if (there) {
+        const Pack<T, N> from = load<N>(branch.x + at, count, wide);
+        const Pack<C, N> bias = branch.template bias_columns<N>(col, count, wide);
+        for (int k = 0; k < N; ++k) dot += k < count ? d[k] * (from[k] + bias[k]) : C(0);
+      }
       dot = block_reduce(dot, Sum{});
-      if (threadIdx.x == 0) dscale[row] = dot;
+      if (there && threadIdx.x == 0) dscale[row] = dot;
     }
-    const C scale = branch.row_scale(row);
-    for (int k = 0; k < N; ++k) d[k] *= scale;
-    store(dx + at, d, count, wide);
+    const C scale = there ? branch.row_scale(row) : C(0);
+    for (int k = 0; k < N; ++k) {
+      d[k] *= scale;
+      sums.of[2][k] += d[k];
+    }
+    if (there) store(dx + at, d, count, wide);
   }
   sums.store_partial(partial, cols, col, wide);
 }
@@ -100,7 +109,7 @@ void residual_dropout_layer_norm(Tensor& y, Tensor& z, Tensor& mean, Tensor& rst
     using C = compute_t<T>;
     T* const sums = data_or_null<T>(z);
     C *const means = data_or_null<C>(mean), *const rstds = data_or_null<C>(rstd);
-    dispatch_columns<T>(cols, "residual_dropout_layer_norm", [&]<int N>() {
+    dispatch_columns<T>(cols, kMostRowThreads, "residual_dropout_layer_norm", [&]<int N>() {
       add_and_normalize_rows<N><<<blocks(rows, 1), row_threads(cols, N, kMostRowThreads), 0, stream()>>>(
           y.data<T>(), sums, means, rstds, Branch<T>(x, bias, scale, key), residual.data<T>(), gamma.data<C>(),
           beta.data<C>(), static_cast<C>(epsilon), cols, wide_rows(cols, N, y, z, x, bias, residual, gamma, beta));
@@ -109,24 +118,25 @@ void residual_dropout_layer_norm(Tensor& y, Tensor& z, Tensor& mean, Tensor& rst
   });
 }
 
-void residual_dropout_layer_norm_backward(Tensor& dx, Tensor& dz, Tensor& dscale, Tensor& dgamma, Tensor& dbeta,
-                                          const Tensor& dy, const Tensor& z, const Tensor& mean, const Tensor& rstd,
-                                          const Tensor& x, const Tensor& bias, const Tensor& scale, const Tensor& gamma,
+void residual_dropout_layer_norm_backward(Tensor& dx, Tensor& dz, Tensor& dscale, const SumTarget& dgamma,
+                                          const SumTarget& dbeta, const SumTarget& dbias, const Tensor& dy,
+                                          const Tensor& z, const Tensor& mean, const Tensor& rstd, const Tensor& x,
+                                          const Tensor& bias, const Tensor& scale, const Tensor& gamma,
                                           const DropoutKey& key) {
   const std::int64_t rows = mean.numel(), cols = gamma.numel();
   dispatch_arithmetic(dx.dtype(), "residual_dropout_layer_norm", [&]<class T>() {
-    dispatch_columns<T>(cols, "residual_dropout_layer_norm", [&]<int N>() {
+    dispatch_columns<T>(cols, kTeamThreads, "residual_dropout_layer_norm", [&]<int N>() {
       using C = compute_t<T>;
-      const PairOfSums sums(rows, cols, dtype_of<C>);
+      const dim3 block = block_of_teams<T, N>(cols);
+      const PartialSums sums(3, rows, cols, block.y, kMostBackwardBlocks, dtype_of<C>);
       if (rows > 0) {
-        add_and_normalize_backward_rows<N>
-            <<<blocks(sums.blocks, 1), row_threads(cols, N, kMostRowThreads), 0, stream()>>>(
-                dx.data<T>(), dz.data<T>(), data_or_null<C>(dscale), sums.partial.data<C>(), dy.data<T>(), z.data<T>(),
-                mean.data<C>(), rstd.data<C>(), Branch<T>(x, bias, scale, key), gamma.data<C>(), rows,
-                sums.rows_per_block, cols, wide_rows(cols, N, dx, dz, dy, z, x, bias, gamma, sums.partial));
+        add_and_normalize_backward_rows<N><<<blocks(sums.blocks, 1), block, 0, stream()>>>(
+            dx.data<T>(), dz.data<T>(), data_or_null<C>(dscale), sums.partial.data<C>(), dy.data<T>(), z.data<T>(),
+            mean.data<C>(), rstd.data<C>(), Branch<T>(x, bias, scale, key), gamma.data<C>(), rows, sums.rows_per_block,
+            cols, wide_rows(cols, N, dx, dz, dy, z, x, bias, gamma, sums.partial));
         check_launch("residual_dropout_layer_norm_backward");
       }
-      sums.finish<C>(dgamma, dbeta);
+      sums.finish<C>({dgamma, dbeta, dbias});
     });
   });
 }

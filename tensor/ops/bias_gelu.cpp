@@ -1,6 +1,7 @@
 #include "tensor/ops/bias_gelu.h"
 
 #include "tensor/kernels.h"
+#include "tensor/ops/sum_target.h"
 
 namespace tk {
 
@@ -14,9 +15,11 @@ Tensor bias_gelu(const Tensor& x, const Tensor& bias) {
   return y;
 }
 
-Tensor bias_gelu_backward(const Tensor& dy, const Tensor& x, const Tensor& bias) {
+Tensor bias_gelu_backward(const Tensor& dy, const Tensor& x, const Tensor& bias, const SumTarget& dbias) {
+  check_target("bias_gelu", dbias, bias);
   Tensor dx = empty_like(x);
-  bias_gelu_backward_kernel(x.device(), dx, dy.contiguous(), x.contiguous(), bias.contiguous());
+  bias_gelu_backward_kernel(x.device(), dx, dbias, dy.contiguous(), x.contiguous(), bias.contiguous());
+  bump_versions({dbias});
   return dx;
 }
 

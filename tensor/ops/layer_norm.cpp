@@ -1,6 +1,7 @@
 #include "tensor/ops/layer_norm.h"
 
 #include "tensor/kernels.h"
+#include "tensor/ops/sum_target.h"
 
 namespace tk {
 
@@ -24,12 +25,14 @@ LayerNormOutput layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& b
   return out;
 }
 
-LayerNormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
-                                       const Tensor& gamma) {
-  LayerNormGradients d{empty_like(x), empty_like(gamma), empty_like(gamma)};
-  layer_norm_backward_kernel(x.device(), d.dx, d.dgamma, d.dbeta, dy.contiguous(), x.contiguous(), mean, rstd,
+Tensor layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
+                           const Tensor& gamma, const SumTarget& dgamma, const SumTarget& dbeta) {
+  for (const SumTarget& sum : {dgamma, dbeta}) check_target("layer_norm", sum, gamma);
+  Tensor dx = empty_like(x);
+  layer_norm_backward_kernel(x.device(), dx, dgamma, dbeta, dy.contiguous(), x.contiguous(), mean, rstd,
                              gamma.contiguous());
-  return d;
+  bump_versions({dgamma, dbeta});
+  return dx;
 }
 
 }  // namespace tk

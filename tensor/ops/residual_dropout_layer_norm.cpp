@@ -2,6 +2,7 @@
 
 #include "tensor/ops/dropout.h"
 #include "tensor/ops/layer_norm.h"
+#include "tensor/ops/sum_target.h"
 
 namespace tk {
 namespace {
@@ -39,13 +40,16 @@ ResidualOutput residual_dropout_layer_norm(const Tensor& x, const Tensor& bias, 
 
 ResidualGradients residual_dropout_layer_norm_backward(const Tensor& dy, const Tensor& z, const Tensor& mean,
                                                        const Tensor& rstd, const Tensor& x, const Tensor& bias,
-                                                       const Tensor& scale, const Tensor& gamma,
-                                                       const DropoutKey& key) {
-  ResidualGradients d{empty_like(z), empty_like(z), scale.defined() ? empty_like(scale) : Tensor(), empty_like(gamma),
-                      empty_like(gamma)};
+                                                       const Tensor& scale, const Tensor& gamma, const DropoutKey& key,
+                                                       const ResidualSums& sums) {
+  for (const SumTarget& sum : {sums.dgamma, sums.dbeta, sums.dbias}) {
+    check_target("residual_dropout_layer_norm", sum, gamma);
+  }
+  ResidualGradients d{empty_like(z), empty_like(z), scale.defined() ? empty_like(scale) : Tensor()};
   residual_dropout_layer_norm_backward_kernel(
-      dy.device(), d.dx, d.dresidual, d.dscale, d.dgamma, d.dbeta, dy.contiguous(), z, mean, rstd,
+      dy.device(), d.dx, d.dresidual, d.dscale, sums.dgamma, sums.dbeta, sums.dbias, dy.contiguous(), z, mean, rstd,
       contiguous_if_given(x), contiguous_if_given(bias), contiguous_if_given(scale), gamma.contiguous(), key);
+  bump_versions({sums.dgamma, sums.dbeta, sums.dbias});
   return d;
 }
 

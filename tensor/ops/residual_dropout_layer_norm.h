@@ -16,20 +16,24 @@ struct ResidualOutput {
 /// x, residual [rows, cols]; bias, gamma, beta [cols]; scale [rows]; bias and scale may be undefined. Without
 /// `for_backward` only y is kept.
 ResidualOutput residual_dropout_layer_norm(const Tensor& x, const Tensor& bias, const Tensor& residual,
-                                           const Tensor& scale, const Tensor& gamma, const Tensor& beta,
-                                           double epsilon, const DropoutKey& key, bool for_backward = true);
+                                           const Tensor& scale, const Tensor& gamma, const Tensor& beta, double epsilon,
+                                           const DropoutKey& key, bool for_backward = true);
 
-/// The bias's gradient is dx summed over the rows; dscale is undefined without a scale.
+/// dscale is undefined without a scale.
 struct ResidualGradients {
   Tensor dx;
   Tensor dresidual;
   Tensor dscale;
-  Tensor dgamma;
-  Tensor dbeta;
+};
+/// Sums over the rows that the backward makes beside them, where they are wanted; dbias is that of dx.
+struct ResidualSums {
+  SumTarget dgamma;
+  SumTarget dbeta;
+  SumTarget dbias;
 };
 ResidualGradients residual_dropout_layer_norm_backward(const Tensor& dy, const Tensor& z, const Tensor& mean,
                                                        const Tensor& rstd, const Tensor& x, const Tensor& bias,
-                                                       const Tensor& scale, const Tensor& gamma,
-                                                       const DropoutKey& key);
+                                                       const Tensor& scale, const Tensor& gamma, const DropoutKey& key,
+                                                       const ResidualSums& sums);
 
 }  // namespace tk

@@ -260,6 +260,8 @@ void add_rows(Table& table) {
     row.columns = 2;
   }
   table.add_large("layer_norm", normalised, {{{700, 65}}, {{65}}, {{65}}}).columns = 2;
+  const Function gamma_is_beta = [](const Variables& x) { return layer_norm(x[0], x[1], x[1], 1e-5); };
+  table.add("layer_norm, gamma is beta", gamma_is_beta, {{{3, 33}}, {{33}}}).columns = 1;
 
   const Function activated = [](const Variables& x) { return bias_gelu(x[0], x[1]); };
   for (const Shape& shape : std::vector<Shape>{{5}, {0, 4}, {3, 0}, {3, 1}, {3, 33}, {2, 3, 4}}) {
@@ -287,6 +289,11 @@ void add_dropout(Table& table) {
   table.add("dropout", dropped(0.4, make_packed({}, {})), {{{0, 7}}});
   table.add_large("dropout", dropped(0.4, many), {{{many.tokens, 65}}});
 
+  const Function one_for_all = [key = dropout_key(0.3, rows)](const Variables& x) {
+    return residual_dropout_layer_norm(x[0], x[2], x[1], Variable(), x[2], x[2], 1e-5, on(x, key));
+  };
+  const Shape shape{rows.tokens, 7};
+  table.add("residual_dropout_layer_norm, bias is gamma is beta", one_for_all, {{shape}, {shape}, {{7}}}).columns = 1;
   for (const bool bias : {false, true}) {
     for (const bool scale : {false, true}) {
       for (const double p : {0.0, 0.3}) {

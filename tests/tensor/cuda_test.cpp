@@ -85,8 +85,9 @@ Tensors softmaxes(const Place& p) {
 Tensors normalisation(const Place& p) {
   const Tensor x = p.activation(1), gamma = p.columns(2);
   const LayerNormOutput out = layer_norm(x, gamma, p.columns(3), kEpsilon);
-  const LayerNormGradients d = layer_norm_backward(p.activation(4), x, out.mean, out.rstd, gamma);
-  return {out.y, out.mean, out.rstd, d.dx, d.dgamma, d.dbeta};
+  const Tensor dgamma = p.columns(5), dbeta = p.columns(6);  // one is written, the other added to
+  const Tensor dx = layer_norm_backward(p.activation(4), x, out.mean, out.rstd, gamma, {dgamma}, {dbeta, true});
+  return {out.y, out.mean, out.rstd, dx, dgamma, dbeta};
 }
 
 Tensors residual(const Place& p, bool bias, bool scale, double rate) {
@@ -96,18 +97,24 @@ Tensors residual(const Place& p, bool bias, bool scale, double rate) {
   const ResidualOutput out = residual_dropout_layer_norm(x, b, p.activation(5), s, gamma, p.columns(6), kEpsilon, key);
   // z as both devices have it, so that its rounding does not count twice.
   const Tensor z = p.activation(7), mean = p.beside({p.rows}, 8), rstd = exp(affine(p.beside({p.rows}, 9), 0.1));
+  const Tensor dbias = p.columns(11), dgamma = p.columns(12), dbeta = p.columns(13);
   const ResidualGradients d =
-      residual_dropout_layer_norm_backward(p.activation(10), z, mean, rstd, x, b, s, gamma, key);
+      residual_dropout_layer_norm_backward(p.activation(10), z, mean, rstd, x, b, s, gamma, key,
+                                           {{dgamma}, {dbeta, scale}, bias ? SumTarget{dbias, true} : SumTarget()});
   const Tensor y_alone =
       residual_dropout_layer_norm(x, b, p.activation(5), s, gamma, p.columns(6), kEpsilon, key, false).y;
-  Tensors results = {out.y, out.z, out.mean, out.rstd, y_alone, d.dx, d.dresidual, d.dgamma, d.dbeta};
+  Tensors results = {out.y, out.z, out.mean, out.rstd, y_alone, d.dx, d.dresidual, dbias, dgamma, dbeta};
   if (scale) results.push_back(d.dscale);
   return results;
 }
 
 Tensors bias_gelus(const Place& p) {
-  const Tensor x = p.activation(1), bias = p.columns(2);
-  return {bias_gelu(x, bias), bias_gelu_backward(p.activation(3), x, bias)};
+  const Tensor x = p.activation(1), bias = p.columns(2), dbias = p.columns(4), sum = p.columns(5);
+  Tensors results = {bias_gelu(x, bias), bias_gelu_backward(p.activation(3), x, bias),
+                     bias_gelu_backward(p.activation(3), x, bias, {dbias}),
+                     bias_gelu_backward(p.activation(3), x, bias, {sum, true})};
+  results.insert(results.end(), {dbias, sum});
+  return results;
 }
 
 Tensors losses(const Place& p) {
@@ -161,7 +168,8 @@ Tolerance tolerance(DType dtype) {
 // thread.
 TEST_CASE("cuda: rowwise and elementwise kernels agree with the CPU's in every dtype and size") {
   if (!has_cuda()) return;
-  const std::vector<Shape> sizes = {{0, 8}, {1, 1}, {5, 7}, {4, 1}, {3, 384}, {130, 2500}, {600, 768}, {2, 5001}};
+  const std::vector<Shape> sizes = {{0, 8},      {1, 1},     {5, 7},     {4, 1},   {3, 384},
+                                    {130, 2500}, {600, 768}, {33, 1000}, {2, 5001}};
   for (const Case& op : cases()) {
     for (const Shape& size : sizes) {
       for (const DType dtype : {DType::kFloat64, DType::kFloat32, DType::kBFloat16}) {
