@@ -334,8 +334,10 @@ bool launch(float* z, const Problem& p) {
   const auto bytes_for = [](const Problem& p) {
     return p.padded_slices() * Tile::kQuadsOfSlice * static_cast<int>(sizeof(uint4));
   };
-  static const bool fits = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                bytes_for({.hidden = kMostHidden})) == cudaSuccess;
+  Problem widest = p;
+  widest.hidden = kMostHidden;
+  static const bool fits =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes_for(widest)) == cudaSuccess;
   if (!fits) {
     cudaGetLastError();  // it is handled: later checks must not see it
     return false;

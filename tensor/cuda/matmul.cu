@@ -120,7 +120,7 @@ Blas& blas() {
 
 // Multiprocessors that a product should count on. Where n queues share the device each has 1.5 / n of it, but no less
 // than a third: fewer and larger tiles waste less, as long as the other queues fill the rest. For skimmed BERT-base at
-// 32 x 128 on an H100 that is 7 % with 4 queues and 14 % with 8.
+// 32 x 128 on an H100 that is 7 % with 4 queues and 14 % with 6.
 std::int32_t multiprocessors_to_use() {
   const std::int32_t all = blas().multiprocessors;
   return queue().of == 1 ? all : std::max(all / 3, 3 * all / (2 * queue().of));

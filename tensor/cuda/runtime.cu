@@ -276,7 +276,7 @@ void record_switch(const void* count, std::int64_t step, std::int64_t n,
   check(cudaGraphAddNode(&added, now.graph, now.last, now.edges, now.count, &node), "cudaGraphAddNode");
   check(cudaStreamUpdateCaptureDependencies(outer, &added, nullptr, 1, cudaStreamSetCaptureDependencies),
         "cudaStreamUpdateCaptureDependencies");
-  for (std::int64_t i = 0; i < n; ++i) {
+  for (std::int64_t i = n - 1; i >= 0; --i) {  // the largest first: the others fit into its memory
     Detour detour(node.conditional.phGraph_out[i]);
     body(i);
     detour.end();
