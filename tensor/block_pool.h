@@ -12,8 +12,7 @@ struct PoolPolicy {
   std::int64_t (*rounded)(std::int64_t bytes);  ///< what a request takes
   std::int64_t (*chunk)(std::int64_t size);     ///< what the system is asked for where no free block serves a size
   std::int64_t small;                           ///< smaller sizes come from chunks of their own, and pin no large ones
-  bool
-      splits;  ///< whether a larger free block serves a size, and its rest stays free; otherwise only an equal one does
+  bool splits;  ///< whether a larger free block serves a size and its rest stays free; otherwise an equal one alone
 };
 
 /// Memory that comes from the system in chunks and is handed out in blocks. A request gets the smallest free block that
