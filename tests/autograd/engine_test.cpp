@@ -10,21 +10,12 @@
 #include "autograd/ops/shape.h"
 #include "tensor/allocator.h"
 #include "tensor/ops/matmul.h"
+#include "tests/autograd/leaves.h"
 #include "tests/support/catch.h"
 #include "tests/support/tensors.h"
 
 using namespace tk;
 using namespace tk::test;
-
-namespace {
-
-using Values = std::vector<float>;
-
-Variable leaf(const Values& values) { return Variable(from_values(values), true); }
-
-Values grad(const Variable& x) { return x.grad().to_vector<float>(); }
-
-}  // namespace
 
 TEST_CASE("backward: a value used twice gets the sum of both gradients") {
   const Variable x = leaf({1, 2, 3});

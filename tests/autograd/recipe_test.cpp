@@ -9,6 +9,7 @@
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/layer_norm.h"
 #include "tensor/ops/residual_dropout_layer_norm.h"
+#include "tests/autograd/leaves.h"
 #include "tests/support/catch.h"
 #include "tests/support/devices.h"
 #include "tests/support/tensors.h"
@@ -17,12 +18,6 @@ using namespace tk;
 using namespace tk::test;
 
 namespace {
-
-using Values = std::vector<float>;
-
-Variable leaf(const Values& values) { return Variable(from_values(values), true); }
-
-Values grad(const Variable& x) { return x.grad().to_vector<float>(); }
 
 // 2 x, whose value is computed again by each backward that reads it; counts how often.
 Variable twice(const Variable& x, int& times) {
