@@ -215,6 +215,7 @@ json host_calls_json(const HostCalls& calls) {
 
 void check_combinations(const BenchCommand& c) {
   if (c.train && !c.skim_keep.empty()) throw UsageError("--skim_keep: forces rows in inference only, not with --train");
+  if (c.train && c.runtime.queues > 1) throw UsageError("--queues: of inference, not with --train");
   for (const double share : c.skim_keep) {
     if (share < 0 || share > 1) throw UsageError(concat("--skim_keep: expected shares from 0 to 1, got ", share));
   }
