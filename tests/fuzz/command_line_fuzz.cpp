@@ -4,8 +4,8 @@
 
 #include "tensor/error.h"
 #include "tests/fuzz/fuzz.h"
-#include "transkimmer/cli/commands.h"
-#include "transkimmer/cli/options.h"
+#include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/run/options.h"
 
 namespace tk::fuzz {
 namespace {

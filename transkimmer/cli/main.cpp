@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "tensor/error.h"
-#include "transkimmer/cli/build_info.h"
-#include "transkimmer/cli/commands.h"
-#include "transkimmer/cli/log.h"
-#include "transkimmer/cli/options.h"
-#include "transkimmer/cli/signals.h"
+#include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/run/build_info.h"
+#include "transkimmer/cli/run/log.h"
+#include "transkimmer/cli/run/options.h"
+#include "transkimmer/cli/run/signals.h"
 
 namespace {
 

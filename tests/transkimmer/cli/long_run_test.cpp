@@ -7,7 +7,7 @@
 #include "tensor/allocator.h"
 #include "tensor/threads.h"
 #include "tests/support/catch.h"
-#include "transkimmer/cli/trainer.h"
+#include "transkimmer/training/trainer.h"
 
 using namespace tk;
 

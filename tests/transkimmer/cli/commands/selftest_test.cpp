@@ -1,0 +1,64 @@
+#include "transkimmer/cli/commands/selftest.h"
+
+#include <limits>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "tensor/error.h"
+#include "tests/support/catch.h"
+#include "tests/transkimmer/cli/program.h"
+
+namespace tk {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The names by which ops are recorded: what follows `record("` in the sources of a folder.
+std::set<std::string> recorded_ops(const fs::path& folder) {
+  const std::regex pattern(R"rx(record(?:_node)?\("([a-z_]+)")rx");
+  std::set<std::string> names;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const std::string text = read_bytes(entry.path());
+    for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it) names.insert((*it)[1]);
+  }
+  return names;
+}
+
+TEST_CASE("selftest: passes here, and has a line for every op that is recorded") {
+  const Ran ran = run_program({"selftest"});
+  INFO(ran.out);
+  CHECK(ran.code == 0);
+  CHECK(ran.err.empty());
+  CHECK_THAT(ran.out, ContainsSubstring(" checks, 0 failed, "));
+  const fs::path autograd = fs::path(TK_SOURCE_DIR) / "autograd";
+  std::set<std::string> ops = recorded_ops(autograd / "ops");
+  ops.merge(recorded_ops(autograd / "estimators"));
+  CHECK(ops.size() >= 20);
+  for (const std::string& op : ops) {
+    INFO(op);
+    CHECK(
+        (ran.out.find("\n  " + op + " ") != std::string::npos || ran.out.find("\n  " + op + ",") != std::string::npos));
+  }
+}
+
+TEST_CASE("selftest: an error beyond the tolerance, a NaN and an exception fail and are counted") {
+  const SelfCheckGroup group{"group",
+                             {{"good", 0.5, [] { return 0.5; }},
+                              {"far", 0.5, [] { return 0.6; }},
+                              {"nan", 0.5, [] { return std::numeric_limits<double>::quiet_NaN(); }},
+                              {"thrown", 0.5, []() -> double { throw Error("no such op"); }}}};
+  std::ostringstream out;
+  CHECK(run_checks(group, out) == 3);
+  const std::regex table(
+      "\ngroup +error +allowed *\n"
+      "  good +5\\.0e-01 +5\\.0e-01  ok\n"
+      "  far +6\\.0e-01 +5\\.0e-01  FAILED\n"
+      "  nan +nan +5\\.0e-01  FAILED\n"
+      "  thrown +- +5\\.0e-01  FAILED: no such op\n");
+  INFO(out.str());
+  CHECK(std::regex_match(out.str(), table));
+}
+
+}  // namespace
+}  // namespace tk

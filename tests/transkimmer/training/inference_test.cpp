@@ -1,0 +1,174 @@
+#include "transkimmer/training/inference.h"
+
+#include "autograd/grad_mode.h"
+#include "nn/loss.h"
+#include "tensor/backend.h"
+#include "tests/support/catch.h"
+#include "tests/support/devices.h"
+#include "tests/support/golden.h"
+#include "tests/transkimmer/mixing_gates.h"
+#include "tests/transkimmer/training/toy_task.h"
+#include "transkimmer/training/evaluation.h"
+
+using namespace tk;
+using namespace tk::test;
+
+namespace {
+
+// A model whose gates drop about half of the rows. Heads of 32 columns: the matrix path of attention in bfloat16.
+struct MixingModel {
+  MixingModel(const ToyTask& toy, SkimGate gate, Device device, DType dtype = DType::kFloat32)
+      : model(config(toy, gate)) {
+    initialize_with_mixing_gates(model);
+    model.place(device, dtype);
+  }
+
+  static Config config(const ToyTask& toy, SkimGate gate) {
+    Config config = toy.config(gate);
+    config.hidden_size = 64;
+    config.num_hidden_layers = 4;
+    config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
+    return config;
+  }
+
+  BertClassifier model;
+};
+
+// Two batches of one shape: their sentences come in another order.
+std::vector<Batch> batches(const ToyTask& toy) {
+  std::vector<std::int64_t> indices(32);
+  std::vector<Batch> result;
+  for (int turn = 0; turn < 2; ++turn) {
+    for (std::int64_t i = 0; i < 32; ++i) indices[static_cast<std::size_t>(i)] = turn == 0 ? i : 31 - i;
+    result.push_back(make_batch(toy.dev, indices, false));
+  }
+  return result;
+}
+
+struct Result {
+  Tensor logits;
+  double macs;
+};
+
+Result run(Inference& inference, const BertClassifier& model, const Batch& batch) {
+  Result result;
+  inference(0, batch, [&](const ClassifierOutput& out) {
+    result = {out.logits.value().to(Device::kCpu), executed_macs(model.config(), out.encoder.layers)};
+  });
+  return result;
+}
+
+constexpr SkimGate kGates[] = {SkimGate::kNone, SkimGate::kLayer, SkimGate::kStaged};
+
+}  // namespace
+
+TEST_CASE("inference: on the CPU a pass is the model's own") {
+  const ToyTask toy;
+  const MixingModel mixing(toy, SkimGate::kStaged, Device::kCpu);
+  Inference inference(mixing.model, {.unrecorded = 1});
+  for (const Batch& batch : batches(toy)) {
+    const NoGrad no_grad;
+    const Tensor expected = mixing.model(model_inputs(batch), {}).logits.value();
+    CHECK(largest_difference(run(inference, mixing.model, batch).logits, expected) == 0);
+  }
+}
+
+TEST_CASE(
+    "cuda inference: a replayed pass equals an eager one to the bit, dense and skimmed, and drops the same rows") {
+  if (!has_cuda()) return;
+  const ToyTask toy;
+  const std::vector<double> shares = {1, 0.7, 0.5, 0.3};
+  for (const SkimGate gate : kGates) {
+    for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+      for (const std::vector<double>* keep : {static_cast<const std::vector<double>*>(nullptr), &shares}) {
+        if (gate == SkimGate::kNone && keep != nullptr) continue;
+        INFO(name(gate) << ' ' << dtype << (keep ? ", shares" : ""));
+        const MixingModel mixing(toy, gate, Device::kCuda, dtype);
+        Inference eager(mixing.model, {.keep_shares = keep, .unrecorded = 1000});
+        Inference recorded(mixing.model, {.keep_shares = keep, .unrecorded = 1});
+        for (int turn = 0; turn < 3; ++turn) {
+          for (const Batch& batch : batches(toy)) {
+            const Result expected = run(eager, mixing.model, batch), got = run(recorded, mixing.model, batch);
+            CHECK(largest_difference(got.logits, expected.logits) == 0);
+            CHECK(got.macs == expected.macs);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("cuda inference: near the CPU's, dense and skimmed, and masked training equals dropping") {
+  if (!has_cuda()) return;
+  const ToyTask toy;
+  for (const SkimGate gate : kGates) {
+    INFO(name(gate));
+    const MixingModel here(toy, gate, Device::kCpu), there(toy, gate, Device::kCuda);
+    const MixingModel narrow(toy, gate, Device::kCuda, DType::kBFloat16);
+    Inference on_cpu(here.model), on_cuda(there.model, {.unrecorded = 1}), in_bfloat16(narrow.model, {.unrecorded = 1});
+    for (const Batch& batch : batches(toy)) {
+      const Result expected = run(on_cpu, here.model, batch), got = run(on_cuda, there.model, batch);
+      CHECK(largest_difference(got.logits, expected.logits) < 2e-5);
+      CHECK(got.macs == Approx(expected.macs));
+      // Rounding moves rows over the gates' threshold: only a dense model must agree closely.
+      const Tensor rough = run(in_bfloat16, narrow.model, batch).logits;
+      CHECK(largest_difference(rough, expected.logits) < (gate == SkimGate::kNone ? 0.05 : 1.0));
+      if (gate == SkimGate::kNone) continue;
+      const Packed& rows = batch.packed;
+      const std::vector<Tensor> noise(
+          static_cast<std::size_t>(here.model.config().num_predictors()),
+          zeros({rows.tokens - rows.sentences, gate == SkimGate::kStaged ? 3 : 1}, DType::kFloat32, Device::kCuda));
+      ForwardOptions options;
+      options.noise = &noise;
+      const Context training{.training = true, .state = make_step_state({}, Device::kCuda)};
+      const ClassifierOutput masked = there.model(model_inputs(to(batch, Device::kCuda)), training, options);
+      CHECK(largest_difference(masked.logits.value(), got.logits) < 2e-5);
+    }
+  }
+}
+
+TEST_CASE("cuda inference: gradients near the CPU's") {
+  if (!has_cuda()) return;
+  const ToyTask toy;
+  const Batch batch = batches(toy).front();
+  const auto gradients = [&](Device device, DType dtype) {
+    const MixingModel mixing(toy, SkimGate::kNone, device, dtype);
+    const Batch moved = to(batch, device);
+    cross_entropy_loss(mixing.model(model_inputs(moved), {}).logits, moved.labels).backward();
+    return named_gradients(mixing.model.parameters());
+  };
+  const std::vector<NamedTensor> expected = gradients(Device::kCpu, DType::kFloat32);
+  for (const auto& [dtype, tolerance] : {std::pair(DType::kFloat32, 1e-5), std::pair(DType::kBFloat16, 3e-2)}) {
+    const std::vector<NamedTensor> got = gradients(Device::kCuda, dtype);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      INFO(got[i].name << ' ' << dtype);
+      CHECK(largest_difference(got[i].tensor, expected[i].tensor) < tolerance);
+    }
+  }
+}
+
+TEST_CASE("cuda inference: a replayed pass is one call beside its batch, without waiting, and follows its weights") {
+  if (!has_cuda()) return;
+  const ToyTask toy;
+  for (const SkimGate gate : kGates) {
+    INFO(name(gate));
+    const MixingModel mixing(toy, gate, Device::kCuda, DType::kBFloat16);
+    Inference inference(mixing.model, {.unrecorded = 1});
+    const Batch batch = batches(toy).front();
+    const auto logits = [&] { return run(inference, mixing.model, batch).logits; };
+    for (int turn = 0; turn < 2; ++turn) logits();
+    const HostCalls before = backend(Device::kCuda).host_calls();
+    HostCalls calls;
+    inference(0, batch, [&](const ClassifierOutput&) { calls = backend(Device::kCuda).host_calls() - before; });
+    CHECK(calls.replays == 1);
+    CHECK(calls.copies_in == 1);
+    CHECK(calls.launches + calls.copies_out + calls.waits == 0);
+    const Tensor first = logits();
+    for (const NamedTensor& named : named_values(mixing.model.parameters())) {
+      if (named.name == "bert.pooler.dense.weight") named.tensor.fill(0);
+    }
+    CHECK(largest_difference(logits(), first) > 0);
+    for (int turn = 0; turn < 2; ++turn) logits();  // recorded anew
+    CHECK(largest_difference(logits(), first) > 0);
+  }
+}

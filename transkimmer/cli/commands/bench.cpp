@@ -1,0 +1,331 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string_view>
+
+#include "tensor/allocator.h"
+#include "tensor/backend.h"
+#include "tensor/error.h"
+#include "tensor/profile.h"
+#include "tensor/threads.h"
+#include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/run/floor.h"
+#include "transkimmer/cli/run/manifest.h"
+#include "transkimmer/cli/run/runtime.h"
+#include "transkimmer/cli/run/signals.h"
+#include "transkimmer/cli/run/speed.h"
+#include "transkimmer/cli/run/task_flags.h"
+#include "transkimmer/cli/run/task_model.h"
+#include "transkimmer/training/trainer.h"
+
+namespace tk {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t kSeed = 42;
+
+struct BenchCommand {
+  explicit BenchCommand(CLI::App& program)
+      : flags(program, "bench", "speed on real sentences, as one JSON object on standard output") {
+    add_task_flags(flags, task);
+    flags.group("Benchmark");
+    flags.add("--split", split, "which part of the data (default: dev, and train with --train)", "SPLIT");
+    flags.add("--max_eval_samples", max_eval_samples, "the first N sentences; -1: all");
+    flags.add("--max_train_samples", max_train_samples, "the first N sentences with --train; -1: all");
+    flags.add("--length", length, "cut or pad every sentence to N tokens, which are all computed; 0: as they are")
+        .at_least(0);
+    flags.add("--batch_size", batch_size, "sentences of a batch").at_least(1);
+    flags.add("--train", train, "time training steps instead of inference");
+    flags.add("--train_sampling_strategy", sampling, "order of the sentences with --train, a new one for each pass")
+        .choices({"random", "sequential", "group_by_length"});
+    flags.add("--repeats", repeats, "passes after a warm-up pass; the median counts").range(1, 1000);
+    flags.add("--skim", skim, "add untrained skim predictors (which keep all) to a model that has none");
+    flags.add("--skim_gate", skim_gate, "their gate").choices({"staged", "layer"});
+    flags.add("--skim_keep", skim_keep, "share of a sentence's tokens that each layer works on, in place of the gates");
+    flags.add("--profile", profile, "add where the time went: a table on standard error, and \"profile\" in the JSON");
+    add_runtime_flags(flags, runtime);
+  }
+
+  Flags flags;
+  TaskFlags task;
+  RuntimeFlags runtime;
+  std::string split;
+  std::int64_t max_eval_samples = 512;
+  std::int64_t max_train_samples = 320;
+  std::int64_t length = 0;
+  std::int64_t batch_size = 32;
+  bool train = false;
+  std::string sampling = "random";
+  std::int64_t repeats = 5;
+  bool skim = false;
+  std::string skim_gate = "staged";
+  std::vector<double> skim_keep;
+  bool profile = false;
+};
+
+// One pass over the sentences.
+struct Pass {
+  double seconds = 0;              // in the model
+  double mac_share = 1;            // of the dense model's
+  std::int64_t padded_tokens = 0;  // as batches padded to their longest sentence have; counted in training
+  Work work;                       // what it did at least
+};
+
+Pass inference_pass(const BenchCommand& c, const BertClassifier& model, Inference& inference, const GlueTask& task,
+                    const TaskSplit& split) {
+  const Evaluation evaluation =
+      evaluate(model, task, split.tokenized, {.batch_size = c.batch_size, .inference = &inference});
+  return {
+      .seconds = evaluation.seconds, .mac_share = evaluation.mac_share(), .work = {.macs = evaluation.executed_macs}};
+}
+
+// What the steps of an epoch do at least. Rows of embeddings that the sentences name were all touched in the warm-up.
+Work epoch_work(const Config& config, const Trainer& trainer, const TaskSplit& split) {
+  std::set<std::int32_t> words;
+  std::vector<std::int32_t> examples;
+  for (const TokenizedExample& example : split.tokenized) {
+    words.insert(example.ids.begin(), example.ids.end());
+    examples.push_back(example.id);
+  }
+  const double bytes = optimizer_bytes(trainer.optimizer().parameters(), std::ssize(words));
+  return {.macs = training_macs(config, make_packed(lengths_of(split.tokenized), examples)),
+          .bytes = static_cast<double>(trainer.steps_per_epoch()) * bytes};
+}
+
+// Training computes every row, whatever the gates say.
+Pass training_pass(Trainer& trainer, const Work& work) {
+  Pass pass{.work = work};
+  for (std::int64_t step = 0; step < trainer.steps_per_epoch(); ++step) {
+    const StepReport report = trainer.step(step + 1 < trainer.steps_per_epoch());
+    pass.seconds += report.seconds;
+    pass.padded_tokens += report.sentences * report.longest;
+    throw_if_stopped();
+  }
+  return pass;
+}
+
+bool is_product(const std::string& kernel) {
+  constexpr std::array<std::string_view, 3> kProducts = {"linear", "matmul", "batched_matmul"};
+  return std::ranges::find(kProducts, kernel) != kProducts.end();
+}
+
+json profile_json(std::vector<KernelProfile> kernels, double seconds) {
+  std::stable_partition(kernels.begin(), kernels.end(), [](const KernelProfile& k) { return is_product(k.name); });
+  json rows = json::array();
+  double in_kernels = 0;
+  const auto add = [&](const std::string& kernel, std::int64_t calls, double time) {
+    rows.push_back(
+        {{"kernel", kernel}, {"calls", calls}, {"ms", rounded(1e3 * time, 3)}, {"share", rounded(time / seconds, 4)}});
+  };
+  for (const KernelProfile& k : kernels) {
+    add(k.name, k.calls, k.seconds);
+    in_kernels += k.seconds;
+  }
+  add("outside kernels", 0, std::max(0.0, seconds - in_kernels));
+  return rows;
+}
+
+void print_profile(const json& rows) {
+  fmt::print(stderr, "{:<40} {:>9} {:>12} {:>7}\n", "kernel (matrix products first)", "calls", "ms", "share");
+  for (const json& row : rows) {
+    fmt::print(stderr, "{:<40} {:>9} {:>12.3f} {:>6.1f}%\n", row["kernel"].get<std::string>(),
+               row["calls"].get<std::int64_t>(), row["ms"].get<double>(), 100 * row["share"].get<double>());
+  }
+}
+
+json floor_json(const Work& work, const MachineRates& rates, double sentences, double seconds) {
+  const double floor = floor_seconds(work, rates);
+  return {{"sentences_per_second", rounded(sentences / floor, 3)},
+          {"achieved", rounded(floor / seconds, 4)},
+          {"macs", work.macs},
+          {"bytes", work.bytes},
+          {"macs_per_second", std::round(rates.macs_per_second)},
+          {"bytes_per_second", std::round(rates.bytes_per_second)}};
+}
+
+json results(const BenchCommand& c, const BertClassifier& model, const TaskSplit& split,
+             const std::vector<Pass>& passes, const MachineRates& rates) {
+  Timing timing;
+  std::int64_t padded_tokens = 0;
+  for (const Pass& pass : passes) {
+    timing.seconds.push_back(pass.seconds);
+    padded_tokens += pass.padded_tokens;
+  }
+  std::int64_t tokens = 0;
+  for (const std::int64_t length : lengths_of(split.tokenized)) tokens += length;
+  const auto sentences = static_cast<double>(split.size());
+  json result = {{"mode", c.train ? "train" : "inference"},
+                 {"task", c.task.task_name},
+                 {"model", c.task.model},
+                 {"skim_gate", name(model.config().skim_gate)},
+                 {"order", c.train ? c.sampling : "longest first"},
+                 {"sentences", split.size()},
+                 {"tokens", tokens},
+                 {"sentences_per_second", rounded(sentences / timing.median(), 3)},
+                 {"tokens_per_second", rounded(static_cast<double>(tokens) / timing.median(), 1)},
+                 {"length", c.length},
+                 {"batch_size", c.batch_size},
+                 {"device", name(model.device())},
+                 {"threads", num_threads()},
+                 {"dtype", name(model.compute_dtype())},
+                 {"mac_share", rounded(passes.back().mac_share, 6)},
+                 {"repeats", c.repeats},
+                 {"spread",
+                  {{"sentences_per_second_min", rounded(sentences / timing.most(), 3)},
+                   {"sentences_per_second_max", rounded(sentences / timing.least(), 3)},
+                   {"relative", rounded((timing.most() - timing.least()) / timing.median(), 4)}}},
+                 {"floor", floor_json(passes.back().work, rates, sentences, timing.median())},
+                 {"blas_core", blas_core()}};
+  if (c.train) result["padded_tokens"] = padded_tokens;
+  return result;
+}
+
+void print_table(const json& result) {
+  const auto number = [](const json& value) { return value.get<double>(); };
+  const json& spread = result["spread"];
+  const json& floor = result["floor"];
+  fmt::print(stderr, "{:<10} {:>12}\n", "", "sentences/s");
+  fmt::print(stderr, "{:<10} {:>12.1f}   {:.1f} to {:.1f}\n", "measured", number(result["sentences_per_second"]),
+             number(spread["sentences_per_second_min"]), number(spread["sentences_per_second_max"]));
+  fmt::print(stderr, "{:<10} {:>12.1f}   {:.4g} GMAC at {:.4g} a second, {:.4g} GB at {:.4g} a second\n", "floor",
+             number(floor["sentences_per_second"]), number(floor["macs"]) / 1e9, number(floor["macs_per_second"]) / 1e9,
+             number(floor["bytes"]) / 1e9, number(floor["bytes_per_second"]) / 1e9);
+  fmt::print(stderr, "{:<10} {:>11.1f}%\n", "achieved", 100 * number(floor["achieved"]));
+  if (result.contains("peak_device_bytes")) {
+    fmt::print(stderr, "{:<10} {:>12.1f} MB\n", "memory", number(result["peak_device_bytes"]) / 1e6);
+  }
+}
+
+// What the host asked of the device in one pass.
+json host_calls_json(const HostCalls& calls) {
+  return {{"launches", calls.launches},
+          {"replays", calls.replays},
+          {"copies_in", calls.copies_in},
+          {"copies_out", calls.copies_out},
+          {"waits", calls.waits}};
+}
+
+void check_combinations(const BenchCommand& c) {
+  if (c.train && !c.skim_keep.empty()) throw UsageError("--skim_keep: forces rows in inference only, not with --train");
+  if (c.train && c.runtime.queues > 1) throw UsageError("--queues: of inference, not with --train");
+  for (const double share : c.skim_keep) {
+    if (share < 0 || share > 1) throw UsageError(concat("--skim_keep: expected shares from 0 to 1, got ", share));
+  }
+}
+
+void check_keep_shares(const BenchCommand& c, const Config& config) {
+  if (c.skim_keep.empty()) return;
+  TK_CHECK(config.skim_gate != SkimGate::kNone, "--skim_keep: ", c.task.model,
+           " has no skim predictors; --skim adds some");
+  TK_CHECK(config.skim_attention == SkimAttention::kExact, "--skim_keep: a model with paper attention drops nothing");
+  TK_CHECK(std::ssize(c.skim_keep) == config.num_hidden_layers, "--skim_keep: expected a share for each of ",
+           config.num_hidden_layers, " layers, got ", c.skim_keep.size());
+}
+
+TrainerOptions trainer_options(const BenchCommand& c, const Config& config, int warm_up) {
+  TrainerOptions options;
+  options.epochs = static_cast<double>(c.repeats + warm_up + 1);
+  options.batch_size = c.batch_size;
+  options.order = batch_order_from_name(c.sampling);
+  options.seed = kSeed;
+  if (config.skim_gate != SkimGate::kNone) options.skim_target = 0.5;
+  return options;
+}
+
+TaskSplit load_sentences(const BenchCommand& c, const TaskModel& model, const GlueTask& task) {
+  const std::string wanted = !c.split.empty() ? c.split : c.train ? "train" : "dev";
+  TaskSplit split = load_split(task, find_split(task, wanted), c.task.data_dir, model.tokenizer,
+                               {.max_length = fitting_length(model, c.task.max_seq_length),
+                                .limit = c.train ? c.max_train_samples : c.max_eval_samples});
+  if (c.train) check_labelled(split);
+  if (c.length > 0) {
+    split.tokenized = of_length(std::move(split.tokenized), fitting_length(model, c.length),
+                                model.tokenizer.vocabulary().pad().value_or(0));
+  }
+  return split;
+}
+
+struct Measured {
+  std::vector<Pass> passes;
+  HostCalls calls;  // of the last one
+};
+
+// Passes that count, after those to warm up.
+Measured measure(std::int64_t warm_up, std::int64_t repeats, Device device, ProgressMode mode,
+                 const std::function<Pass()>& pass) {
+  Progress progress("bench", repeats + warm_up, mode);
+  Measured measured;
+  for (std::int64_t i = 0; i < repeats + warm_up; ++i) {
+    const HostCalls before = backend(device).host_calls();
+    const Pass done = pass();
+    measured.calls = backend(device).host_calls() - before;
+    if (i >= warm_up) measured.passes.push_back(done);
+    throw_if_stopped();
+    progress.update(i + 1);
+  }
+  progress.line("");
+  return measured;
+}
+
+int run(const BenchCommand& c, const Invocation& invocation) {
+  check_combinations(c);
+  start_runtime(c.runtime, invocation.argv);
+  const GlueTask& task = find_task(c.task.task_name);
+  std::optional<SkimSettings> skim;
+  if (c.skim) skim = SkimSettings{.gate = skim_gate_from_name(c.skim_gate)};
+  const Placement placement = placement_of(c.runtime);
+  // Before anything is loaded: its memory is given back, and the peak is the model's.
+  const MachineRates rates = measure_rates(placement.device, placement.dtype);
+  const TaskModel model = load_for_training(c.task.model, task, skim, kSeed);
+  model.model->place(placement.device, placement.dtype);
+  const Config& config = model.model->config();
+  check_keep_shares(c, config);
+  const TaskSplit split = load_sentences(c, model, task);
+
+  const int warm_up = warm_up_passes(placement.device);
+  std::optional<Trainer> trainer;
+  Work work;
+  if (c.train) {
+    trainer.emplace(*model.model, task, split.tokenized, trainer_options(c, config, warm_up));
+    work = epoch_work(config, *trainer, split);
+  }
+  Inference inference(
+      *model.model,
+      {.keep_shares = c.skim_keep.empty() ? nullptr : &c.skim_keep, .queues = placement.queues, .unrecorded = 1});
+  const auto pass = [&] {
+    return c.train ? training_pass(*trainer, work) : inference_pass(c, *model.model, inference, task, split);
+  };
+  const Measured measured = measure(warm_up, c.repeats, placement.device, c.runtime.progress_mode(), pass);
+  json result = results(c, *model.model, split, measured.passes, rates);
+  if (placement.device != Device::kCpu) {
+    if (!c.train) result["queues"] = placement.queues;
+    result["host_calls"] = host_calls_json(measured.calls);
+    result["peak_device_bytes"] = allocator_stats(placement.device).peak_reserved;
+  }
+  print_table(result);
+  if (c.profile) {
+    start_profile();
+    const double seconds = pass().seconds;
+    result["profile"] = profile_json(stop_profile(), seconds);
+    print_profile(result["profile"]);
+  }
+  fmt::print("{}\n", result.dump(-1, ' ', false, json::error_handler_t::replace));  // a path may not be UTF-8
+  return 0;
+}
+
+}  // namespace
+
+Command add_bench(CLI::App& program, const Invocation& invocation) {
+  auto command = std::make_shared<BenchCommand>(program);
+  return {&command->flags.command(), [command, invocation] { return run(*command, invocation); }};
+}
+
+}  // namespace tk

@@ -1,0 +1,70 @@
+#include "transkimmer/cli/commands/commands.h"
+
+#include <iostream>
+#include <memory>
+
+#include "transkimmer/cli/commands/convert.h"
+#include "transkimmer/cli/commands/inspect.h"
+#include "transkimmer/cli/run/options.h"
+#include "transkimmer/cli/run/signals.h"
+
+namespace tk {
+namespace {
+
+struct ConvertCommand {
+  explicit ConvertCommand(CLI::App& program)
+      : flags(program, "convert", "write a model folder again, under published names and in another dtype") {
+    flags.positional("IN", in, "model folder, or its model.safetensors").required();
+    flags.positional("OUT", out, "folder to make").required();
+    flags.add("--dtype", dtype, "what the weights are stored in").choices({"float32", "float16", "bfloat16"});
+  }
+
+  Flags flags;
+  std::string in, out;
+  std::string dtype = "float32";
+};
+
+struct InspectCommand {
+  explicit InspectCommand(CLI::App& program)
+      : flags(program, "inspect", "what a model folder or safetensors file holds") {
+    flags.positional("PATH", path, "model folder or safetensors file").required();
+  }
+
+  Flags flags;
+  std::string path;
+};
+
+}  // namespace
+
+Command add_convert(CLI::App& program) {
+  auto command = std::make_shared<ConvertCommand>(program);
+  return {&command->flags.command(), [command] {
+            catch_stop_signals();
+            convert(command->in, command->out, float_storage_from_name(command->dtype));
+            return 0;
+          }};
+}
+
+Command add_inspect(CLI::App& program) {
+  auto command = std::make_shared<InspectCommand>(program);
+  return {&command->flags.command(), [command] {
+            inspect(command->path, std::cout);
+            std::cout.flush();
+            return 0;
+          }};
+}
+
+std::vector<Command> add_commands(CLI::App& program, const Invocation& invocation) {
+  std::vector<Command> commands = {add_demo(program, invocation), add_train(program, invocation),
+                                   add_eval(program, invocation), add_predict(program, invocation),
+                                   add_bench(program, invocation)};
+  commands.push_back(add_tokenize(program));
+  commands.push_back(add_init(program));
+  commands.push_back(add_convert(program));
+  commands.push_back(add_inspect(program));
+  for (Command& command : add_glue(program)) commands.push_back(std::move(command));
+  commands.push_back(add_selftest(program, invocation));
+  return commands;
+}
+
+}  // namespace tk

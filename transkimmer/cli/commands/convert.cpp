@@ -1,0 +1,24 @@
+#include "transkimmer/cli/commands/convert.h"
+
+#include <vector>
+
+#include "transkimmer/checkpoint.h"
+#include "transkimmer/cli/run/signals.h"
+
+namespace tk {
+namespace fs = std::filesystem;
+
+void convert(const fs::path& in, const fs::path& out, FloatStorage storage) {
+  const bool is_new = is_new_folder(out);
+  const SafetensorsFile file = SafetensorsFile::open(weights_file(in));
+  const fs::path folder = fs::is_directory(in) ? in : fs::absolute(in).parent_path();
+  std::vector<NamedTensor> weights;
+  for (const SafetensorsEntry& entry : file.entries()) {
+    throw_if_stopped();
+    weights.push_back({published_name(entry.name), file.tensor(entry)});
+  }
+  const auto save = is_new ? save_new_model_folder : save_model_folder;
+  save(out, load_config(folder), weights, {.copy_from = folder}, storage);
+}
+
+}  // namespace tk

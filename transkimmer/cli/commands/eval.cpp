@@ -1,0 +1,93 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "tensor/error.h"
+#include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/run/log.h"
+#include "transkimmer/cli/run/runtime.h"
+#include "transkimmer/cli/run/speed.h"
+#include "transkimmer/cli/run/task_flags.h"
+#include "transkimmer/cli/run/task_model.h"
+
+namespace tk {
+namespace {
+
+struct EvalCommand {
+  explicit EvalCommand(CLI::App& program) : flags(program, "eval", "score a model on the dev set, and count its cost") {
+    add_task_flags(flags, task);
+    flags.group("Evaluation");
+    flags.add("--per_device_eval_batch_size", batch_size, "sentences of a batch").at_least(1);
+    flags.add("--max_eval_samples", max_eval_samples, "score the first N examples; -1: all");
+    flags
+        .add("--speed_samples", speed_samples,
+             "sentences on which the model is timed beside the dense one with its weights; 0: not")
+        .at_least(0);
+    flags
+        .add("--skim_cost", skim_cost,
+             "first move the gates' threshold so that the dev set costs this share of the dense model's MACs")
+        .range(0.01, 1);
+    flags.add("--json", json, "one JSON object on standard output instead of tables");
+    add_runtime_flags(flags, runtime);
+  }
+
+  Flags flags;
+  TaskFlags task;
+  RuntimeFlags runtime;
+  std::int64_t batch_size = 32;
+  std::int64_t max_eval_samples = -1;
+  std::int64_t speed_samples = 256;
+  std::optional<double> skim_cost;
+  bool json = false;
+};
+
+int run(const EvalCommand& c, const Invocation& invocation) {
+  start_runtime(c.runtime, invocation.argv);
+  const GlueTask& task = find_task(c.task.task_name);
+  const TaskModel model = load_for_scoring(c.task.model, task);
+  const Placement placement = placement_of(c.runtime);
+  model.model->place(placement.device, placement.dtype);
+  const std::vector<TaskSplit> dev =
+      load_dev(task, c.task.data_dir, model.tokenizer,
+               {.max_length = fitting_length(model, c.task.max_seq_length), .limit = c.max_eval_samples});
+  const ScoringOptions scoring{
+      .batch_size = c.batch_size, .queues = placement.queues, .progress = c.runtime.progress_mode()};
+  if (c.skim_cost) {
+    TK_CHECK(model.model->config().skim_gate != SkimGate::kNone, "--skim_cost: ", c.task.model,
+             " has no skim predictors");
+    fit_skim_threshold(*model.model, task, dev.front(), *c.skim_cost, scoring);
+    info("skim threshold {:.3f}", model.model->config().skim_threshold);
+  }
+  const std::vector<SplitScore> scores = score_all(*model.model, task, dev, scoring);
+  nlohmann::json results = eval_results(scores);
+  const Evaluation& evaluation = scores.front().evaluation;
+  std::optional<SpeedComparison> speed;
+  if (c.speed_samples > 0) {
+    speed = compare_speed(*model.model, task, dev.front(), model.tokenizer.vocabulary().pad().value_or(0),
+                          {.batch_size = c.batch_size,
+                           .queues = placement.queues,
+                           .most_sentences = c.speed_samples,
+                           .progress = c.runtime.progress_mode()});
+    results.update(speed_results(*speed));
+  }
+  if (c.json) {
+    results["eval_layers"] = layers_json(evaluation);
+    fmt::print("{}\n", results.dump());
+    return 0;
+  }
+  const bool staged = model.model->config().skim_gate == SkimGate::kStaged;
+  fmt::print("{}\n{}", metrics_text("eval metrics", results), layers_text(evaluation, staged));
+  if (speed) fmt::print("\n{}", speed_text(evaluation, *speed));
+  return 0;
+}
+
+}  // namespace
+
+Command add_eval(CLI::App& program, const Invocation& invocation) {
+  auto command = std::make_shared<EvalCommand>(program);
+  return {&command->flags.command(), [command, invocation] { return run(*command, invocation); }};
+}
+
+}  // namespace tk

@@ -1,0 +1,86 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "data/glue_task.h"
+#include "data/glue_verify.h"
+#include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/run/options.h"
+
+namespace tk {
+namespace {
+
+struct GlueCommand {
+  explicit GlueCommand(CLI::App& program)
+      : flags(program, "glue", "the GLUE data sets: what they are, and whether a folder holds them"),
+        info(flags.command(), "info", "a table of the tasks: splits, labels, metrics"),
+        verify(flags.command(), "verify", "compare a folder's files with the official row counts") {
+    flags.need_command();
+    verify.group("Data");
+    verify.add("--data_dir", data_dir, "folder that holds CoLA/, SST-2/ ...", "DIR").required();
+    verify.footer(
+        "Exit code 1 when a file is broken or has another number of rows; files that are not there, and\n"
+        "train-subset.tsv in the place of train.tsv, are said and are no error.");
+  }
+
+  Flags flags;
+  Flags info;
+  Flags verify;
+  std::string data_dir;
+};
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all += (all.empty() ? "" : " ") + text;
+  return all;
+}
+
+std::string rows_text(const GlueTask& task) {
+  std::string text;
+  for (const SplitInfo& split : task.splits) text += fmt::format("{}{}", text.empty() ? "" : " / ", split.rows);
+  return text;
+}
+
+int print_info() {
+  fmt::print("{:<6} {:<6} {:<7} {:<36} {:<33} {}\n", "task", "folder", "type", "rows of its files", "metrics",
+             "labels");
+  for (const GlueTask& task : glue_tasks()) {
+    fmt::print("{:<6} {:<6} {:<7} {:<36} {:<33} {}\n", task.name, task.folder, task.pair() ? "pair" : "single",
+               rows_text(task), joined(task.metrics),
+               task.regression() ? "a number from 0 to 5" : joined(task.label_names));
+  }
+  return 0;
+}
+
+std::string counts_text(const GlueFileReport& report) {
+  std::string text;
+  for (std::size_t i = 0; i < report.label_counts.size(); ++i) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", report.task->label_names[i], report.label_counts[i]);
+  }
+  return text;
+}
+
+int verify_folder(const std::string& data_dir) {
+  const std::vector<GlueFileReport> reports = verify_glue(data_dir);
+  bool good = true;
+  fmt::print("{:<6} {:<16} {:<12} {:>8} {:>8}  {}\n", "task", "split", "status", "rows", "official", "labels");
+  for (const GlueFileReport& report : reports) {
+    good = good && report.status != GlueFileStatus::kBroken && report.status != GlueFileStatus::kWrongCount;
+    const std::string rows = report.status == GlueFileStatus::kMissing ? "" : std::to_string(report.rows);
+    fmt::print("{:<6} {:<16} {:<12} {:>8} {:>8}  {}\n", report.task->name, report.split->name, name(report.status),
+               rows, report.expected, report.problem.empty() ? counts_text(report) : report.problem);
+  }
+  return good ? 0 : 1;
+}
+
+}  // namespace
+
+std::vector<Command> add_glue(CLI::App& program) {
+  auto command = std::make_shared<GlueCommand>(program);
+  return {{&command->info.command(), [command] { return print_info(); }},
+          {&command->verify.command(), [command] { return verify_folder(command->data_dir); }}};
+}
+
+}  // namespace tk

@@ -1,0 +1,124 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "tensor/error.h"
+#include "tensor/io/atomic_file.h"
+#include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/run/runtime.h"
+#include "transkimmer/cli/run/scoring.h"
+#include "transkimmer/cli/run/task_flags.h"
+#include "transkimmer/cli/run/task_model.h"
+
+namespace tk {
+namespace fs = std::filesystem;
+namespace {
+
+struct PredictCommand {
+  explicit PredictCommand(CLI::App& program) : flags(program, "predict", "write a label for every row of a split") {
+    add_task_flags(flags, task);
+    flags.group("Prediction");
+    flags.add("--output_dir", output_dir, "folder for the files; those of the same name are replaced", "DIR")
+        .required();
+    flags.add("--split", split, "which part of the data").choices({"test", "dev"});
+    flags.add("--write_logits", write_logits, "write logits_TASK.tsv too");
+    flags.add("--per_device_eval_batch_size", batch_size, "sentences of a batch").at_least(1);
+    flags.add("--max_predict_samples", max_predict_samples, "the first N examples; -1: all");
+    add_runtime_flags(flags, runtime);
+    flags.footer(
+        "Writes predict_results_TASK.txt: index and label's name, or a number for stsb; MNLI's mismatched rows\n"
+        "go to predict_results_mnli-mm.txt.");
+  }
+
+  Flags flags;
+  TaskFlags task;
+  RuntimeFlags runtime;
+  std::string output_dir;
+  std::string split = "test";
+  bool write_logits = false;
+  std::int64_t batch_size = 32;
+  std::int64_t max_predict_samples = -1;
+};
+
+// "%3.3f" as Hugging Face writes scores, but never "-0.000".
+std::string score_text(double score) {
+  const std::string text = fmt::format("{:3.3f}", score);
+  return text == "-0.000" ? "0.000" : text;
+}
+
+std::string predictions_text(const GlueTask& task, const TaskSplit& split, const Tensor& logits) {
+  const std::vector<double> predictions = predictions_from_logits(task, logits);
+  std::string text = "index\tprediction\n";
+  for (std::size_t i = 0; i < predictions.size(); ++i) {
+    const std::string label =
+        task.regression() ? score_text(predictions[i]) : task.label_names[static_cast<std::size_t>(predictions[i])];
+    text += fmt::format("{}\t{}\n", split.examples[i].id, label);
+  }
+  return text;
+}
+
+std::string logits_text(const TaskSplit& split, const Tensor& logits) {
+  const std::int64_t labels = logits.size(1);
+  std::string text = "index";
+  for (std::int64_t i = 0; i < labels; ++i) text += fmt::format("\tlogit_{}", i);
+  text += '\n';
+  const std::vector<float> values = logits.to_vector<float>();
+  for (std::int64_t row = 0; row < logits.size(0); ++row) {
+    text += std::to_string(split.examples[static_cast<std::size_t>(row)].id);
+    for (std::int64_t i = 0; i < labels; ++i) {
+      text += fmt::format("\t{:.9g}", values[static_cast<std::size_t>(row * labels + i)]);
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+// MNLI has two parts of each split.
+std::vector<const SplitInfo*> parts(const GlueTask& task, const std::string& split) {
+  const bool test = split == "test";
+  std::vector<const SplitInfo*> result;
+  for (const SplitInfo& info : task.splits) {
+    const bool matched = info.split == (test ? Split::kTest : Split::kDev);
+    const bool mismatched = info.split == (test ? Split::kTestMismatched : Split::kDevMismatched);
+    if (matched || mismatched) result.push_back(&info);
+  }
+  TK_CHECK(!result.empty(), "--split: ", task.name, " has no ", split, " set");
+  return result;
+}
+
+int run(const PredictCommand& c, const Invocation& invocation) {
+  start_runtime(c.runtime, invocation.argv);
+  const GlueTask& task = find_task(c.task.task_name);
+  const TaskModel model = load_for_scoring(c.task.model, task);
+  const Placement placement = placement_of(c.runtime);
+  model.model->place(placement.device, placement.dtype);
+  const LoadOptions loading{.max_length = fitting_length(model, c.task.max_seq_length), .limit = c.max_predict_samples};
+  const fs::path folder = c.output_dir;
+  for (const SplitInfo* part : parts(task, c.split)) {
+    const TaskSplit split = load_split(task, *part, c.task.data_dir, model.tokenizer, loading);
+    const Evaluation evaluation =
+        evaluate_split(*model.model, task, split,
+                       {.batch_size = c.batch_size, .queues = placement.queues, .progress = c.runtime.progress_mode()});
+    std::error_code error;
+    fs::create_directories(folder, error);
+    TK_CHECK(!error, "--output_dir: ", folder.string(), ": cannot make the folder: ", error.message());
+    const std::string name = split.suffix.empty() ? task.name : task.name + "-mm";
+    const fs::path results = folder / ("predict_results_" + name + ".txt");
+    if (c.write_logits) {
+      write_file_atomically(folder / ("logits_" + name + ".tsv"), logits_text(split, evaluation.logits));
+    }
+    write_file_atomically(results, predictions_text(task, split, evaluation.logits));
+    fmt::print("{}: {} predictions\n", results.string(), split.size());
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command add_predict(CLI::App& program, const Invocation& invocation) {
+  auto command = std::make_shared<PredictCommand>(program);
+  return {&command->flags.command(), [command, invocation] { return run(*command, invocation); }};
+}
+
+}  // namespace tk

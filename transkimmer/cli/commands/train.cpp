@@ -1,0 +1,240 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <random>
+
+#include "tensor/error.h"
+#include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/commands/training_job.h"
+#include "transkimmer/cli/run/log.h"
+#include "transkimmer/cli/run/runtime.h"
+#include "transkimmer/cli/run/task_flags.h"
+
+namespace tk {
+namespace {
+
+struct TrainCommand {
+  explicit TrainCommand(CLI::App& program);
+
+  Flags flags;
+  TaskFlags task;
+  RuntimeFlags runtime;
+  TrainingSettings settings;
+  std::string output_dir;
+  bool overwrite_output_dir = false;
+  bool do_train = true;
+  bool do_eval = true;
+  bool report = true;
+  bool dump_config = false;
+  std::int64_t max_train_samples = -1;
+  std::int64_t max_eval_samples = -1;
+  std::optional<double> warmup_steps;
+  double warmup_ratio = 0.06;
+  std::string sampling = "random";
+  std::string eval_strategy = "no";
+  std::string save_strategy = "steps";
+  bool skim = false;
+  std::optional<std::string> skim_gate;
+  std::optional<std::string> skim_attention;
+  std::int64_t skim_width = 0;
+  std::optional<std::string> teacher;
+
+ private:
+  void add_run_flags();
+  void add_optimizer_flags();
+  void add_skim_flags();
+};
+
+TrainCommand::TrainCommand(CLI::App& program)
+    : flags(program, "train", "fine-tune on a GLUE task; --skim adds skimming") {
+  add_task_flags(flags, task);
+  add_run_flags();
+  add_optimizer_flags();
+  add_skim_flags();
+  add_runtime_flags(flags, runtime);
+  flags.footer(
+      "Writes to --output_dir: the model folder (config.json, model.safetensors, vocab.txt ...), checkpoint-N/,\n"
+      "trainer_state.json, train_results.json, eval_results.json, speed_results.json, all_results.json, "
+      "metrics.jsonl,\nrun.json, report.html.\n"
+      "Fine-tune first, then skim from the result, which then teaches:\n"
+      "  transkimmer train --task_name sst2 --data_dir glue --model_name_or_path minilm --output_dir dense\n"
+      "  transkimmer train --task_name sst2 --data_dir glue --model_name_or_path dense --output_dir skimmed --skim\n"
+      "`transkimmer train run.json` runs again with the flags in another run's manifest or in any JSON object.");
+}
+
+void TrainCommand::add_run_flags() {
+  flags.group("Run");
+  flags.add("--output_dir", output_dir, "folder to write to; must be empty or new", "DIR").required();
+  flags.add("--overwrite_output_dir", overwrite_output_dir, "replace another run's files in it");
+  flags.add("--dump_config", dump_config, "only print the flags as JSON, for `transkimmer train FILE.json`");
+  flags.add("--do_train", do_train, "accepted for Hugging Face's scripts; this command always trains")
+      .check([](const std::string& value) -> std::string {
+        const bool off = value == "false" || value == "no" || value == "0" || value == "off";
+        return off ? "this command always trains; transkimmer eval only evaluates" : "";
+      });
+  flags.add("--do_eval", do_eval, "score the dev set at the end; on unless --do_eval=false");
+  flags.add("--report", report,
+            "with the dev scores: time the model beside the dense one, write report.html; on unless "
+            "--report=false");
+  flags.add("--max_train_samples", max_train_samples, "train on the first N examples; -1: all");
+  flags.add("--max_eval_samples", max_eval_samples, "score the first N dev examples; -1: all");
+  flags.add("--per_device_eval_batch_size", settings.eval_batch_size, "sentences of an evaluation's batch").at_least(1);
+  flags.add("--logging_steps", settings.logging_steps, "steps between log lines").at_least(1);
+  flags.add("--eval_strategy", eval_strategy, "when to score the dev set during training")
+      .choices({"no", "steps", "epoch"});
+  flags.add("--eval_steps", settings.eval_steps, "steps between them").at_least(1);
+  flags.add("--save_strategy", save_strategy, "when to write checkpoint-N/").choices({"no", "steps", "epoch"});
+  flags.add("--save_steps", settings.save_steps, "steps between checkpoints").at_least(1);
+  flags.add("--save_total_limit", settings.save_total_limit, "checkpoints to keep, the newest ones; 0: all")
+      .at_least(0);
+}
+
+void TrainCommand::add_optimizer_flags() {
+  TrainerOptions& t = settings.trainer;
+  flags.group("Optimization");
+  flags.add("--per_device_train_batch_size", t.batch_size, "sentences of a step").at_least(1);
+  flags.add("--learning_rate", t.learning_rate, "peak of AdamW's learning rate").at_least(0);
+  flags.add("--num_train_epochs", t.epochs, "passes over the training set; may be fractional").above(0);
+  flags.add("--max_steps", t.max_steps, "steps, in place of epochs; -1: not set");
+  flags
+      .add("--warmup_steps", warmup_steps,
+           "steps of linear warm-up, or their share of all steps below 1; wins over "
+           "--warmup_ratio")
+      .at_least(0);
+  flags.add("--warmup_ratio", warmup_ratio, "share of the steps for linear warm-up").range(0, 0.999);
+  flags.add("--weight_decay", t.weight_decay, "AdamW's; never on biases and layer norms").at_least(0);
+  flags.add("--adam_beta1", t.adam.beta1, "decay of the first moment").range(0, 0.999999);
+  flags.add("--adam_beta2", t.adam.beta2, "decay of the second moment").range(0, 0.999999999);
+  flags.add("--adam_epsilon", t.adam.epsilon, "added to the root of the second moment").above(0);
+  flags.add("--max_grad_norm", t.max_grad_norm, "the gradient is clipped to this norm; 0: not").at_least(0);
+  flags.add("--train_sampling_strategy", sampling, "order of the examples")
+      .choices({"random", "sequential", "group_by_length"});
+  flags.add("--seed", t.seed, "of everything random; 0: draw one and say it");
+}
+
+void TrainCommand::add_skim_flags() {
+  TrainerOptions& t = settings.trainer;
+  flags.group("Skimming");
+  flags.add("--skim", skim,
+            "learn which tokens each layer may drop; a checkpoint that has skim predictors keeps its own");
+  flags
+      .add("--skim_target", t.skim_target,
+           "budget: share of the dense model's multiply-accumulates to spend (default 0.5)")
+      .range(0.01, 1);
+  flags.add("--skim_coefficient", t.skim_coefficient, "the paper's fixed weight on the skim loss, instead of a budget")
+      .at_least(0);
+  flags.add("--skim_fit", settings.skim_fit,
+            "where the dev set costs more than the budget, move the gates' threshold (labels are not read); on unless "
+            "--skim_fit=false");
+  flags.add("--skim_ramp", t.skim_ramp, "share of the steps over which the budget falls from 1 to its target")
+      .range(0, 1);
+  flags.add("--skim_gate", skim_gate, "what a token loses: in stages, or all at once as published (default staged)")
+      .choices({"staged", "layer"});
+  flags.add("--skim_width", skim_width, "hidden width of the predictors; 0: a quarter of the model's").at_least(0);
+  flags.add("--skim_learning_rate", t.skim_learning_rate, "peak learning rate of the predictors").at_least(0);
+  flags
+      .add("--skim_attention", skim_attention, "whether a skimmed token leaves the softmax in training (default exact)")
+      .choices({"exact", "paper"});
+  flags.add("--skim_temperature", t.temperature, "of the gates' Gumbel noise").above(0);
+  flags
+      .add(
+          "--skim_noise_fade", t.skim_noise_fade,
+          "share of the steps over which the gates' noise fades to nothing, ending at nine tenths of them; 0: it stays")
+      .range(0, 0.9);
+  flags.add("--teacher", teacher,
+            "model folder whose logits on the training set are learnt too (default with --skim: the starting model, if "
+            "it is dense and fine-tuned for the task)",
+            "DIR");
+  flags.add("--distill_weight", t.distill_weight, "of the teacher's loss; the task's has the rest").range(0, 1);
+  flags.add("--distill_temperature", t.distill_temperature, "of both softmaxes in the teacher's loss").above(0);
+}
+
+constexpr std::array<const char*, 10> kSkimFlags = {
+    "--skim_target",        "--skim_coefficient", "--skim_ramp",        "--skim_gate",       "--skim_width",
+    "--skim_learning_rate", "--skim_attention",   "--skim_temperature", "--skim_noise_fade", "--skim_fit"};
+
+// Flags that mean something only beside another one.
+void check_combinations(const TrainCommand& c) {
+  for (const char* name : kSkimFlags) {
+    if (!c.skim && c.flags.given(name)) throw UsageError(concat(name, ": only together with --skim"));
+  }
+  if (c.settings.trainer.skim_target && c.settings.trainer.skim_coefficient) {
+    throw UsageError("--skim_coefficient: a fixed weight and a budget (--skim_target) exclude each other");
+  }
+}
+
+std::uint64_t drawn_seed() {
+  std::random_device device;
+  std::uint64_t seed = 0;
+  while (seed == 0) seed = device();
+  info("seed {}", seed);
+  return seed;
+}
+
+void complete_settings(TrainCommand& c) {
+  TrainerOptions& t = c.settings.trainer;
+  if (t.seed == 0) t.seed = drawn_seed();
+  t.warmup = c.warmup_steps.value_or(c.warmup_ratio);
+  t.order = batch_order_from_name(c.sampling);
+  if (c.skim && !t.skim_coefficient && !t.skim_target) t.skim_target = 0.5;
+  c.settings.eval_strategy = strategy_from_name(c.eval_strategy);
+  c.settings.save_strategy = strategy_from_name(c.save_strategy);
+  c.settings.progress = c.runtime.progress_mode();
+}
+
+std::optional<SkimSettings> skim_settings(const TrainCommand& c) {
+  if (!c.skim) return std::nullopt;
+  SkimSettings settings{.width = c.skim_width};
+  if (c.skim_gate) settings.gate = skim_gate_from_name(*c.skim_gate);
+  if (c.skim_attention) settings.attention = skim_attention_from_name(*c.skim_attention);
+  return settings;
+}
+
+// What `transkimmer train FILE.json` needs to do the same again.
+nlohmann::json effective_flags(const TrainCommand& c) {
+  nlohmann::json flags = c.flags.values();
+  flags.erase("dump_config");
+  for (const std::string_view flag : kSkimFlags) {
+    if (!c.skim) flags.erase(std::string(flag.substr(2)));
+  }
+  return flags;
+}
+
+int run(TrainCommand& c, const Invocation& invocation) {
+  check_combinations(c);
+  if (c.dump_config) {
+    fmt::print("{}\n", effective_flags(c).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    return 0;
+  }
+  start_runtime(c.runtime, invocation.argv);
+  complete_settings(c);
+  OutputFolder folder(c.output_dir, c.overwrite_output_dir);
+  run_training_job({.task = find_task(c.task.task_name),
+                    .data_dir = c.task.data_dir,
+                    .model_folder = c.task.model,
+                    .placement = placement_of(c.runtime),
+                    .max_seq_length = c.task.max_seq_length,
+                    .max_train_samples = c.max_train_samples,
+                    .max_eval_samples = c.max_eval_samples,
+                    .do_eval = c.do_eval,
+                    .report = c.report,
+                    .skim = skim_settings(c),
+                    .teacher = {.folder = c.teacher, .by_default = c.skim},
+                    .settings = c.settings,
+                    .command = invocation.text,
+                    .flags = effective_flags(c)},
+                   folder);
+  info("wrote {}", folder.path().string());
+  return 0;
+}
+
+}  // namespace
+
+Command add_train(CLI::App& program, const Invocation& invocation) {
+  auto command = std::make_shared<TrainCommand>(program);
+  return {&command->flags.command(), [command, invocation] { return run(*command, invocation); }};
+}
+
+}  // namespace tk

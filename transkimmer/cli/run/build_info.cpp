@@ -1,0 +1,32 @@
+#include "transkimmer/cli/run/build_info.h"
+
+#include <fstream>
+
+#include "tensor/backend.h"
+#include "tensor/threads.h"
+
+namespace tk {
+
+const char* version() { return TK_VERSION; }
+
+std::vector<std::pair<std::string, std::string>> build_info() {
+  return {{"version", TK_VERSION},
+          {"git_commit", TK_GIT_COMMIT},
+          {"compiler", TK_COMPILER},
+          {"build_type", TK_BUILD_TYPE},
+          {"blas", blas_info()},
+          {"blas_core", blas_core()},
+          {"blas_threading", blas_uses_openmp() ? "openmp" : "not openmp"},
+          {"devices", unavailable(Device::kCuda).empty() ? "cpu, cuda: " + backend(Device::kCuda).describe() : "cpu"}};
+}
+
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown";
+}
+
+}  // namespace tk

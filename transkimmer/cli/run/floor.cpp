@@ -1,0 +1,95 @@
+#include "transkimmer/cli/run/floor.h"
+
+#include <cblas.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <vector>
+
+#include "tensor/allocator.h"
+#include "tensor/backend.h"
+#include "tensor/ops/matmul.h"
+
+namespace tk {
+namespace {
+
+constexpr double kProductsOfStep = 3;  // y = x w; dx = dy w^T; dw = x^T dy
+constexpr std::int64_t kProductSize = 1536;
+constexpr std::int64_t kCopyBytes = std::int64_t{64} << 20;
+constexpr double kSeconds = 0.3;  // of runs
+
+// Seconds of the fastest of several runs, after one to warm up.
+double least_seconds(Device device, const std::function<void()>& run) {
+  using Clock = std::chrono::steady_clock;
+  const auto seconds_since = [](Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  const auto timed = [&] {
+    const Clock::time_point start = Clock::now();
+    run();
+    synchronize(device);
+    return seconds_since(start);
+  };
+  timed();
+  const Clock::time_point start = Clock::now();
+  double least = timed();
+  while (seconds_since(start) < kSeconds) least = std::min(least, timed());
+  return least;
+}
+
+double product_seconds(Device device, DType dtype) {
+  constexpr std::int64_t n = kProductSize;
+  const Tensor a = full({n, n}, 1, dtype, device);
+  const Tensor b = full({n, n}, 1, dtype, device);
+  const double own = least_seconds(device, [&] { matmul(a, b); });
+  if (device != Device::kCpu) return own;
+  const Tensor y = empty({n, n}, dtype);
+  const double blas = least_seconds(device, [&] {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, a.data<float>(), n, b.data<float>(), n, 0,
+                y.data<float>(), n);
+  });
+  return std::min(own, blas);
+}
+
+double copy_seconds(Device device) {
+  const Tensor from = full({kCopyBytes / 4}, 1, DType::kFloat32, device);
+  const Tensor to = empty(from.shape(), DType::kFloat32, device);
+  return least_seconds(device, [&] { to.copy_from(from); });
+}
+
+}  // namespace
+
+double training_macs(const Config& config, const Packed& rows) {
+  const Packed first = first_rows(rows).packed;
+  std::vector<LayerRows> layers(static_cast<std::size_t>(config.num_hidden_layers), {rows, rows, rows, {}});
+  layers.back().updated = layers.back().fed = first;
+  for (std::int64_t i = 0; i < config.num_predictors(); ++i) layers[static_cast<std::size_t>(i)].predicted = rows;
+  return kProductsOfStep * executed_macs(config, layers);
+}
+
+double optimizer_bytes(const FlatParameters& parameters, std::int64_t touched_rows) {
+  constexpr double kElement = 8 * sizeof(float);  // reads the gradient twice, value and moments; writes these three
+  constexpr double kTouched = 6 * sizeof(float);  // reads and writes value and moments
+  double bytes = kElement * static_cast<double>(parameters.value.numel());
+  if (parameters.copy.defined()) bytes += static_cast<double>(parameters.copy.bytes());
+  for (const SparseParameter& table : parameters.sparse) {
+    bytes += kTouched * static_cast<double>(touched_rows * table.parameter->value().shape()[1]);
+  }
+  return bytes;
+}
+
+MachineRates measure_rates(Device device, DType dtype) {
+  constexpr auto n = static_cast<double>(kProductSize);
+  const MachineRates rates = {.macs_per_second = n * n * n / product_seconds(device, dtype),
+                              .bytes_per_second = 2 * static_cast<double>(kCopyBytes) / copy_seconds(device)};
+  release_cached(device);
+  reset_peak(device);
+  return rates;
+}
+
+double floor_seconds(const Work& work, const MachineRates& rates) {
+  return work.macs / rates.macs_per_second + work.bytes / rates.bytes_per_second;
+}
+
+}  // namespace tk

@@ -1,0 +1,372 @@
+#include "transkimmer/cli/run/options.h"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <type_traits>
+
+#include "data/edit_distance.h"
+#include "tensor/error.h"
+#include "tensor/io/in_quotes.h"
+#include "tensor/io/input_file.h"
+
+namespace tk {
+namespace {
+
+using nlohmann::json;
+
+template <class T>
+struct IsOptional : std::false_type {};
+template <class T>
+struct IsOptional<std::optional<T>> : std::true_type {};
+
+std::string without_dashes(const std::string& name) { return name.substr(name.find_first_not_of('-')); }
+
+std::string environment_name(const std::string& name) {
+  std::string text = "TRANSKIMMER_" + without_dashes(name);
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return text;
+}
+
+std::optional<double> number(const std::string& text) {
+  try {
+    std::size_t read = 0;
+    const double value = std::stod(text, &read);
+    if (read == text.size()) return value;
+  } catch (const std::logic_error&) {  // not a number, or too large for one
+  }
+  return std::nullopt;
+}
+
+std::string finite_problem(const std::string& text) {
+  const std::optional<double> value = number(text);
+  return value && std::isfinite(*value) ? "" : concat("expected a number, got ", in_quotes(text));
+}
+
+// CLI11 would read -3 as a large unsigned number, and 07 as octal.
+template <class T>
+std::string integer_problem(const std::string& text) {
+  T value = 0;
+  const char* end = text.data() + text.size();
+  const auto [read, error] = std::from_chars(text.data(), end, value);
+  if (error == std::errc() && read == end) return "";
+  return concat("expected an integer", std::is_unsigned_v<T> ? " of at least 0" : "", ", got ", in_quotes(text));
+}
+
+template <class T>
+std::string metavar_of() {
+  if constexpr (IsOptional<T>::value) {
+    return metavar_of<typename T::value_type>();
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    return "TEXT";
+  } else if constexpr (std::is_same_v<T, double>) {
+    return "X";
+  } else if constexpr (std::is_same_v<T, std::vector<double>>) {
+    return "X,X,...";
+  } else {
+    return "N";
+  }
+}
+
+// Wraps at 100 columns behind a hanging indent; names and values without the types that CLI11 would show.
+class HelpLayout : public CLI::Formatter {
+ public:
+  std::string make_option(const CLI::Option* option, bool is_positional) const override {
+    std::string left = "  " + (is_positional ? option->get_name(true) : option->get_name(false, true));
+    if (!is_positional && !option->get_type_name().empty()) left += ' ' + option->get_type_name();
+    std::string text = option->get_description();
+    if (option->get_required()) text += " (required)";
+    if (!option->get_type_name().empty() && !option->get_default_str().empty())
+      text += " (default " + option->get_default_str() + ")";
+    return hanging(left, text);
+  }
+
+  std::string make_subcommand(const CLI::App* sub) const override {
+    return hanging("  " + sub->get_name(), sub->get_description());
+  }
+
+  std::string make_group(std::string group, bool is_positional,
+                         std::vector<const CLI::Option*> options) const override {
+    std::string text = group + ":\n";
+    for (const CLI::Option* option : options) text += make_option(option, is_positional);
+    return text;
+  }
+
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    std::string usage = "Usage: " + name;
+    if (!app->get_subcommands({}).empty()) usage += " COMMAND";
+    for (const CLI::Option* option : app->get_options()) {
+      if (!option->nonpositional()) usage += ' ' + option->get_name(true);
+    }
+    return usage + " [--flag value ...]\n\n";
+  }
+
+ private:
+  static constexpr std::size_t kTextColumn = 40;
+  static constexpr std::size_t kWidth = 110;
+
+  static std::string hanging(const std::string& left, const std::string& text) {
+    std::string out = left;
+    std::size_t column = left.size();
+    if (column + 2 > kTextColumn) {
+      out += '\n';
+      column = 0;
+    }
+    out.append(kTextColumn - column, ' ');
+    column = kTextColumn;
+    std::size_t at = 0;
+    while (at < text.size()) {
+      const std::size_t end = std::min(text.find(' ', at), text.size());
+      if (column + (end - at) > kWidth) {
+        out += '\n' + std::string(kTextColumn, ' ');
+        column = kTextColumn;
+      }
+      out += text.substr(at, end - at) + ' ';
+      column += end - at + 1;
+      at = end + 1;
+    }
+    while (out.ends_with(' ')) out.pop_back();
+    return out + '\n';
+  }
+};
+
+// "--key=value" of each entry of a JSON file, lists joined by commas.
+std::vector<std::string> arguments_of_file(const std::string& path) {
+  json object;
+  try {
+    object = json::parse(read_file(path));
+  } catch (const json::exception& error) {
+    throw Error(concat(path, ": not valid JSON: ", printable(error.what())));
+  }
+  // A run's manifest holds its flags beside other things.
+  if (object.is_object() && object.contains("flags")) object = object["flags"];
+  TK_CHECK(object.is_object(), path, ": expected a JSON object of flags");
+  const auto text = [](const json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); };
+  std::vector<std::string> arguments;
+  for (const auto& [key, value] : object.items()) {
+    if (value.is_null()) continue;
+    std::string joined;
+    if (value.is_array()) {
+      for (const json& element : value) joined += (joined.empty() ? "" : ",") + text(element);
+    } else {
+      joined = text(value);
+    }
+    arguments.push_back("--" + key + "=" + joined);
+  }
+  return arguments;
+}
+
+std::string with_underscores(std::string argument) {
+  if (!argument.starts_with("--")) return argument;
+  const auto end = argument.begin() + static_cast<std::ptrdiff_t>(std::min(argument.find('='), argument.size()));
+  std::replace(argument.begin() + 2, end, '-', '_');
+  return argument;
+}
+
+const CLI::App& parsed_command(const CLI::App& program) {
+  const auto commands = program.get_subcommands();
+  return commands.empty() ? program : parsed_command(*commands.front());
+}
+
+std::vector<std::string> known_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+std::vector<std::string> command_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::App* sub : command.get_subcommands({})) names.push_back(sub->get_name());
+  return names;
+}
+
+std::string unexpected(const CLI::App& command, const std::string& argument) {
+  const bool is_flag = argument.starts_with("-");
+  const bool is_command = !is_flag && !command_names(command).empty();
+  const std::string name = argument.substr(0, argument.find('='));
+  const std::string nearest = nearest_name(name, is_flag ? known_names(command) : command_names(command));
+  const std::string kind = is_flag ? "flag" : is_command ? "command" : "argument";
+  return concat("unknown ", kind, ' ', printable(name), nearest.empty() ? "" : "; did you mean " + nearest + "?");
+}
+
+}  // namespace
+
+Flag& Flag::required() {
+  option_->required();
+  return *this;
+}
+
+Flag& Flag::check(std::function<std::string(const std::string&)> problem) {
+  option_->check(std::move(problem), "", "");
+  return *this;
+}
+
+Flag& Flag::choices(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : "|") + name;
+  option_->type_name(list);
+  return check([names, list](const std::string& value) -> std::string {
+    if (std::ranges::find(names, value) != names.end()) return "";
+    const std::string nearest = nearest_name(value, names);
+    return concat("expected ", list, ", got ", in_quotes(value),
+                  nearest.empty() ? "" : "; did you mean " + nearest + "?");
+  });
+}
+
+Flag& Flag::range(double low, double high) {
+  return check([low, high](const std::string& text) -> std::string {
+    const std::optional<double> value = number(text);
+    if (value && *value >= low && *value <= high) return "";
+    return concat("expected a number from ", low, " to ", high, ", got ", in_quotes(text));
+  });
+}
+
+Flag& Flag::at_least(double low) {
+  return check([low](const std::string& text) -> std::string {
+    const std::optional<double> value = number(text);
+    if (value && *value >= low && std::isfinite(*value)) return "";
+    return concat("expected a number of at least ", low, ", got ", in_quotes(text));
+  });
+}
+
+Flag& Flag::above(double low) {
+  return check([low](const std::string& text) -> std::string {
+    const std::optional<double> value = number(text);
+    if (value && *value > low && std::isfinite(*value)) return "";
+    return concat("expected a number above ", low, ", got ", in_quotes(text));
+  });
+}
+
+Flags::Flags(CLI::App& program, const std::string& name, const std::string& description)
+    : command_(*program.add_subcommand(name, description)) {}
+
+void Flags::need_command() { command_.require_subcommand(1); }
+
+void Flags::footer(const std::string& text) { command_.footer(text); }
+
+template <class T>
+Flag Flags::add(const std::string& name, T& value, const std::string& help, const std::string& metavar) {
+  CLI::Option* option = nullptr;
+  if constexpr (IsOptional<T>::value) {
+    using Value = typename T::value_type;
+    option = command_.add_option_function<Value>(
+        name, [&value](const Value& given) { value = given; }, help);
+    entries_.push_back({name, [&value] { return value ? json(*value) : json(); }});
+  } else {
+    option = command_.add_option(name, value, help);
+    entries_.push_back({name, [&value] { return json(value); }});
+  }
+  option->envname(environment_name(name))->group(group_);
+  option->type_name(metavar.empty() ? metavar_of<T>() : metavar);
+  if constexpr (std::is_same_v<T, bool>) {
+    option->expected(0, 1)->type_name("")->default_str("true");  // what the bare flag means
+  } else if constexpr (std::is_same_v<T, std::vector<double>>) {
+    option->delimiter(',')->check(finite_problem, "", "");
+  } else {
+    if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::optional<double>>) {
+      option->check(finite_problem, "", "");
+    }
+    if constexpr (std::is_integral_v<T>) option->check(integer_problem<T>, "", "");
+    if constexpr (!IsOptional<T>::value) option->capture_default_str();
+    option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  }
+  if constexpr (std::is_same_v<T, bool>) option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  return Flag(option);
+}
+
+template Flag Flags::add(const std::string&, std::string&, const std::string&, const std::string&);
+template Flag Flags::add(const std::string&, std::int64_t&, const std::string&, const std::string&);
+template Flag Flags::add(const std::string&, std::uint64_t&, const std::string&, const std::string&);
+template Flag Flags::add(const std::string&, double&, const std::string&, const std::string&);
+template Flag Flags::add(const std::string&, bool&, const std::string&, const std::string&);
+template Flag Flags::add(const std::string&, std::vector<double>&, const std::string&, const std::string&);
+template Flag Flags::add(const std::string&, std::optional<double>&, const std::string&, const std::string&);
+template Flag Flags::add(const std::string&, std::optional<std::string>&, const std::string&, const std::string&);
+
+Flag Flags::positional(const std::string& name, std::string& value, const std::string& help) {
+  return Flag(command_.add_option(name, value, help)->type_name(""));
+}
+
+bool Flags::given(const std::string& name) const { return command_.get_option(name)->count() > 0; }
+
+json Flags::values() const {
+  json object = json::object();
+  for (const Entry& entry : entries_) {
+    const json value = entry.value();
+    const bool is_empty = value.is_null() || (value.is_string() && value.get<std::string>().empty()) ||
+                          (value.is_array() && value.empty());
+    if (!is_empty) object[without_dashes(entry.name)] = value;
+  }
+  return object;
+}
+
+std::vector<std::string> normalised_arguments(int argc, const char* const* argv) {
+  std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  if (arguments.size() == 2 && arguments[1].ends_with(".json") && arguments[0] == "train") {
+    const std::vector<std::string> flags = arguments_of_file(arguments[1]);
+    arguments.pop_back();
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+  }
+  const auto end = std::ranges::find(arguments, "--");
+  std::transform(arguments.begin(), end, arguments.begin(), with_underscores);
+  return arguments;
+}
+
+std::string nearest_name(std::string_view name, const std::vector<std::string>& known) {
+  constexpr std::size_t kLongestName = 64;  // the distance is quadratic
+  if (name.size() > kLongestName) return "";
+  std::string nearest;
+  std::size_t least = std::max<std::size_t>(2, name.size() / 3) + 1;
+  for (const std::string& candidate : known) {
+    const std::size_t distance = edit_distance(name, candidate);
+    if (distance < least) {
+      least = distance;
+      nearest = candidate;
+    }
+  }
+  return nearest;
+}
+
+void set_help_layout(CLI::App& program) {
+  program.formatter(std::make_shared<HelpLayout>());
+  for (CLI::App* command : program.get_subcommands({})) set_help_layout(*command);
+}
+
+void check_environment(const CLI::App& program) {
+  for (const CLI::Option* option : parsed_command(program).get_options()) {
+    const std::string variable = option->get_envname();
+    const char* value = variable.empty() ? nullptr : std::getenv(variable.c_str());
+    TK_CHECK(value == nullptr || *value == '\0' || option->count() > 0, option->get_name(), ": ", variable,
+             " holds a value that it cannot take: ", in_quotes(value));
+  }
+}
+
+std::string parse_problem(const CLI::App& program, const std::exception& error) {
+  const CLI::App& command = parsed_command(program);
+  const std::vector<std::string> left = program.remaining(true);
+  const bool something_misses = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  // What is missing may just be misspelt.
+  if ((dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr || something_misses) && !left.empty()) {
+    return unexpected(command, left.front());
+  }
+  if (something_misses && !command.get_subcommands({}).empty()) {
+    std::string list;
+    for (const std::string& name : command_names(command)) list += ' ' + name;
+    return "a command is missing; known:" + list;
+  }
+  std::string text = error.what();
+  std::ranges::replace(text, '\n', ' ');
+  return text;
+}
+
+}  // namespace tk

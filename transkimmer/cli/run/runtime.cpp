@@ -1,0 +1,109 @@
+#include "transkimmer/cli/run/runtime.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <string_view>
+
+#include "tensor/backend.h"
+#include "tensor/error.h"
+#include "tensor/queue.h"
+#include "tensor/threads.h"
+#include "transkimmer/cli/run/log.h"
+#include "transkimmer/cli/run/signals.h"
+
+namespace tk {
+namespace {
+
+constexpr const char* kCoreVariable = "OPENBLAS_CORETYPE";
+
+// OpenBLAS' x86 cores without AVX: what it falls back to on a processor that it does not know.
+constexpr std::array<std::string_view, 14> kWeakCores = {"Katmai", "Coppermine", "Northwood", "Prescott", "Banias",
+                                                         "Athlon", "Opteron",    "Barcelona", "Bobcat",   "Atom",
+                                                         "Core2",  "Dunnington", "Penryn",    "Nehalem"};
+
+bool has_feature([[maybe_unused]] bool avx512) {
+#if defined(__x86_64__)
+  return avx512 ? __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")
+                : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+  return false;
+#endif
+}
+
+// BLAS chooses its kernels when it is loaded, so another choice takes another process. Returns only when that fails.
+void restart_with_core(const std::string& core, const char* const* argv) {
+  ::setenv(kCoreVariable, core.c_str(), 1);
+  ::execv("/proc/self/exe", const_cast<char* const*>(argv));
+  warn("could not start again with {}={}; going on with {}", kCoreVariable, core, blas_core());
+}
+
+void choose_blas_core(const std::string& wanted, const char* const* argv) {
+  const char* set = std::getenv(kCoreVariable);
+  if (!wanted.empty()) {
+    if (set == nullptr || wanted != set) restart_with_core(wanted, argv);
+    const auto same = [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); };
+    TK_CHECK(std::ranges::equal(wanted, blas_core(), same), "--blas_coretype: this BLAS has no core \"", wanted,
+             "\" and runs ", blas_core());
+    return;
+  }
+  if (set != nullptr) return;
+  const std::string better = better_blas_core(blas_core(), has_feature(true), has_feature(false));
+  if (better.empty()) return;
+  warn("BLAS chose its {} kernels, far below this processor; starting again with {}={}", blas_core(), kCoreVariable,
+       better);
+  restart_with_core(better, argv);
+}
+
+}  // namespace
+
+std::string better_blas_core(const std::string& core, bool has_avx512, bool has_avx2) {
+  if (std::ranges::find(kWeakCores, core) == kWeakCores.end()) return "";
+  return has_avx512 ? "SkylakeX" : has_avx2 ? "Haswell" : "";
+}
+
+void add_runtime_flags(Flags& flags, RuntimeFlags& runtime) {
+  flags.group("Machine");
+  flags.add("--threads", runtime.threads, "CPU threads; 0: the cores that the process may use").range(0, 4096);
+  flags.add("--device", runtime.device, "where to compute; auto: cuda if there is one")
+      .choices({"auto", "cpu", "cuda"});
+  flags
+      .add("--dtype", runtime.dtype, "what is computed in; weights and optimizer stay float32. bfloat16: on cuda alone")
+      .choices({"float32", "bfloat16"});
+  flags
+      .add("--queues", runtime.queues,
+           "batches that cuda evaluates side by side, which the last bits depend on; 0: 8 on cuda, 1 on cpu")
+      .range(0, Queue::kMost);
+  flags.add("--progress", runtime.progress, "progress bar on standard error; auto: if that is a terminal")
+      .choices({"auto", "on", "off"});
+  flags.add("--blas_coretype", runtime.blas_coretype,
+            "processor core whose kernels OpenBLAS runs, such as Haswell or SkylakeX; what the bits depend on", "CORE");
+}
+
+Placement placement_of(const RuntimeFlags& runtime) {
+  Placement placement{device_from_name(runtime.device), dtype_from_name(runtime.dtype)};
+  const bool on_cuda = placement.device == Device::kCuda;
+  placement.queues = runtime.queues > 0 ? static_cast<int>(runtime.queues) : on_cuda ? 8 : 1;
+  TK_CHECK(placement.queues == 1 || on_cuda, "--queues: ", placement.queues,
+           " batches side by side need cuda, and this is ", placement.device);
+  TK_CHECK(placement.dtype == DType::kFloat32 || on_cuda, "--dtype: ", placement.dtype,
+           " is computed on cuda alone, and this is ", placement.device);
+  return placement;
+}
+
+void start_runtime(const RuntimeFlags& runtime, const char* const* argv) {
+  choose_blas_core(runtime.blas_coretype, argv);
+  catch_stop_signals();
+  if (!blas_uses_openmp()) {
+    warn(
+        "OpenBLAS does not thread by OpenMP here and will be several times slower inside parallel regions; "
+        "install libopenblas-openmp-dev (or libopenblas0-openmp) and link that one: {}",
+        blas_info());
+  }
+  if (runtime.threads > 0) set_num_threads(static_cast<int>(runtime.threads));
+}
+
+}  // namespace tk

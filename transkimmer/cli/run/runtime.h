@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "tensor/device.h"
+#include "tensor/dtype.h"
+#include "transkimmer/cli/run/options.h"
+#include "transkimmer/cli/run/progress.h"
+
+namespace tk {
+
+/// Flags of every command that computes.
+struct RuntimeFlags {
+  std::int64_t threads = 0;  ///< 0: the cores that the process may use
+  std::string device = "auto";
+  std::string dtype = "float32";
+  std::int64_t queues = 0;  ///< 0: by the device
+  std::string progress = "auto";
+  std::string blas_coretype = {};
+  ProgressMode progress_mode() const { return progress_mode_from_name(progress); }
+};
+
+/// Where a model computes, and in what; how many batches it evaluates side by side.
+struct Placement {
+  Device device = Device::kCpu;
+  DType dtype = DType::kFloat32;
+  int queues = 1;
+};
+
+/// The flags' choice. Throws for a device that is not there, for a dtype in which it does not compute, and for queues
+/// that it does not have.
+Placement placement_of(const RuntimeFlags& runtime);
+
+void add_runtime_flags(Flags& flags, RuntimeFlags& runtime);
+
+/// Applies the flags. Where BLAS must run the kernels of another processor core (asked for, or because it chose ones
+/// far below what this processor can do), starts the program anew with OPENBLAS_CORETYPE set. From here on SIGINT and
+/// SIGTERM only ask to stop (see signals.h).
+void start_runtime(const RuntimeFlags& runtime, const char* const* argv);
+
+/// The core whose kernels BLAS should run here instead of `core`, or nothing when `core` is good enough.
+std::string better_blas_core(const std::string& core, bool has_avx512, bool has_avx2);
+
+}  // namespace tk

@@ -1,0 +1,33 @@
+#include "transkimmer/cli/run/signals.h"
+
+#include <csignal>
+
+namespace tk {
+namespace {
+
+volatile std::sig_atomic_t stop = 0;
+
+void ask_to_stop(int signal) {
+  stop = signal;
+  std::signal(signal, SIG_DFL);
+}
+
+}  // namespace
+
+void catch_stop_signals() {
+  std::signal(SIGINT, ask_to_stop);
+  std::signal(SIGTERM, ask_to_stop);
+}
+
+void let_long_writes_fail() { std::signal(SIGXFSZ, SIG_IGN); }
+
+int stop_signal() { return stop; }
+
+Interrupted::Interrupted(int signal)
+    : std::runtime_error(signal == SIGINT ? "interrupted" : "terminated"), signal_(signal) {}
+
+void throw_if_stopped() {
+  if (stop != 0) throw Interrupted(stop);
+}
+
+}  // namespace tk

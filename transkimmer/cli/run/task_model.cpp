@@ -1,0 +1,232 @@
+#include "transkimmer/cli/run/task_model.h"
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+
+#include "tensor/error.h"
+#include "tensor/io/in_quotes.h"
+#include "tensor/ops/index.h"
+#include "transkimmer/checkpoint.h"
+#include "transkimmer/cli/run/log.h"
+
+namespace tk {
+namespace fs = std::filesystem;
+namespace {
+
+enum class LabelMatch {
+  kSame,      // the task's, in its order
+  kPermuted,  // the task's, in another order
+  kUnnamed,   // LABEL_0 ...: as many as the task has
+  kOther
+};
+
+std::string lower(std::string text) {
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+std::vector<std::string> lower(std::vector<std::string> texts) {
+  for (std::string& text : texts) text = lower(text);
+  return texts;
+}
+
+std::vector<std::string> unnamed_labels(std::int64_t count) {
+  std::vector<std::string> labels;
+  for (std::int64_t i = 0; i < count; ++i) labels.push_back(concat("LABEL_", i));
+  return labels;
+}
+
+std::vector<std::string> task_labels(const GlueTask& task) {
+  return task.regression() ? unnamed_labels(1) : task.label_names;
+}
+
+LabelMatch match_labels(const Config& config, const GlueTask& task) {
+  if (config.num_labels() != task.outputs()) return LabelMatch::kOther;
+  const std::vector<std::string> have = lower(config.labels);
+  const std::vector<std::string> want = lower(task_labels(task));
+  if (have == want) return LabelMatch::kSame;
+  if (std::ranges::is_permutation(have, want)) return LabelMatch::kPermuted;
+  const bool is_unnamed = config.labels == unnamed_labels(config.num_labels());
+  return is_unnamed || task.regression() ? LabelMatch::kUnnamed : LabelMatch::kOther;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + printable(name);
+  return text;
+}
+
+Config task_config(Config config, const GlueTask& task) {
+  config.labels = task_labels(task);
+  config.problem_type = task.regression() ? "regression" : "single_label_classification";
+  config.finetuning_task = task.name;
+  config.architectures = {"BertForSequenceClassification"};
+  return config;
+}
+
+bool is_classifier(const std::string& name) { return name.starts_with("classifier."); }
+
+bool has_classifier(const LoadReport& report) {
+  return std::ranges::none_of(report.missing, is_classifier) && std::ranges::none_of(report.mismatched, is_classifier);
+}
+
+// Puts the classifier's rows, which are in the order of the checkpoint's labels, into the task's.
+void permute_classifier(const BertClassifier& model, const std::vector<std::string>& from, const GlueTask& task) {
+  std::vector<std::int64_t> rows;
+  const std::vector<std::string> have = lower(from);
+  for (const std::string& label : lower(task.label_names))
+    rows.push_back(std::ranges::find(have, label) - have.begin());
+  for (const NamedTensor& weight : named_values(model.parameters())) {
+    if (!is_classifier(weight.name)) continue;
+    weight.tensor.copy_from(index_select(weight.tensor, from_values(rows)));
+    weight.tensor.bump_version();
+  }
+}
+
+std::vector<NamedTensor> without_classifier(std::vector<NamedTensor> weights) {
+  std::erase_if(weights, [](const NamedTensor& weight) { return is_classifier(weight.name); });
+  return weights;
+}
+
+void add_predictors(Config& config, const SkimSettings& skim) {
+  config.skim_gate = skim.gate.value_or(SkimGate::kStaged);
+  config.skim_attention = skim.attention.value_or(SkimAttention::kExact);
+  config.skim_width = skim.width > 0 ? skim.width : std::max<std::int64_t>(1, config.hidden_size / 4);
+}
+
+// A checkpoint's predictors have a gate already: settings may name it, not change it.
+void check_own_predictors(const Config& config, const std::optional<SkimSettings>& skim, const fs::path& folder) {
+  if (!skim) {
+    warn("{}: has skim predictors; without --skim no budget binds them", folder.string());
+    return;
+  }
+  const auto check = [&](const char* flag, const auto& asked, const auto& found) {
+    TK_CHECK(asked == found, flag, ": ", folder.string(), " has skim predictors with ", found, ", which cannot become ",
+             asked);
+  };
+  using Name = std::string_view;
+  check("--skim_gate", Name(name(skim->gate.value_or(config.skim_gate))), Name(name(config.skim_gate)));
+  check("--skim_attention", Name(name(skim->attention.value_or(config.skim_attention))),
+        Name(name(config.skim_attention)));
+  check("--skim_width", skim->width > 0 ? skim->width : config.skim_width, config.skim_width);
+}
+
+bool is_predictor(const std::string& name) { return name.find(".skim_predictors.") != std::string::npos; }
+
+// What is new in the model to train, without a list of each new predictor's weights.
+void tell_new_weights(LoadReport report, const Config& config, const fs::path& folder) {
+  if (std::erase_if(report.missing, is_predictor) > 0) {
+    info("{} new skim predictors of width {} (gate {}, attention {})", config.num_predictors(), config.skim_width,
+         name(config.skim_gate), name(config.skim_attention));
+  }
+  for (const std::string& line : messages(report, folder)) info("{}", line);
+}
+
+void check_same_task(const Config& config, const GlueTask& task, const fs::path& folder) {
+  if (config.finetuning_task && *config.finetuning_task != task.name) {
+    warn("{}: was fine-tuned for {}, not for {}", folder.string(), printable(*config.finetuning_task), task.name);
+  }
+}
+
+}  // namespace
+
+SkimGate skim_gate_from_name(std::string_view name) {
+  if (name == "staged") return SkimGate::kStaged;
+  TK_CHECK(name == "layer", "--skim_gate: expected staged or layer, got \"", name, '"');
+  return SkimGate::kLayer;
+}
+
+SkimAttention skim_attention_from_name(std::string_view name) {
+  if (name == "exact") return SkimAttention::kExact;
+  TK_CHECK(name == "paper", "--skim_attention: expected exact or paper, got \"", name, '"');
+  return SkimAttention::kPaper;
+}
+
+TaskModel load_for_training(const fs::path& folder, const GlueTask& task, const std::optional<SkimSettings>& skim,
+                            std::uint64_t seed) {
+  const Config found = load_config(folder);
+  const LabelMatch match = match_labels(found, task);
+  Config config = task_config(found, task);
+  TaskModel result{.folder = folder, .model = nullptr, .tokenizer = Tokenizer::from_folder(folder)};
+  result.was_dense = found.skim_gate == SkimGate::kNone;
+  if (!result.was_dense) {
+    check_own_predictors(config, skim, folder);
+  } else if (skim) {
+    add_predictors(config, *skim);
+  }
+  result.model = std::make_unique<BertClassifier>(config);
+
+  std::vector<NamedTensor> weights = named_values(result.model->parameters());
+  if (match == LabelMatch::kOther) weights = without_classifier(weights);
+  LoadReport report = load_weights(folder, weights);
+  std::vector<std::string> anew = report.missing;
+  if (match == LabelMatch::kOther) anew.push_back("classifier.weight");
+  result.model->initialize(seed, anew);
+  result.fine_tuned = match != LabelMatch::kOther && has_classifier(report);
+  if (match == LabelMatch::kOther) std::erase_if(report.unexpected, is_classifier);
+  tell_new_weights(report, config, folder);
+  if (match == LabelMatch::kOther && found.labels != unnamed_labels(found.num_labels())) {
+    warn("{}: its labels ({}) are not those of {} ({}): the classifier starts anew", folder.string(),
+         joined(found.labels), task.name, joined(task_labels(task)));
+  }
+  if (result.fine_tuned && match == LabelMatch::kPermuted) {
+    permute_classifier(*result.model, found.labels, task);
+    warn("{}: its labels are in the order {}; put into the task's order {}", folder.string(), joined(found.labels),
+         joined(task.label_names));
+  }
+  // An untrained classifier under default names belongs to no task.
+  if (match == LabelMatch::kUnnamed && found.finetuning_task != task.name) result.fine_tuned = false;
+  return result;
+}
+
+TaskModel load_for_scoring(const fs::path& folder, const GlueTask& task, bool dense) {
+  const Config found = load_config(folder);
+  const LabelMatch match = match_labels(found, task);
+  TK_CHECK(match != LabelMatch::kOther, folder.string(), ": its ", found.num_labels(), " labels (",
+           joined(found.labels), ") are not the ", task.outputs(), " of ", task.name, " (", joined(task_labels(task)),
+           "); a score would mean nothing");
+  Config config = task_config(found, task);
+  TaskModel result{.folder = folder, .model = nullptr, .tokenizer = Tokenizer::from_folder(folder)};
+  result.was_dense = found.skim_gate == SkimGate::kNone;
+  if (dense) config.skim_gate = SkimGate::kNone;
+  result.model = std::make_unique<BertClassifier>(config);
+  const LoadReport report = load_weights(folder, named_values(result.model->parameters()));
+  TK_CHECK(has_classifier(report), folder.string(), ": has no classifier; fine-tune it first (transkimmer train)");
+  TK_CHECK(report.missing.empty(), folder.string(), ": lacks weights of the model, such as ",
+           in_quotes(report.missing.front()));
+  result.fine_tuned = true;
+  check_same_task(found, task, folder);
+  if (match == LabelMatch::kPermuted) {
+    permute_classifier(*result.model, found.labels, task);
+    warn("{}: its labels are in the order {}; put into the task's order {}", folder.string(), joined(found.labels),
+         joined(task.label_names));
+  } else if (match == LabelMatch::kUnnamed && !task.regression() && found.finetuning_task != task.name) {
+    warn("{}: its labels have no names; they are taken in the task's order {}", folder.string(),
+         joined(task.label_names));
+  }
+  return result;
+}
+
+std::unique_ptr<BertClassifier> dense_twin(const BertClassifier& model) {
+  Config config = model.config();
+  config.skim_gate = SkimGate::kNone;
+  auto twin = std::make_unique<BertClassifier>(config);
+  std::map<std::string, Tensor> weights;
+  for (const NamedTensor& weight : named_values(model.parameters())) weights[weight.name] = weight.tensor;
+  for (const NamedTensor& weight : named_values(twin->parameters())) weight.tensor.copy_from(weights.at(weight.name));
+  twin->place(model.device(), model.compute_dtype());
+  return twin;
+}
+
+std::int64_t fitting_length(const TaskModel& model, std::int64_t asked) {
+  const Config& config = model.model->config();
+  TK_CHECK(model.tokenizer.vocabulary().size() <= config.vocab_size, model.folder.string(), ": the vocabulary has ",
+           model.tokenizer.vocabulary().size(), " tokens, the model embeds ", config.vocab_size);
+  if (asked <= config.max_position_embeddings) return asked;
+  warn("--max_seq_length: {} is more than the {} positions of {}; texts are cut there", asked,
+       config.max_position_embeddings, model.folder.string());
+  return config.max_position_embeddings;
+}
+
+}  // namespace tk

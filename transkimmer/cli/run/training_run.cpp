@@ -1,0 +1,316 @@
+#include "transkimmer/cli/run/training_run.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <system_error>
+
+#include "tensor/error.h"
+#include "tensor/io/atomic_file.h"
+#include "transkimmer/checkpoint.h"
+#include "transkimmer/cli/run/log.h"
+#include "transkimmer/cli/run/run_log.h"
+#include "transkimmer/cli/run/signals.h"
+
+namespace tk {
+namespace fs = std::filesystem;
+namespace {
+
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// Means over the steps since the last log line.
+struct Window {
+  std::int64_t steps = 0;
+  std::int64_t sentences = 0;
+  double loss = 0;
+  double task_loss = 0;
+  double mac_share = 0;
+  double seconds = 0;
+
+  void add(const StepReport& report) {
+    ++steps;
+    sentences += report.sentences;
+    loss += report.loss;
+    task_loss += report.task_loss;
+    mac_share += report.mac_share;
+    seconds += report.seconds;
+  }
+  double mean(double sum) const { return sum / static_cast<double>(steps); }
+  double sentences_per_second() const { return static_cast<double>(sentences) / seconds; }
+};
+
+// Hugging Face's floating_point_ops: six for each token and weight outside the embeddings.
+double operations_per_token(const BertClassifier& model) {
+  std::int64_t weights = 0;
+  for (const NamedTensor& weight : named_values(model.parameters())) {
+    if (weight.name.find(".embeddings.") == std::string::npos) weights += weight.tensor.numel();
+  }
+  return 6.0 * static_cast<double>(weights);
+}
+
+class Run {
+ public:
+  Run(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder, Manifest& manifest)
+      : inputs_(inputs),
+        settings_(settings),
+        folder_(folder.path()),
+        manifest_(manifest),
+        trainer_(*inputs.model.model, inputs.task, inputs.train.tokenized, settings.trainer, inputs.teacher_logits),
+        log_(begin(folder)),
+        skims_(inputs.model.model->config().skim_gate != SkimGate::kNone) {}
+
+  TrainingResult operator()() {
+    tell_start();
+    manifest_.write(folder_ / "run.json");  // an unfinished run has one too
+    result_.train_examples = inputs_.train.size();
+    train();
+    if (settings_.skim_fit && settings_.trainer.skim_target && !inputs_.dev.empty()) keep_budget();
+    save_model_folder(folder_, inputs_.model.model->config(), named_values(inputs_.model.model->parameters()),
+                      tokenizer_files());
+    write_train_results();
+    if (!inputs_.dev.empty()) result_.scores = final_scores();
+    write_file_atomically(folder_ / "trainer_state.json", trainer_state().dump(2) + '\n');
+    return std::move(result_);
+  }
+
+ private:
+  static const fs::path& begin(OutputFolder& folder) {
+    folder.begin_run();
+    return folder.path();
+  }
+
+  void tell_start() const {
+    info("training on {} examples of {}, {} steps ({:.2f} epochs of {}), batch {}, learning rate {:g}{}, seed {}",
+         inputs_.train.size(), inputs_.task.name, trainer_.total_steps(), epochs_of(trainer_.total_steps()),
+         trainer_.steps_per_epoch(), settings_.trainer.batch_size, settings_.trainer.learning_rate,
+         skims_ ? fmt::format(" (predictors {:g})", settings_.trainer.skim_learning_rate) : "", settings_.trainer.seed);
+  }
+
+  void train() {
+    const Clock::time_point start = Clock::now();
+    Progress progress("train", trainer_.total_steps(), settings_.progress);
+    while (!trainer_.finished()) {
+      const StepReport report = trainer_.step(!reads_model(trainer_.steps_done() + 1));
+      note(report);
+      progress.update(report.step, details(report));
+      const bool last = trainer_.finished();
+      if (report.step % settings_.logging_steps == 0 || last) progress.line(log_window(report));
+      if (happens(settings_.eval_strategy, settings_.eval_steps, report.step) && !last && !inputs_.dev.empty()) {
+        progress.line(log_evaluation(score_dev()));
+      }
+      if (happens(settings_.save_strategy, settings_.save_steps, report.step) && !last) save_checkpoint();
+      stop_if_asked(progress);
+    }
+    train_seconds_ = seconds_since(start);
+  }
+
+  // A budget that training sentences keep can be missed on others.
+  void keep_budget() {
+    BertClassifier& model = *inputs_.model.model;
+    const ScoringOptions options = settings_.scoring();
+    const double cost = evaluate_split(model, inputs_.task, inputs_.dev.front(), options).mac_share();
+    if (cost <= *settings_.trainer.skim_target) return;
+    fit_skim_threshold(model, inputs_.task, inputs_.dev.front(), *settings_.trainer.skim_target, options);
+    info("skim threshold {:.3f}: the dev set cost {:.1f} % of the dense model's MACs, now it keeps the budget",
+         model.config().skim_threshold, 100 * cost);
+  }
+
+  void note(const StepReport& report) {
+    last_ = report;
+    window_.add(report);
+    loss_sum_ += report.loss;
+    tokens_ += report.tokens;
+    const auto step = static_cast<double>(report.step);
+    result_.curves.loss.push_back({step, report.loss});
+    if (!skims_) return;
+    result_.curves.mac_share.push_back({step, report.mac_share});
+    if (settings_.trainer.skim_target) result_.curves.budget.push_back({step, report.budget});
+  }
+
+  std::string details(const StepReport& report) const {
+    return fmt::format("loss {:.4f}{}  {:.0f} sentences/s", report.loss,
+                       skims_ ? fmt::format("  cost {:.1f}%", 100 * report.mac_share) : "",
+                       static_cast<double>(report.sentences) / report.seconds);
+  }
+
+  // Whether the model of a step is evaluated or saved, so that the next step must wait for that.
+  bool reads_model(std::int64_t step) const {
+    return stop_signal() != 0 || happens(settings_.eval_strategy, settings_.eval_steps, step) ||
+           happens(settings_.save_strategy, settings_.save_steps, step);
+  }
+
+  bool happens(Strategy strategy, std::int64_t steps, std::int64_t step) const {
+    if (strategy == Strategy::kNo) return false;
+    return step % (strategy == Strategy::kSteps ? steps : trainer_.steps_per_epoch()) == 0;
+  }
+
+  std::string log_window(const StepReport& report) {
+    const Window w = std::exchange(window_, {});
+    json row = {{"step", report.step},
+                {"epoch", rounded(report.epoch, 4)},
+                {"loss", w.mean(w.loss)},
+                {"task_loss", w.mean(w.task_loss)},
+                {"grad_norm", report.grad_norm},
+                {"learning_rate", report.learning_rate},
+                {"ms_per_step", rounded(1e3 * w.mean(w.seconds), 2)},
+                {"sentences_per_second", rounded(w.sentences_per_second(), 2)}};
+    std::string text =
+        fmt::format("step {:>6}  epoch {:.2f}  loss {:.4f}  task {:.4f}  |g| {:.2f}  lr {:.2e}", report.step,
+                    report.epoch, w.mean(w.loss), w.mean(w.task_loss), report.grad_norm, report.learning_rate);
+    if (skims_) {
+      row["mac_share"] = w.mean(w.mac_share);
+      text += fmt::format("  cost {:.1f}%", 100 * w.mean(w.mac_share));
+    }
+    if (settings_.trainer.skim_target) {
+      row["budget"] = report.budget;
+      row["multiplier"] = report.multiplier;
+      text += fmt::format(" of {:.1f}% (a {:.2f})", 100 * report.budget, report.multiplier);
+    }
+    log_.add(row);
+    return text + fmt::format("  {:.0f} ms  {:.0f} sentences/s", 1e3 * w.mean(w.seconds), w.sentences_per_second());
+  }
+
+  std::vector<SplitScore> score_dev() const {
+    return score_all(*inputs_.model.model, inputs_.task, inputs_.dev, settings_.scoring());
+  }
+
+  // Adds the scores to the log; the line says them.
+  std::string log_evaluation(const std::vector<SplitScore>& scores) {
+    json row = eval_results(scores);
+    row["step"] = trainer_.steps_done();
+    row["epoch"] = rounded(epochs_of(trainer_.steps_done()), 4);
+    log_.add(row);
+    const double score = headline(inputs_.task, scores);
+    result_.curves.dev_score.push_back({static_cast<double>(trainer_.steps_done()), score});
+    if (!best_score_ || score > *best_score_) best_score_ = score;
+    std::string text = fmt::format("step {:>6}  dev:", trainer_.steps_done());
+    for (const SplitScore& s : scores) {
+      for (const Metric& metric : s.metrics) text += fmt::format("  {}{} {:.4f}", metric.name, s.suffix, metric.value);
+    }
+    if (skims_) text += fmt::format("  cost {:.1f}%", 100 * scores.front().evaluation.mac_share());
+    return text;
+  }
+
+  double epochs_of(std::int64_t steps) const {
+    return static_cast<double>(steps) / static_cast<double>(trainer_.steps_per_epoch());
+  }
+
+  TokenizerFiles tokenizer_files() const { return {.copy_from = inputs_.model.folder}; }
+
+  void stop_if_asked(Progress& progress) {
+    if (stop_signal() == 0 || trainer_.is_ahead()) return;
+    const fs::path checkpoint = save_checkpoint();
+    progress.line(fmt::format("stopped by a signal at step {} of {}; wrote {}", trainer_.steps_done(),
+                              trainer_.total_steps(), checkpoint.string()));
+    throw_if_stopped();
+  }
+
+  fs::path save_checkpoint() {
+    const fs::path path = folder_ / fmt::format("checkpoint-{}", trainer_.steps_done());
+    if (fs::exists(path)) return path;
+    AtomicFolder complete(path);
+    save_model_folder(complete.path(), inputs_.model.model->config(), named_values(inputs_.model.model->parameters()),
+                      tokenizer_files());
+    save_safetensors(complete.path() / "optimizer.safetensors", trainer_.optimizer().state_tensors());
+    write_file_atomically(complete.path() / "trainer_state.json", trainer_state().dump(2) + '\n');
+    complete.commit();
+    checkpoints_.push_back(path);
+    while (settings_.save_total_limit > 0 && std::ssize(checkpoints_) > settings_.save_total_limit) {
+      fs::remove_all(checkpoints_.front());
+      checkpoints_.erase(checkpoints_.begin());
+    }
+    return path;
+  }
+
+  // The keys of transformers' TrainerState, and the budget controller's state.
+  json trainer_state() const {
+    json state = {{"best_metric", best_score_ ? json(*best_score_) : json()},
+                  {"best_model_checkpoint", nullptr},
+                  {"epoch", epochs_of(trainer_.steps_done())},
+                  {"eval_steps", settings_.eval_strategy == Strategy::kSteps ? settings_.eval_steps : 500},
+                  {"global_step", trainer_.steps_done()},
+                  {"is_hyper_param_search", false},
+                  {"is_local_process_zero", true},
+                  {"is_world_process_zero", true},
+                  {"log_history", log_.history()},
+                  {"logging_steps", settings_.logging_steps},
+                  {"max_steps", trainer_.total_steps()},
+                  {"num_input_tokens_seen", tokens_},
+                  {"num_train_epochs", static_cast<std::int64_t>(std::ceil(epochs_of(trainer_.total_steps())))},
+                  {"save_steps", settings_.save_steps},
+                  {"total_flos", total_operations()},
+                  {"train_batch_size", settings_.trainer.batch_size},
+                  {"trial_name", nullptr},
+                  {"trial_params", nullptr}};
+    if (settings_.trainer.skim_target) {
+      state["skim_budget"] = {{"budget", last_.budget}, {"multiplier", last_.multiplier}};
+    }
+    return state;
+  }
+
+  double total_operations() const { return operations_per_token(*inputs_.model.model) * static_cast<double>(tokens_); }
+
+  void write_train_results() {
+    const auto steps = static_cast<double>(trainer_.steps_done());
+    const double samples =
+        steps / static_cast<double>(trainer_.steps_per_epoch()) * static_cast<double>(inputs_.train.size());
+    json results = {{"epoch", rounded(epochs_of(trainer_.steps_done()), 4)},
+                    {"total_flos", total_operations()},
+                    {"train_loss", loss_sum_ / steps},
+                    {"train_runtime", rounded(train_seconds_, 4)},
+                    {"train_samples", inputs_.train.size()},
+                    {"train_samples_per_second", rounded(samples / train_seconds_, 3)},
+                    {"train_steps_per_second", rounded(steps / train_seconds_, 3)}};
+    write_results(folder_, "train", results);
+    if (settings_.print_metrics) fmt::print("{}", metrics_text("train metrics", results));
+    manifest_.add_duration("train", train_seconds_);
+  }
+
+  std::vector<SplitScore> final_scores() {
+    const Clock::time_point start = Clock::now();
+    std::vector<SplitScore> scores = score_dev();
+    info("{}", log_evaluation(scores));
+    json results = eval_results(scores);
+    results["epoch"] = rounded(epochs_of(trainer_.steps_done()), 4);
+    write_results(folder_, "eval", results);
+    if (settings_.print_metrics) fmt::print("{}", metrics_text("eval metrics", results));
+    manifest_.add_duration("eval", seconds_since(start));
+    return scores;
+  }
+
+  const TrainingInputs& inputs_;
+  const TrainingSettings& settings_;
+  fs::path folder_;
+  Manifest& manifest_;
+  Trainer trainer_;
+  RunLog log_;
+  bool skims_;
+  Window window_;
+  StepReport last_;
+  TrainingResult result_;
+  std::vector<fs::path> checkpoints_;
+  std::optional<double> best_score_;
+  double loss_sum_ = 0;
+  double train_seconds_ = 0;
+  std::int64_t tokens_ = 0;
+};
+
+}  // namespace
+
+Strategy strategy_from_name(std::string_view name) {
+  if (name == "no") return Strategy::kNo;
+  if (name == "steps") return Strategy::kSteps;
+  TK_CHECK(name == "epoch", "expected no, steps or epoch, got \"", name, '"');
+  return Strategy::kEpoch;
+}
+
+TrainingResult run_training(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder,
+                            Manifest& manifest) {
+  return Run(inputs, settings, folder, manifest)();
+}
+
+}  // namespace tk

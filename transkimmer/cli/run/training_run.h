@@ -1,0 +1,70 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "transkimmer/cli/run/curve_point.h"
+#include "transkimmer/cli/run/manifest.h"
+#include "transkimmer/cli/run/output_folder.h"
+#include "transkimmer/cli/run/scoring.h"
+#include "transkimmer/cli/run/task_model.h"
+#include "transkimmer/training/trainer.h"
+
+namespace tk {
+
+/// When something happens during training.
+enum class Strategy { kNo, kSteps, kEpoch };
+
+/// "no", "steps" or "epoch"; throws on another name.
+Strategy strategy_from_name(std::string_view name);
+
+struct TrainingSettings {
+  TrainerOptions trainer;
+  std::int64_t eval_batch_size = 32;
+  int eval_queues = 1;  ///< as in EvaluationOptions
+  std::int64_t logging_steps = 50;
+  Strategy eval_strategy = Strategy::kNo;
+  std::int64_t eval_steps = 500;
+  Strategy save_strategy = Strategy::kSteps;
+  std::int64_t save_steps = 500;
+  std::int64_t save_total_limit = 2;  ///< checkpoints to keep, the newest ones; 0: all
+  bool skim_fit = true;               ///< move the gates' threshold so that the dev set keeps the budget
+  bool print_metrics = true;          ///< on standard output, at the end
+  ProgressMode progress = ProgressMode::kAuto;
+
+  ScoringOptions scoring() const {
+    return {.batch_size = eval_batch_size, .queues = eval_queues, .progress = progress};
+  }
+};
+
+/// What is trained on what.
+struct TrainingInputs {
+  const GlueTask& task;
+  TaskModel& model;
+  const TaskSplit& train;
+  const std::vector<TaskSplit>& dev;  ///< may be empty: then nothing is scored
+  Tensor teacher_logits;              ///< [train examples, labels] or undefined
+};
+
+/// The curves of a run, a point a step or an evaluation.
+struct TrainingCurves {
+  std::vector<CurvePoint> loss;
+  std::vector<CurvePoint> mac_share;
+  std::vector<CurvePoint> budget;
+  std::vector<CurvePoint> dev_score;
+};
+
+struct TrainingResult {
+  TrainingCurves curves;
+  std::int64_t train_examples = 0;
+  std::vector<SplitScore> scores;  ///< of the finished model on `dev`
+};
+
+/// Begins the run in `folder` once the options are known to be good; trains, logging there (run.json, metrics.jsonl,
+/// checkpoint-N/) and leaving there the model, trainer_state.json and the results files. When a signal asks to stop it
+/// finishes the step, writes a checkpoint and throws Interrupted.
+TrainingResult run_training(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder,
+                            Manifest& manifest);
+
+}  // namespace tk

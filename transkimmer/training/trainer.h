@@ -1,0 +1,132 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "data/data_loader.h"
+#include "data/example.h"
+#include "data/glue_task.h"
+#include "data/prefetch.h"
+#include "nn/optim/adamw.h"
+#include "tensor/read_back.h"
+#include "transkimmer/classifier.h"
+#include "transkimmer/training/recorder.h"
+#include "transkimmer/training/step_batches.h"
+
+namespace tk {
+
+struct TrainerOptions {
+  double epochs = 3;            ///< may be fractional
+  std::int64_t max_steps = -1;  ///< in place of epochs when positive
+  std::int64_t batch_size = 32;
+  BatchOrder order = BatchOrder::kRandom;
+  std::uint64_t seed = 42;
+  double learning_rate = 5e-5;
+  double skim_learning_rate = 1e-3;  ///< of the predictors
+  double weight_decay = 0;           ///< never on biases and layer norms
+  double warmup = 0;                 ///< steps, or a share of all steps when below 1
+  double max_grad_norm = 1;
+  AdamWConstants adam;
+
+  /// Skimming: the budget as a share of the dense MACs, or the paper's fixed weight on the skim loss. Neither: the
+  /// gates (if any) learn from the task alone.
+  std::optional<double> skim_target;
+  std::optional<double> skim_coefficient;
+  double skim_ramp = 0.4;  ///< share of the steps over which the budget falls from 1 to the target
+  double temperature = 1;
+  double skim_noise_fade = 0.4;  ///< share of the steps over which the gates' noise fades: gate_noise_schedule
+
+  bool capture = true;  ///< on a device that can, record a step once for each bucket of shapes and replay it
+
+  double distill_weight = 0.5;  ///< of the teacher's loss, the task keeps the rest; used when there is a teacher
+  double distill_temperature = 2;
+};
+
+/// What one step did.
+struct StepReport {
+  std::int64_t step = 0;  ///< 1 for the first
+  double epoch = 0;       ///< done so far
+  double loss = 0;        ///< all terms
+  double task_loss = 0;   ///< cross-entropy or squared error alone
+  double grad_norm = 0;
+  double learning_rate = 0;
+  double mac_share = 1;   ///< C: the batch's MACs over the dense model's
+  double budget = 1;      ///< t
+  double multiplier = 0;  ///< a
+  std::int64_t sentences = 0;
+  std::int64_t tokens = 0;
+  std::int64_t longest = 0;  ///< tokens of the longest sentence
+  double seconds = 0;        ///< since the step before was done, or since this one was asked for
+};
+
+/// What a step leaves to read: rank 0.
+struct StepLosses {
+  Tensor loss;  ///< all terms
+  Tensor task;  ///< cross-entropy or squared error alone
+  Tensor cost;  ///< the batch's MACs over the dense model's; undefined without gates
+};
+
+/// Trains a classifier on tokenised examples: batches, losses, budget, optimizer and schedule. The same options, model
+/// and examples give the same bits, whatever the thread count.
+class Trainer {
+ public:
+  /// `teacher_logits` [examples, labels] in the order of the examples, or undefined. The model and the examples must
+  /// outlive the trainer. Throws when there is nothing to train on, or on options that contradict the model.
+  Trainer(BertClassifier& model, const GlueTask& task, const std::vector<TokenizedExample>& examples,
+          const TrainerOptions& options, const Tensor& teacher_logits = {});
+
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  std::int64_t total_steps() const { return total_steps_; }
+  std::int64_t steps_per_epoch() const { return steps_per_epoch_; }
+  /// Steps whose reports were given.
+  std::int64_t steps_done() const { return done_; }
+  bool finished() const { return done_ >= total_steps_; }
+
+  /// One step; throws if finished, or when the loss is not finite (naming the step). With `ahead` the next one is asked
+  /// of a device that works on its own before this one's numbers are waited for: then the model is already on its way
+  /// to the next step.
+  StepReport step(bool ahead = false);
+  /// Whether a step was asked for whose report nobody has: the model is not that of steps_done().
+  bool is_ahead() const { return asked_.has_value(); }
+
+  const AdamW& optimizer() const { return optimizer_; }
+  const Tensor& state() const { return state_; }
+
+ private:
+  // A step that the device was asked for: what is known of it, and what is on its way.
+  struct Asked {
+    StepReport report;
+    std::chrono::steady_clock::time_point start;
+    ReadBack loss, task, cost, state;
+  };
+
+  void set_schedule();
+  Variable task_loss(const Variable& logits, const Tensor& labels) const;
+  Variable teacher_loss(const Variable& logits, const Tensor& teacher) const;
+  StepLosses run(const StepInputs& in);
+  Asked ask();
+  StepReport wait_for(Asked step);
+
+  BertClassifier& model_;
+  const GlueTask& task_;
+  TrainerOptions options_;
+  StepBatches batches_;
+  AdamW optimizer_;
+  StepState settings_;  // what the host writes to the state before each step
+  Tensor state_;
+  std::int64_t steps_per_epoch_ = 0;  // of batches_, which `inputs_` may be using
+  std::int64_t total_steps_ = 0;
+  std::int64_t warmup_steps_ = 0;
+  std::int64_t done_ = 0;
+  std::int64_t begun_ = 0;  // done_, or one more
+  Recorder<StepLosses> steps_;
+  std::optional<Prefetch<StepInputs>> inputs_;  // where the device does the work, made while it does
+  std::optional<Asked> asked_;
+  std::chrono::steady_clock::time_point last_done_;
+};
+
+}  // namespace tk
