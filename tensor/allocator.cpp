@@ -44,6 +44,8 @@ constexpr PoolPolicy kCudaPolicy = {.rounded = [](std::int64_t bytes) { return r
                                     .small = kMiB,
                                     .splits = true};
 
+constexpr PerDevice<const PoolPolicy*> kPolicies{&kCpuPolicy, &kCudaPolicy};
+
 // Where one queue's blocks come from. Graphs name the arena's, so these are never given back.
 struct QueuePools {
   BlockPool ordinary;
@@ -55,10 +57,7 @@ struct QueuePools {
 
 class CachingAllocator {
  public:
-  explicit CachingAllocator(Device device)
-      : backend_(backend(device)), policy_(device == Device::kCpu ? kCpuPolicy : kCudaPolicy) {
-    use_queue(0);
-  }
+  explicit CachingAllocator(Device device) : backend_(backend(device)), policy_(*kPolicies[device]) { use_queue(0); }
 
   void* allocate(std::int64_t bytes) {
     const std::lock_guard lock(mutex_);
@@ -153,7 +152,8 @@ CachingAllocator& allocator() {
 }
 
 CachingAllocator& allocator_of(Device device) {
-  return device == Device::kCpu ? allocator<Device::kCpu>() : allocator<Device::kCuda>();
+  static constexpr PerDevice<CachingAllocator& (*)()> kAllocators{allocator<Device::kCpu>, allocator<Device::kCuda>};
+  return kAllocators[device]();
 }
 
 }  // namespace

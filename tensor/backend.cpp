@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <ranges>
 #include <vector>
 
 #include "tensor/error.h"
@@ -37,6 +39,24 @@ constexpr Backend kCpuBackend = {
     .describe = [] { return std::string("cpu"); },
     .host_calls = [] { return HostCalls(); }};
 
+// A device's backend, if this build has it, and why it is of no use here; empty if it is.
+struct Entry {
+  const Backend* backend;
+  std::string (*unavailable)();
+};
+
+#if TK_HAS_CUDA
+constexpr Entry kCuda = {&cuda::kBackend, [] {
+                           static const std::string reason = cuda::unavailable();
+                           return reason;
+                         }};
+#else
+constexpr Entry kCuda = {nullptr,
+                         [] { return std::string("this build has no CUDA backend (configure with -DTK_CUDA=ON)"); }};
+#endif
+
+constexpr PerDevice<Entry> kBackends{Entry{&kCpuBackend, [] { return std::string(); }}, kCuda};
+
 }  // namespace
 
 HostCalls operator-(const HostCalls& a, const HostCalls& b) {
@@ -47,31 +67,23 @@ HostCalls operator-(const HostCalls& a, const HostCalls& b) {
           .waits = a.waits - b.waits};
 }
 
-std::string unavailable(Device device) {
-  if (device == Device::kCpu) return "";
-#if TK_HAS_CUDA
-  return cuda::unavailable();
-#else
-  return "this build has no CUDA backend (configure with -DTK_CUDA=ON)";
-#endif
-}
+std::string unavailable(Device device) { return kBackends[device].unavailable(); }
 
 const Backend& backend(Device device) {
-  if (device == Device::kCpu) return kCpuBackend;
-#if TK_HAS_CUDA
-  static const std::string reason = cuda::unavailable();
-  if (reason.empty()) return cuda::kBackend;
-#else
   const std::string reason = unavailable(device);
-#endif
-  throw Error(concat("device ", device, ": ", reason));
+  TK_CHECK(reason.empty(), "device ", device, ": ", reason);
+  return *kBackends[device].backend;
 }
 
-Device device_from_name(const std::string& name) {
-  if (name == "cpu" || (name == "auto" && !unavailable(Device::kCuda).empty())) return Device::kCpu;
-  TK_CHECK(name == "auto" || name == "cuda", "device: expected auto, cpu or cuda, got ", name);
-  backend(Device::kCuda);
-  return Device::kCuda;
+Device device_from_name(const std::string& asked) {
+  for (const Device device : kAllDevices) {
+    if (asked != name(device)) continue;
+    backend(device);
+    return device;
+  }
+  TK_CHECK(asked == "auto", "device: expected auto, cpu or cuda, got ", asked);
+  const auto is_there = [](Device device) { return unavailable(device).empty(); };
+  return *std::ranges::find_if(kAllDevices | std::views::reverse, is_there);
 }
 
 }  // namespace tk

@@ -61,13 +61,17 @@ const Backend& backend(Device device);
 std::string unavailable(Device device);
 
 /// "auto", "cpu" or "cuda": auto is cuda where it is available. Throws on another name, and what backend() throws.
-Device device_from_name(const std::string& name);
+Device device_from_name(const std::string& asked);
 
 /// Whether the device records work just now instead of doing it.
 inline bool is_recording(Device device) {
   const Backend& recorder = backend(device);
   return recorder.is_capturing != nullptr && recorder.is_capturing();
 }
+
+/// Has the device's work and its memory go into a queue from now on, or neither if the backend throws; returns the one
+/// before.
+Queue change_queue(const Backend& backend, Device device, const Queue& queue);
 
 /// Waits for a device's work to be done; throws what went wrong in it.
 inline void synchronize(Device device) { backend(device).synchronize(); }

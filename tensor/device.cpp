@@ -4,7 +4,10 @@
 
 namespace tk {
 
-const char* name(Device device) { return device == Device::kCpu ? "cpu" : "cuda"; }
+const char* name(Device device) {
+  static constexpr PerDevice<const char*> kNames{"cpu", "cuda"};
+  return kNames[device];
+}
 
 std::ostream& operator<<(std::ostream& out, Device device) { return out << name(device); }
 

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <iosfwd>
+#include <iterator>
 
 // Marks a function that host and device compilers both build.
 #if defined(__CUDACC__)
@@ -31,6 +33,20 @@ TK_HOST_DEVICE inline WideProduct wide_product(std::uint32_t a, std::uint32_t b)
 
 /// Where a tensor's memory lies and its ops run.
 enum class Device : std::uint8_t { kCpu, kCuda };
+inline constexpr Device kAllDevices[] = {Device::kCpu, Device::kCuda};
+inline constexpr std::size_t kDevices = std::size(kAllDevices);
+
+/// One of something for each device, in their order: what differs between backends is looked up, not asked for.
+template <class T>
+class PerDevice {
+ public:
+  template <class... Each>
+  requires(sizeof...(Each) == kDevices) constexpr PerDevice(Each... each) : each_{each...} {}
+  constexpr const T& operator[](Device device) const { return each_[static_cast<std::size_t>(device)]; }
+
+ private:
+  T each_[kDevices];
+};
 
 const char* name(Device device);
 std::ostream& operator<<(std::ostream& out, Device device);

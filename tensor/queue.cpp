@@ -5,23 +5,20 @@
 #include "tensor/error.h"
 
 namespace tk {
-namespace {
 
-Queue change(Device device, const Queue& queue) {
-  const Backend& of = backend(device);
-  if (of.use_queue == nullptr) return queue;
+Queue change_queue(const Backend& backend, Device device, const Queue& queue) {
+  if (backend.use_queue == nullptr) return queue;
+  const Queue before = backend.use_queue(queue);
   use_queue(device, queue.index);
-  return of.use_queue(queue);
+  return before;
 }
-
-}  // namespace
 
 UseQueue::UseQueue(Device device, const Queue& queue) : device_(device) {
   TK_CHECK(queue.of >= 1 && queue.of <= Queue::kMost && queue.index >= 0 && queue.index < queue.of,
            "queue: expected one of 1 to ", Queue::kMost, " queues, got number ", queue.index, " of ", queue.of);
-  before_ = change(device, queue);
+  before_ = change_queue(backend(device), device, queue);
 }
 
-UseQueue::~UseQueue() { change(device_, before_); }
+UseQueue::~UseQueue() { change_queue(backend(device_), device_, before_); }
 
 }  // namespace tk

@@ -30,6 +30,22 @@ TEST_CASE("queue: a number that is none of the queues, and more queues than ther
   CHECK(refused({0, 17}) == "queue: expected one of 1 to 16 queues, got number 0 of 17");
 }
 
+TEST_CASE("queue: memory stays in its queue when the backend refuses another, and else goes with it") {
+  const auto place = [] {  // that the next tensor gets: what was freed last of its queue
+    return zeros({1000}).raw_data();
+  };
+  const void* const before = place();
+  Backend backend = tk::backend(Device::kCpu);
+  backend.use_queue = [](const Queue&) -> Queue { throw Error("no such queue"); };
+  CHECK(message_of([&] { change_queue(backend, Device::kCpu, {3, 4}); }) == "no such queue");
+  CHECK(place() == before);
+  backend.use_queue = [](const Queue&) { return Queue(); };
+  const Queue back = change_queue(backend, Device::kCpu, {3, 4});
+  CHECK(place() != before);
+  change_queue(backend, Device::kCpu, back);
+  CHECK(place() == before);
+}
+
 TEST_CASE("cuda queues: work side by side shares no memory, eager and recorded, and each keeps its order") {
   if (!has_cuda()) return;
   constexpr int kQueues = 3;
