@@ -47,7 +47,7 @@ class Prefetch {
 
  private:
   void make_all(const std::stop_token& stop) {
-    set_num_threads(1);  // of kernels on this thread
+    set_own_num_threads(1);
     for (std::int64_t i = 0; i < count_ && !stop.stop_requested(); ++i) {
       std::future<T> item = make_one(i);
       std::unique_lock lock(mutex_);

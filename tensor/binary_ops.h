@@ -68,18 +68,23 @@ struct Div {
   }
 };
 
+// The larger one, the first of equals, and NaN where there is one; the gradient goes to the one that was taken.
 struct Maximum {
   template <class T>
+  TK_HOST_DEVICE static bool takes_first(T a, T b) {
+    return a >= b || a != a;
+  }
+  template <class T>
   TK_HOST_DEVICE static T forward(T a, T b) {
-    return a >= b ? a : b;
+    return takes_first(a, b) ? a : b;
   }
   template <class T>
   TK_HOST_DEVICE static T first(T a, T b) {
-    return a >= b ? T(1) : T(0);
+    return takes_first(a, b) ? T(1) : T(0);
   }
   template <class T>
   TK_HOST_DEVICE static T second(T a, T b) {
-    return a >= b ? T(0) : T(1);
+    return takes_first(a, b) ? T(0) : T(1);
   }
 };
 
@@ -96,6 +101,16 @@ enum class BinaryOp : std::uint8_t {
   TK_BINARY_OPS(TK_ENUMERATOR)
 #undef TK_ENUMERATOR
 };
+
+/// The function's name.
+inline const char* name(BinaryOp op) {
+  static constexpr const char* kNames[] = {
+#define TK_NAME(name, functor) #name,
+      TK_BINARY_OPS(TK_NAME)
+#undef TK_NAME
+  };
+  return kNames[static_cast<int>(op)];
+}
 
 /// Calls f.template operator()<Functor>() with the functor of `op`.
 template <class F>

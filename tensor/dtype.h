@@ -52,6 +52,18 @@ struct DTypeOf<double> {
 template <class T>
 inline constexpr DType dtype_of = DTypeOf<T>::value;
 
+template <class T>
+struct Compute {
+  using type = T;
+};
+template <>
+struct Compute<BFloat16> {
+  using type = float;
+};
+/// What elements of type T are computed in: that of the row_dtype.
+template <class T>
+using compute_t = typename Compute<T>::type;
+
 /// Calls f.template operator()<T>() with the element type of `dtype`.
 template <class F>
 decltype(auto) dispatch_all(DType dtype, F&& f) {

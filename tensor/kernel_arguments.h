@@ -1,9 +1,11 @@
 #pragma once
 
 #include "tensor/random.h"
+#include "tensor/step_state.h"
 #include "tensor/tensor.h"
 
-// What kernels take beside tensors and numbers.
+// What kernels take beside tensors and numbers. A struct that holds tensors names them by for_each_tensor(f), which
+// calls f(tensor) for each: so the kernel table's checks reach them.
 namespace tk {
 
 /// Dropout of one op: the rate p in [0, 1) and the random stream's identity. p = 0 reads nothing else.
@@ -13,6 +15,16 @@ struct DropoutKey {
   Tensor example;   ///< [rows] int32
   Tensor position;  ///< [rows] int32
   Stream stream = {};
+
+  /// A random word below it is dropped.
+  std::uint32_t threshold() const { return static_cast<std::uint32_t>(p * 4294967296.0); }
+  /// What is kept is multiplied by it.
+  float keep_scale() const { return static_cast<float>(1.0 / (1.0 - p)); }
+
+  template <class F>
+  void for_each_tensor(F&& f) const {
+    for (const Tensor* tensor : {&state, &example, &position}) f(*tensor);
+  }
 };
 
 /// Where a kernel puts a sum that it makes beside its output: it writes `out`, or adds to it. Not wanted if undefined.
@@ -22,6 +34,11 @@ struct SumTarget {
   bool add = false;
 
   explicit operator bool() const { return out.defined(); }
+
+  template <class F>
+  void for_each_tensor(F&& f) const {
+    f(out);
+  }
 };
 
 /// How a key's weight w enters attention, with e = exp(score - max).
@@ -32,12 +49,23 @@ enum class KeyWeighting : std::uint8_t {
 
 /// What packed attention reads beside q, k and v; see tensor/ops/attention.h.
 struct AttentionKey {
+  /// Caps the exponent of a key that is out of reach of the row's maximum, in the derivative of its weight alone.
+  static constexpr double kMostExponent = 30;
+  /// Of four random words: a query's word (head << 16 | original key position) decides whether dropout keeps the key.
+  static constexpr std::uint32_t kBlocksPerHead = Stream::kPositions / 4;
+
   std::int64_t heads = 1;
   Tensor q_offsets;    ///< [sentences + 1] int32
   Tensor kv_offsets;   ///< [sentences + 1] int32
   Tensor kv_position;  ///< [kv rows] int32 original positions; read when dropout.p > 0
   KeyWeighting weighting = KeyWeighting::kExact;
   DropoutKey dropout = {};  ///< of the probabilities; example and position are those of the query rows
+
+  template <class F>
+  void for_each_tensor(F&& f) const {
+    for (const Tensor* tensor : {&q_offsets, &kv_offsets, &kv_position}) f(*tensor);
+    dropout.for_each_tensor(f);
+  }
 };
 
 /// The parameters of a skim predictor, see tensor/ops/gate_scores.h. All but w have the row_dtype of its input.
@@ -48,6 +76,14 @@ struct PredictorWeights {
   Tensor hidden_gamma, hidden_beta;  ///< [width]
   Tensor output_w, output_b;         ///< [outputs, width], [outputs]
   double epsilon = 1e-5;             ///< of both layer norms
+
+  template <class F>
+  void for_each_tensor(F&& f) const {
+    for (const Tensor* tensor :
+         {&input_gamma, &input_beta, &w, &b, &hidden_gamma, &hidden_beta, &output_w, &output_b}) {
+      f(*tensor);
+    }
+  }
 };
 
 /// AdamW's constants (Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019).

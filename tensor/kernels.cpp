@@ -1,16 +1,18 @@
 #include "tensor/kernels.h"
 
-// The table of kernels. TK_HAS_CUDA is set for this file and backend.cpp alone.
+// The table of kernels: a column a device. TK_HAS_CUDA is set for this file and backend.cpp alone.
 namespace tk {
 
-#define TK_KERNEL_CPU(name, ...) const Kernel<void(__VA_ARGS__)> name##_kernel{#name, &cpu::name, nullptr};
 #if TK_HAS_CUDA
-#define TK_KERNEL(name, ...) const Kernel<void(__VA_ARGS__)> name##_kernel{#name, &cpu::name, &cuda::name};
-#define TK_KERNEL_CUDA(name, ...) const Kernel<void(__VA_ARGS__)> name##_kernel{#name, nullptr, &cuda::name};
+#define TK_OF_CUDA(name) &cuda::name
 #else
-#define TK_KERNEL_CUDA(name, ...) const Kernel<void(__VA_ARGS__)> name##_kernel{#name, nullptr, nullptr};
-#define TK_KERNEL(name, ...) TK_KERNEL_CPU(name, __VA_ARGS__)
+#define TK_OF_CUDA(name) nullptr
 #endif
+#define TK_ROW(name, of_cpu, of_cuda, ...) \
+  constinit const Kernel<void(__VA_ARGS__)> name##_kernel{#name, {of_cpu, of_cuda}};
+#define TK_KERNEL(name, ...) TK_ROW(name, &cpu::name, TK_OF_CUDA(name), __VA_ARGS__)
+#define TK_KERNEL_CPU(name, ...) TK_ROW(name, &cpu::name, nullptr, __VA_ARGS__)
+#define TK_KERNEL_CUDA(name, ...) TK_ROW(name, nullptr, TK_OF_CUDA(name), __VA_ARGS__)
 
 #include "tensor/kernel_list.inc"
 

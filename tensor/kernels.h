@@ -5,38 +5,74 @@
 #include "tensor/binary_ops.h"
 #include "tensor/kernel_arguments.h"
 #include "tensor/profile.h"
-#include "tensor/step_state.h"
 #include "tensor/tensor.h"
+#include "tensor/threads.h"
 #include "tensor/unary_ops.h"
 
 namespace tk {
 
+/// Calls f(tensor) for every tensor of a kernel's argument: itself, or those that it names by a member of this name.
+template <class Argument, class F>
+void for_each_tensor(const Argument& argument, F&& f) {
+  if constexpr (std::is_same_v<Argument, Tensor>) {
+    f(argument);
+  } else if constexpr (requires { argument.for_each_tensor(f); }) {
+    argument.for_each_tensor(f);
+  } else {
+    static_assert(std::is_trivially_copyable_v<Argument>, "what holds tensors names them by for_each_tensor");
+  }
+}
+
 /// Throws if a tensor among the arguments lies on another device.
 template <class Argument>
-void check_device(const char* kernel, Device device, const Argument& argument) {
-  if constexpr (std::is_same_v<Argument, Tensor>) {
-    TK_CHECK(!argument.defined() || argument.device() == device, kernel, ": tensors on ", device, " and on ",
-             argument.device());
-  } else if constexpr (std::is_same_v<Argument, SumTarget>) {
-    check_device(kernel, device, argument.out);
+void check_device(const char* op, Device device, const Argument& argument) {
+  for_each_tensor(argument, [&](const Tensor& tensor) {
+    TK_CHECK(!tensor.defined() || tensor.device() == device, op, ": tensors on ", device, " and on ", tensor.device());
+  });
+}
+
+/// What messages call a kernel: the function that its op names, if it takes one.
+template <class... Args>
+const char* op_name(const char* kernel, const Args&... args) {
+  const auto look = [&](const auto& argument) {
+    if constexpr (std::is_enum_v<std::remove_cvref_t<decltype(argument)>>) kernel = tk::name(argument);
+  };
+  (look(args), ...);
+  return kernel;
+}
+
+/// Whether a kernel writes an argument that it declares as Arg.
+template <class Arg>
+inline constexpr bool is_output = std::is_same_v<Arg, Tensor&> || std::is_same_v<Arg, const SumTarget&>;
+
+/// Counts the write to an output that is given.
+template <class Arg>
+void bump_if_output(const std::remove_reference_t<Arg>& argument) {
+  if constexpr (is_output<Arg>) {
+    for_each_tensor(argument, [](const Tensor& output) {
+      if (output.defined()) output.bump_version();
+    });
   }
 }
 
 template <class Signature>
 struct Kernel;
 
-/// One row of the table: the kernel's name and its function for each backend (null where a backend has none).
+/// One row of the table: the kernel's name and its function for each device (null where a backend has none). A call
+/// checks that all its tensors lie on the device, and counts a write to each output.
 template <class... Args>
 struct Kernel<void(Args...)> {
   using Function = void (*)(Args...);
   const char* name;
-  Function cpu;
-  Function cuda;
+  PerDevice<Function> functions;
 
   void operator()(Device device, Args... args) const {
-    const Function function = device == Device::kCpu ? cpu : cuda;
-    TK_CHECK(function != nullptr, name, ": no kernel for device ", device);
-    (check_device(name, device, args), ...);
+    const char* const op = op_name(name, args...);
+    (check_device(op, device, args), ...);
+    const Function function = functions[device];
+    TK_CHECK(function != nullptr, op, ": no kernel for device ", device);
+    (bump_if_output<Args>(args), ...);  // before: one that throws may have written some
+    adopt_num_threads();
     const KernelTimer timer(name, device);
     function(args...);
   }

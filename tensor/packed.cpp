@@ -14,6 +14,8 @@ Packed make_packed(const std::vector<std::int64_t>& lengths, const std::vector<s
   std::vector<std::int32_t> position;
   Packed packed;
   for (std::size_t b = 0; b < lengths.size(); ++b) {
+    TK_CHECK(lengths[b] <= Stream::kPositions, "make_packed: sentence ", b, " has ", lengths[b],
+             " tokens; positions are below ", int{Stream::kPositions});
     TK_CHECK(lengths[b] >= 0 && lengths[b] <= std::numeric_limits<std::int32_t>::max() - packed.tokens,
              "make_packed: sentence ", b, " has length ", lengths[b]);
     packed.tokens += lengths[b];
@@ -44,7 +46,6 @@ void gather_ids(const Packed& to, const Packed& from, const Tensor& rows) {
     if (!target.defined() || !source.defined()) return;
     Tensor y = target.narrow(0, 0, rows.numel());
     index_select_kernel(y.device(), y, source, rows);
-    y.bump_version();
   };
   gather(to.example, from.example);
   gather(to.position, from.position);
@@ -76,8 +77,6 @@ void keep_into(const Kept& kept, const Packed& packed, const Tensor& mask) {
   Tensor rows = kept.rows.narrow(0, 0, packed.tokens);
   Tensor offsets = kept.packed.offsets;
   compact_kernel(mask.device(), rows, offsets, mask.contiguous(), packed.offsets);
-  rows.bump_version();
-  offsets.bump_version();
   gather_ids(kept.packed, packed, rows);
 }
 

@@ -11,9 +11,9 @@ namespace tk {
 /// offsets[b] <= r < offsets[b + 1]. Rows behind the last sentence are dummies, which a recorded step may have: they
 /// belong to no sentence, and attention writes zeros for them.
 struct Packed {
-  Tensor offsets;  ///< [sentences + 1] int32, offsets[0] = 0, the last = tokens but for dummies
-  Tensor example;  ///< [tokens] int32: the id of the example that a row belongs to (names its random numbers);
-                   ///< undefined where nothing is random
+  Tensor offsets;   ///< [sentences + 1] int32, offsets[0] = 0, the last = tokens but for dummies
+  Tensor example;   ///< [tokens] int32: the id of the example that a row belongs to (names its random numbers);
+                    ///< undefined where nothing is random
   Tensor position;  ///< [tokens] int32: the row's position in the original sentence
   std::int64_t tokens = 0;
   std::int64_t sentences = 0;
@@ -26,7 +26,7 @@ struct Packed {
 Packed to(const Packed& packed, Device device);
 
 /// Packs sentences of the given lengths, positions counted from 0. `examples` holds one id a sentence; throws when the
-/// counts differ or a length is negative.
+/// counts differ, or a length is negative or above Stream::kPositions.
 Packed make_packed(const std::vector<std::int64_t>& lengths, const std::vector<std::int32_t>& examples);
 
 /// Some rows of a batch and their structure.

@@ -7,11 +7,19 @@
 
 namespace tk {
 
+Stream::Stream(Purpose purpose, std::int64_t layer, std::int64_t slot) {
+  TK_CHECK(layer >= 0 && layer < kLayers, "Stream: expected a layer below ", int{kLayers}, ", got ", layer);
+  TK_CHECK(slot >= 0 && slot < kSlots, "Stream: expected a slot below ", int{kSlots}, ", got ", slot);
+  static_assert(static_cast<std::uint32_t>(Purpose::kUser) < 16);  // the last one
+  word_ = static_cast<std::uint32_t>(purpose) << 28 | static_cast<std::uint32_t>(slot) << 24 |
+          static_cast<std::uint32_t>(layer) << 16;
+}
+
 std::uint32_t Generator::next_word() {
   if (used_ % 4 == 0) {
     const std::uint64_t block = used_ / 4;
-    block_ = philox(seed_, static_cast<std::uint32_t>(block >> 32), sequence_, stream_,
-                    static_cast<std::uint32_t>(block));
+    block_ =
+        philox(seed_, static_cast<std::uint32_t>(block >> 32), sequence_, stream_, static_cast<std::uint32_t>(block));
   }
   return block_.word[used_++ % 4];
 }

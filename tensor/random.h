@@ -87,22 +87,27 @@ enum class Purpose : std::uint8_t {
 
 /// Names a stream: purpose | layer | slot (several of one purpose in a layer, such as the three gates). The counter of
 /// a number is (step, example, stream | original position, index / 4); key = seed.
-struct Stream {
-  Purpose purpose = Purpose::kUser;
-  std::uint8_t layer = 0;
-  std::uint8_t slot = 0;
+class Stream {
+ public:
+  static constexpr std::int64_t kLayers = 256;
+  static constexpr std::int64_t kSlots = 16;
+  static constexpr std::int64_t kPositions = 65536;
 
-  /// Purpose, layer and slot share the upper 16 bits; positions below 65536 fit beside them.
-  TK_HOST_DEVICE std::uint32_t word() const {
-    return (static_cast<std::uint32_t>(purpose) << 28) | ((slot & 0xfu) << 24) | (std::uint32_t{layer} << 16);
-  }
+  /// Throws unless layer and slot are below those bounds: beyond them numbers of other streams would come again.
+  Stream(Purpose purpose = Purpose::kUser, std::int64_t layer = 0, std::int64_t slot = 0);
+
+  /// Purpose, layer and slot share the upper 16 bits; positions below kPositions fit beside them.
+  std::uint32_t word() const { return word_; }
+
+ private:
+  std::uint32_t word_;
 };
 
 /// A host-side sequence of random numbers with a position of its own (shuffling, synthetic data, initial weights).
 class Generator {
  public:
   Generator(std::uint64_t seed, Purpose purpose, std::uint32_t sequence = 0)
-      : seed_(seed), stream_(Stream{purpose}.word()), sequence_(sequence) {}
+      : seed_(seed), stream_(Stream(purpose).word()), sequence_(sequence) {}
 
   std::uint32_t next_word();
   /// Uniform in (0, 1).

@@ -146,21 +146,23 @@ Tensor Tensor::reshape(Shape shape) const {
 Tensor Tensor::contiguous() const { return is_contiguous() ? *this : clone(); }
 
 Tensor Tensor::clone() const {
+  TK_CHECK(defined(), "clone: the tensor is undefined");
   Tensor copy = empty(shape_, dtype_, device());
   copy.copy_from(*this);
   return copy;
 }
 
 void Tensor::copy_from(const Tensor& source) const {
-  Tensor target = *this;
+  TK_CHECK(defined() && source.defined(), "copy_from: the tensor is undefined");
   const bool same_bytes = source.shape() == shape_ && source.dtype() == dtype_ && is_contiguous();
   if (source.device() == Device::kCpu && device() != Device::kCpu && same_bytes) {
     const Tensor from = source.contiguous();
     if (numel_ > 0) backend(device()).copy_in(raw_data(), from.raw_data(), bytes());
+    bump_version();
   } else {
+    Tensor target = *this;
     copy_kernel(device(), target, source.expand(shape_).to(device()));
   }
-  bump_version();
 }
 
 Tensor Tensor::to(Device device) const {
@@ -187,7 +189,6 @@ Tensor Tensor::to(DType dtype) const {
 void Tensor::fill(double value) const {
   Tensor target = *this;
   fill_kernel(device(), target, value);
-  bump_version();
 }
 
 template <class T>

@@ -32,7 +32,8 @@ class Tensor {
   Device device() const { return storage_ ? storage_->device() : Device::kCpu; }
   bool is_contiguous() const;
 
-  /// The first element, in the device's memory. Throws when T is not the tensor's element type, or the tensor is undefined.
+  /// The first element, in the device's memory. Throws when T is not the tensor's element type, or the tensor is
+  /// undefined.
   template <class T>
   T* data() const {
     check_dtype(dtype_of<T>);
@@ -41,7 +42,8 @@ class Tensor {
   void* raw_data() const;
 
   std::uint64_t version() const { return storage_ ? storage_->version() : 0; }
-  /// Says that the elements were written; every writer of existing elements calls it.
+  /// Says that the elements were written. Kernels and what is built on them do so; who writes through raw pointers
+  /// calls it.
   void bump_version() const { storage_->bump_version(); }
   bool shares_storage(const Tensor& other) const { return storage_ && storage_ == other.storage_; }
 

@@ -97,14 +97,15 @@ struct Sigmoid {
   }
 };
 
+// NaN passes, forward and back.
 struct Relu {
   template <class T>
   TK_HOST_DEVICE static T forward(T x) {
-    return x > T(0) ? x : T(0);
+    return x <= T(0) ? T(0) : x;
   }
   template <class T>
   TK_HOST_DEVICE static T derivative(T x, T) {
-    return x > T(0) ? T(1) : T(0);
+    return x <= T(0) ? T(0) : T(1);
   }
 };
 
@@ -137,6 +138,16 @@ enum class UnaryOp : std::uint8_t {
   TK_UNARY_OPS(TK_ENUMERATOR)
 #undef TK_ENUMERATOR
 };
+
+/// The function's name.
+inline const char* name(UnaryOp op) {
+  static constexpr const char* kNames[] = {
+#define TK_NAME(name, functor) #name,
+      TK_UNARY_OPS(TK_NAME)
+#undef TK_NAME
+  };
+  return kNames[static_cast<int>(op)];
+}
 
 /// Calls f.template operator()<Functor>() with the functor of `op`.
 template <class F>

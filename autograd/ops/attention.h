@@ -1,12 +1,12 @@
 #pragma once
 
 #include "autograd/variable.h"
-#include "tensor/kernels.h"
+#include "tensor/kernel_arguments.h"
 
 namespace tk {
 
-/// Packed attention (tensor/ops/attention.h) on q [q rows, d] and kv [kv rows, 2d], keys in the left half of the columns
-/// and values in the right. key_weight [kv rows] may be undefined; it is differentiable, also where it is 0.
+/// Packed attention (tensor/ops/attention.h) on q [q rows, d] and kv [kv rows, 2d], keys in the left half of the
+/// columns and values in the right. key_weight [kv rows] may be undefined; it is differentiable, also where it is 0.
 Variable packed_attention(const Variable& q, const Variable& kv, const Variable& key_weight, const AttentionKey& key);
 
 /// The same where every row asks: qkv [rows, 3d].

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "autograd/variable.h"
-#include "tensor/kernels.h"
+#include "tensor/kernel_arguments.h"
 
 namespace tk {
 

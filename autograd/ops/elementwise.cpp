@@ -3,44 +3,27 @@
 #include "tensor/ops/reduce.h"
 
 namespace tk {
-namespace {
-
-constexpr const char* kUnaryNames[] = {
-#define TK_NAME(name, functor) #name,
-    TK_UNARY_OPS(TK_NAME)
-#undef TK_NAME
-};
-
-constexpr const char* kBinaryNames[] = {
-#define TK_NAME(name, functor) #name,
-    TK_BINARY_OPS(TK_NAME)
-#undef TK_NAME
-};
-
-}  // namespace
-
 Variable unary(UnaryOp op, const Variable& x) {
   const Tensor y = unary(op, x.value());
-  return record(kUnaryNames[static_cast<int>(op)], y, {x},
-                [op, x = Saved(x), y = Saved(y)](const Tensor& dy) -> Tensors { return {unary_backward(op, dy, x, y)}; });
+  return record(name(op), y, {x}, [op, x = Saved(x), y = Saved(y)](const Tensor& dy) -> Tensors {
+    return {unary_backward(op, dy, x, y)};
+  });
 }
 
 Variable binary(BinaryOp op, const Variable& a, const Variable& b) {
   const Tensor y = binary(op, a.value(), b.value());
-  const char* const name = kBinaryNames[static_cast<int>(op)];
   if (op == BinaryOp::kAdd || op == BinaryOp::kSub) {  // the values are not read again, so they are not kept
-    return record(name, y, {a, b},
+    return record(name(op), y, {a, b},
                   [op, a_shape = a.shape(), b_shape = b.shape()](const Tensor& dy, Destinations& to) {
                     if (to.wanted(0)) to.add(0, sum_to(dy, a_shape));
                     if (to.wanted(1)) to.add(1, sum_to(op == BinaryOp::kAdd ? dy : neg(dy), b_shape));
                   });
   }
-  return record(name, y, {a, b},
-                [op, saved_a = Saved(a), saved_b = Saved(b)](const Tensor& dy, Destinations& to) {
-                  const Tensor a = saved_a, b = saved_b;
-                  if (to.wanted(0)) to.add(0, binary_backward(op, false, dy, a, b));
-                  if (to.wanted(1)) to.add(1, binary_backward(op, true, dy, a, b));
-                });
+  return record(name(op), y, {a, b}, [op, saved_a = Saved(a), saved_b = Saved(b)](const Tensor& dy, Destinations& to) {
+    const Tensor a = saved_a, b = saved_b;
+    if (to.wanted(0)) to.add(0, binary_backward(op, false, dy, a, b));
+    if (to.wanted(1)) to.add(1, binary_backward(op, true, dy, a, b));
+  });
 }
 
 Variable affine(const Variable& x, double scale, double shift) {

@@ -11,9 +11,6 @@
 namespace tk::cpu {
 namespace {
 
-// Caps the exponent of a key that is out of reach of the row's maximum, in the derivative of its weight alone.
-constexpr double kMaxExponent = 30;
-
 // Rows of scores are this many elements apart, or a multiple: loops over them have no remainder. Behind the last key a
 // score is -inf and a gradient 0, so neither has a share in anything. With key weights, which have no such padding,
 // loops end at the last key.
@@ -28,8 +25,15 @@ template <class T>
 struct Normalizer {
   T largest;
   T sum;
-  T inverse() const { return sum > T(0) ? T(1) / sum : T(0); }
+  T inverse() const { return sum <= T(0) ? T(0) : T(1) / sum; }  // NaN stays
 };
+
+// NaN, which comparisons let pass, makes a row's sum NaN, and so all of its results.
+template <class T>
+T capped(T exponent) {
+  constexpr T kMost = AttentionKey::kMostExponent;
+  return exponent > kMost ? kMost : exponent;
+}
 
 // s becomes weight * e * factor / sum(e), the probabilities that meet v, with e = exp(min(s - largest, 30)). Largest
 // and sum are taken over `counted`, the weights where they count (a weight of 0 is no key), or null.
@@ -49,8 +53,7 @@ TK_SIMD Normalizer<T> softmax_row(T* s, const T* weight, const T* counted, const
   T sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (std::int64_t i = 0; i < n; ++i) {
-    const T exponent = s[i] - largest;
-    s[i] = math::exp(exponent < T(kMaxExponent) ? exponent : T(kMaxExponent));
+    s[i] = math::exp(capped(s[i] - largest));
     sum += counted != nullptr ? counted[i] * s[i] : s[i];
   }
   const Normalizer<T> result{largest, sum};
@@ -115,12 +118,11 @@ class Workspace {
   // Query row i of p; null without dropout.
   const T* factors(const Problem<T>& p, std::int64_t i) {
     if (position_ == nullptr) return nullptr;
-    constexpr std::uint32_t kBlocksPerHead = 1u << 14;
     const std::int32_t* position = position_ + p.first_kv;  // ascending within a sentence
     const std::int64_t blocks = p.kv_rows == 0 ? 0 : position[p.kv_rows - 1] / 4 + 1;
     std::uint32_t* words = words_.mine();
     T* factors = factors_.mine();
-    random_.words(words, p.first_q + i, blocks, static_cast<std::uint32_t>(p.head) * kBlocksPerHead);
+    random_.words(words, p.first_q + i, blocks, static_cast<std::uint32_t>(p.head) * AttentionKey::kBlocksPerHead);
     keep_factors_at(factors, words, position, random_.threshold, static_cast<T>(random_.keep_scale), p.kv_rows);
     std::fill(factors + p.kv_rows, factors + p.stride(), T(0));
     return factors;
@@ -255,8 +257,7 @@ TK_SIMD void backward_row(T* grad, T* s, T* dweight, const T* weight, const T* f
   T dot = 0;
 #pragma omp simd reduction(+ : dot)
   for (std::int64_t i = 0; i < n; ++i) {
-    const T exponent = s[i] - z.largest;
-    s[i] = math::exp(exponent < T(kMaxExponent) ? exponent : T(kMaxExponent)) * inverse;
+    s[i] = math::exp(capped(s[i] - z.largest)) * inverse;
     grad[i] *= factor != nullptr ? factor[i] : T(1);
     dot += s[i] * (weight != nullptr ? weight[i] : T(1)) * grad[i];
   }

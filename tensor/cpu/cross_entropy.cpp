@@ -7,8 +7,8 @@
 namespace tk::cpu {
 
 void cross_entropy(Tensor& loss, Tensor& probabilities, const Tensor& logits, const Tensor& labels) {
-  softmax(probabilities, logits);
   dispatch_floating(logits.dtype(), "cross_entropy", [&]<class T>() {
+    softmax(probabilities, logits);
     const std::int64_t classes = logits.shape()[1];
     for (std::int64_t row = 0; row < loss.numel(); ++row) {
       const std::int32_t label = labels.data<std::int32_t>()[row];

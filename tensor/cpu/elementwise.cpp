@@ -112,7 +112,7 @@ TK_SIMD void add_row(T* y, const T* x, std::int64_t n) {
 }  // namespace
 
 void unary(Tensor& y, UnaryOp op, const Tensor& x) {
-  dispatch_floating(y.dtype(), "unary", [&]<class T>() {
+  dispatch_floating(y.dtype(), name(op), [&]<class T>() {
     dispatch_unary(op, [&]<class Op>() {
       if (!x.is_contiguous()) return map<Forward<Op>, T>(y, x, x);
       flat(y.numel(), [&](std::int64_t begin, std::int64_t end) {
@@ -124,13 +124,12 @@ void unary(Tensor& y, UnaryOp op, const Tensor& x) {
 }
 
 void unary_backward(Tensor& dx, UnaryOp op, const Tensor& dy, const Tensor& x, const Tensor& y) {
-  dispatch_floating(dx.dtype(), "unary", [&]<class T>() {
-    dispatch_unary(op, [&]<class Op>() { map<Backward<Op>, T>(dx, dy, x, y); });
-  });
+  dispatch_floating(dx.dtype(), name(op),
+                    [&]<class T>() { dispatch_unary(op, [&]<class Op>() { map<Backward<Op>, T>(dx, dy, x, y); }); });
 }
 
 void binary(Tensor& y, BinaryOp op, const Tensor& a, const Tensor& b) {
-  dispatch_floating(y.dtype(), "binary", [&]<class T>() {
+  dispatch_floating(y.dtype(), name(op), [&]<class T>() {
     dispatch_binary(op, [&]<class Op>() {
       if (!a.is_contiguous() || !b.is_contiguous()) return map<ForwardBinary<Op>, T>(y, a, b);
       flat(y.numel(), [&](std::int64_t begin, std::int64_t end) {
@@ -141,10 +140,8 @@ void binary(Tensor& y, BinaryOp op, const Tensor& a, const Tensor& b) {
 }
 
 void binary_backward(Tensor& d, BinaryOp op, bool second, const Tensor& dy, const Tensor& a, const Tensor& b) {
-  dispatch_floating(d.dtype(), "binary", [&]<class T>() {
-    dispatch_binary(op, [&]<class Op>() {
-      second ? map<Second<Op>, T>(d, dy, a, b) : map<First<Op>, T>(d, dy, a, b);
-    });
+  dispatch_floating(d.dtype(), name(op), [&]<class T>() {
+    dispatch_binary(op, [&]<class Op>() { second ? map<Second<Op>, T>(d, dy, a, b) : map<First<Op>, T>(d, dy, a, b); });
   });
 }
 
@@ -158,9 +155,8 @@ void affine(Tensor& y, const Tensor& x, double scale, double shift) {
 
 void add_to(Tensor& y, const Tensor& x) {
   dispatch_floating(y.dtype(), "add_to", [&]<class T>() {
-    flat(y.numel(), [&](std::int64_t begin, std::int64_t end) {
-      add_row(y.data<T>() + begin, x.data<T>() + begin, end - begin);
-    });
+    flat(y.numel(),
+         [&](std::int64_t begin, std::int64_t end) { add_row(y.data<T>() + begin, x.data<T>() + begin, end - begin); });
   });
 }
 

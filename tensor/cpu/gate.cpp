@@ -1,9 +1,7 @@
-#include <algorithm>
-#include <cmath>
-
 #include "tensor/cpu/parallel.h"
 #include "tensor/cpu/random_rows.h"
 #include "tensor/evenly_spread.h"
+#include "tensor/gate_math.h"
 #include "tensor/kernels.h"
 
 namespace tk::cpu {
@@ -12,11 +10,11 @@ namespace {
 
 // y [rows, cols]: transform(u) of the open uniforms of each row's stream.
 template <class F>
-void transform_uniforms(Tensor& y, const DropoutKey& key, F&& transform) {
+void transform_uniforms(const char* op, Tensor& y, const DropoutKey& key, F&& transform) {
   const RandomRows random(key);
   const std::int64_t cols = y.shape()[1];
   ThreadScratch<std::uint32_t> scratch(cols + 3);
-  dispatch_floating(y.dtype(), "noise", [&]<class T>() {
+  dispatch_floating(y.dtype(), op, [&]<class T>() {
     parallel_chunks(y.shape()[0], 64, [&](std::int64_t begin, std::int64_t end) {
       std::uint32_t* words = scratch.mine();
       for (std::int64_t row = begin; row < end; ++row) {
@@ -31,15 +29,11 @@ void transform_uniforms(Tensor& y, const DropoutKey& key, F&& transform) {
 
 }  // namespace
 
-// Logistic noise: log(u) - log(1 - u).
 void logistic_noise(Tensor& y, const DropoutKey& key) {
-  transform_uniforms(y, key, [](float u) { return std::log(u) - std::log1p(-u); });
+  transform_uniforms("logistic_noise", y, key, math::Logistic());
 }
 
-// Standard Gumbel noise: -log(-log(u)).
-void gumbel_noise(Tensor& y, const DropoutKey& key) {
-  transform_uniforms(y, key, [](float u) { return -std::log(-std::log(u)); });
-}
+void gumbel_noise(Tensor& y, const DropoutKey& key) { transform_uniforms("gumbel_noise", y, key, math::Gumbel()); }
 
 void one_hot_of_largest(Tensor& y, const Tensor& x) {
   const std::int64_t classes = x.shape().back();
@@ -47,12 +41,15 @@ void one_hot_of_largest(Tensor& y, const Tensor& x) {
   dispatch_floating(x.dtype(), "one_hot_of_largest", [&]<class T>() {
     for (std::int64_t at = 0; at < x.numel(); at += classes) {
       const T* row = x.data<T>() + at;
-      y.data<T>()[at + (std::max_element(row, row + classes) - row)] = T(1);
+      std::int64_t largest = 0;
+      for (std::int64_t i = 1; i < classes; ++i) {
+        if (!Maximum::takes_first(row[largest], row[i])) largest = i;
+      }
+      y.data<T>()[at + largest] = row[largest] == row[largest] ? T(1) : row[largest];
     }
   });
 }
 
-// soft = sigmoid((z + s noise) / temperature), hard = soft > 1/2, which is z + s noise > 0; s: the state's gate_noise.
 void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& noise, const Tensor& state) {
   TK_CHECK(step_state(state).temperature > 0, "hard_gate: expected a temperature above 0, got ",
            step_state(state).temperature);
@@ -60,20 +57,18 @@ void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& noise,
     const T temperature = static_cast<T>(step_state(state).temperature);
     const T scale = static_cast<T>(step_state(state).gate_noise);
     parallel_rows(z.numel(), 64, [&](std::int64_t i) {
-      const T noisy = z.data<T>()[i] + scale * noise.data<T>()[i];
-      soft.data<T>()[i] = math::sigmoid(noisy / temperature);
-      hard.data<T>()[i] = noisy > T(0) ? T(1) : T(0);
+      const math::Gate<T> gate = math::hard_gate(z.data<T>()[i], noise.data<T>()[i], scale, temperature);
+      soft.data<T>()[i] = gate.soft;
+      hard.data<T>()[i] = gate.hard;
     });
   });
 }
 
-// Straight through: dz = dy soft (1 - soft) / temperature
 void hard_gate_backward(Tensor& dz, const Tensor& dy, const Tensor& soft, const Tensor& state) {
   dispatch_floating(dz.dtype(), "hard_gate", [&]<class T>() {
     const T temperature = static_cast<T>(step_state(state).temperature);
     parallel_rows(dz.numel(), 64, [&](std::int64_t i) {
-      const T s = soft.data<T>()[i];
-      dz.data<T>()[i] = dy.data<T>()[i] * s * (T(1) - s) / temperature;
+      dz.data<T>()[i] = math::hard_gate_backward(dy.data<T>()[i], soft.data<T>()[i], temperature);
     });
   });
 }

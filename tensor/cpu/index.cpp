@@ -11,13 +11,13 @@ namespace {
 
 std::int64_t row_size(const Tensor& x) { return x.shape()[0] == 0 ? 0 : x.numel() / x.shape()[0]; }
 
-// Indices lie in [least, size).
+// Indices lie in [-1, size): -1 names no row.
 template <class I>
-void check_indices(const char* op, const Tensor& index, std::int64_t least, std::int64_t size) {
+void check_indices(const char* op, const Tensor& index, std::int64_t size) {
   const I* begin = index.data<I>();
   for (std::int64_t i = 0; i < index.numel(); ++i) {
-    TK_CHECK(begin[i] >= least && begin[i] < size, op, ": index ", begin[i],
-             " is out of range for dimension 0 of size ", size);
+    TK_CHECK(begin[i] >= -1 && begin[i] < size, op, ": index ", begin[i], " is out of range for dimension 0 of size ",
+             size);
   }
 }
 
@@ -25,7 +25,7 @@ void check_indices(const char* op, const Tensor& index, std::int64_t least, std:
 
 void index_select(Tensor& y, const Tensor& x, const Tensor& index) {
   dispatch_index(index.dtype(), "index_select", [&]<class I>() {
-    check_indices<I>("index_select", index, -1, x.shape()[0]);
+    check_indices<I>("index_select", index, x.shape()[0]);
     const std::int64_t bytes = row_size(y) * size_of(x.dtype());
     if (bytes == 0) return;
     const I* rows = index.data<I>();
@@ -42,13 +42,14 @@ void index_select(Tensor& y, const Tensor& x, const Tensor& index) {
 
 void index_add(Tensor& y, const Tensor& x, const Tensor& index) {
   dispatch_index(index.dtype(), "index_add", [&]<class I>() {
-    check_indices<I>("index_add", index, 0, y.shape()[0]);
+    check_indices<I>("index_add", index, y.shape()[0]);
     const std::int64_t cols = row_size(y);
     const I* rows = index.data<I>();
     dispatch_floating(y.dtype(), "index_add", [&]<class T>() {
       // Threads share the columns, so every element is added to in order of i.
       parallel_chunks(cols, 64, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = 0; i < index.numel(); ++i) {
+          if (rows[i] < 0) continue;
           add_to_row(y.data<T>() + rows[i] * cols + begin, x.data<T>() + i * cols + begin, end - begin);
         }
       });
@@ -58,7 +59,7 @@ void index_add(Tensor& y, const Tensor& x, const Tensor& index) {
 
 void index_copy(Tensor& y, const Tensor& x, const Tensor& index) {
   dispatch_index(index.dtype(), "index_copy", [&]<class I>() {
-    check_indices<I>("index_copy", index, -1, y.shape()[0]);
+    check_indices<I>("index_copy", index, y.shape()[0]);
     const std::int64_t bytes = row_size(y) * size_of(y.dtype());
     if (bytes == 0) return;
     const I* rows = index.data<I>();
@@ -75,17 +76,19 @@ void coalesce(Tensor& ids, Tensor& sums, const Tensor& index, const Tensor& rows
   const std::int64_t n = index.numel();
   Scratch<std::int32_t> order(n);
   std::iota(order.data(), order.data() + n, 0);
-  std::stable_sort(order.data(), order.data() + n, [&](auto a, auto b) { return index_data[a] < index_data[b]; });
+  const auto names_a_row = [&](std::int32_t i) { return index_data[i] != -1; };
+  const std::int64_t named = std::stable_partition(order.data(), order.data() + n, names_a_row) - order.data();
+  std::stable_sort(order.data(), order.data() + named, [&](auto a, auto b) { return index_data[a] < index_data[b]; });
   Scratch<std::int32_t> first(n + 1);  // the place in `order` where each distinct index begins
   std::int64_t count = 0;
-  for (std::int64_t i = 0; i < n; ++i) {
+  for (std::int64_t i = 0; i < named; ++i) {
     const std::int32_t id = index_data[order[i]];
     if (count > 0 && ids.data<std::int32_t>()[count - 1] == id) continue;
     ids.data<std::int32_t>()[count] = id;
     first[count++] = static_cast<std::int32_t>(i);
   }
   std::fill(ids.data<std::int32_t>() + count, ids.data<std::int32_t>() + n, -1);
-  std::fill(first.data() + count, first.data() + n + 1, static_cast<std::int32_t>(n));
+  std::fill(first.data() + count, first.data() + n + 1, static_cast<std::int32_t>(named));
   const std::int64_t cols = row_size(rows);
   dispatch_floating(rows.dtype(), "coalesce", [&]<class T>() {
     parallel_rows(n, cols, [&](std::int64_t k) {

@@ -38,7 +38,7 @@ void matmul(Tensor& y, const Tensor& a, bool transpose_a, const Tensor& b, bool 
 }
 
 void batched_matmul(Tensor& y, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b) {
-  dispatch_floating(y.dtype(), "batched_matmul", [&]<class T>() {
+  dispatch_floating(y.dtype(), "matmul", [&]<class T>() {
     if (y.numel() == 0) return;
     const Product<T> first = product<T>(y, a, transpose_a, b, transpose_b);
     ThreadScratch<T> scratch(gemm_scratch<T>());

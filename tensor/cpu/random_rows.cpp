@@ -20,8 +20,8 @@ RandomRows::RandomRows(const DropoutKey& key) {
   stream = key.stream.word();
   example = key.example.data<std::int32_t>();
   position = key.position.data<std::int32_t>();
-  threshold = static_cast<std::uint32_t>(key.p * 4294967296.0);
-  keep_scale = static_cast<float>(1.0 / (1.0 - key.p));
+  threshold = key.threshold();
+  keep_scale = key.keep_scale();
 }
 
 void RandomRows::words(std::uint32_t* words, std::int64_t row, std::int64_t blocks, std::uint32_t first) const {

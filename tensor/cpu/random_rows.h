@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "tensor/kernels.h"
+#include "tensor/kernel_arguments.h"
 #include "tensor/step_state.h"
 
 namespace tk::cpu {

@@ -17,4 +17,11 @@ __device__ inline float reciprocal_of(float x) {
   return y;
 }
 
+/// The smaller one, and NaN where there is one.
+__device__ inline float min_or_nan(float a, float b) {
+  float y;
+  asm("min.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
+  return y;
+}
+
 }  // namespace tk::cuda

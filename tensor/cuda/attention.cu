@@ -4,6 +4,7 @@
 
 #include "tensor/cuda/block_reduce.h"
 #include "tensor/cuda/pack.h"
+#include "tensor/kernels.h"
 
 // The general path: any head size, float64, float32 and bfloat16. One warp a (row, head), which meets the other rows of
 // the sentence 32 at a time: first a lane takes the scalar products of one of them, then the lanes share the columns.
@@ -14,10 +15,16 @@ namespace {
 constexpr int kWarps = 4;  // of a block, where their sums fit
 constexpr std::int64_t kSharedBytes = 48 * 1024;
 
-// Caps the exponent of a key that is out of reach of the row's maximum, in the derivative of its weight alone.
+// NaN passes, and makes a row's sum NaN.
 template <class C>
 __device__ C capped_exp(C x) {
-  return exp(x < C(30) ? x : C(30));
+  constexpr C kMost = AttentionKey::kMostExponent;
+  return exp(x > kMost ? kMost : x);
+}
+
+template <class C>
+__device__ C inverse_of(C sum) {
+  return sum <= C(0) ? C(0) : C(1) / sum;  // NaN stays
 }
 
 template <class T>
@@ -70,7 +77,7 @@ template <class T>
 __device__ compute_t<T> keep_factor(const AttentionProblem<T>& p, int head, std::int64_t query, std::int64_t key) {
   if (p.random.threshold == 0) return 1;
   const std::int32_t position = p.kv_position[key];
-  const Philox words = p.random.words(query, (std::int64_t{head} << 14) + position / 4);
+  const Philox words = p.random.words(query, std::int64_t{head} * AttentionKey::kBlocksPerHead + position / 4);
   return word_of(words, position % 4) < p.random.threshold ? 0 : p.random.keep_scale;
 }
 
@@ -118,7 +125,7 @@ __global__ void forward(HeadRows<T> y, compute_t<T>* row_max, compute_t<T>* row_
     add_rows(sums, shrink, factor, p.v, first, static_cast<int>(std::min<std::int64_t>(kWarp, keys.end - first)),
              column, p.head_size);
   }
-  store_sums(y, at.row, column, sums, sum > C(0) ? C(1) / sum : C(0), p.head_size);
+  store_sums(y, at.row, column, sums, inverse_of(sum), p.head_size);
   if (threadIdx.x != 0) return;
   row_max[at.head * p.q_rows + at.row] = largest;
   row_sum[at.head * p.q_rows + at.row] = sum;
@@ -140,9 +147,8 @@ __device__ Pair<compute_t<T>> pair_of(const AttentionProblem<T>& p, const Attent
   using C = compute_t<T>;
   const std::int64_t column = std::int64_t{head} * p.head_size;
   const std::int64_t at = head * p.q_rows + query;
-  const C sum = u.row_sum[at];
   Pair<C> pair;
-  pair.unit = capped_exp(score(p, head, query, key) - u.row_max[at]) * (sum > C(0) ? C(1) / sum : C(0));
+  pair.unit = capped_exp(score(p, head, query, key) - u.row_max[at]) * inverse_of(u.row_sum[at]);
   pair.weight = p.weight_of(key);
   pair.inner = p.exact ? pair.weight : C(1);
   pair.factor = keep_factor(p, head, query, key);

@@ -4,7 +4,7 @@
 
 #include "tensor/cuda/launch.h"
 #include "tensor/cuda/random_rows.h"
-#include "tensor/kernels.h"
+#include "tensor/kernel_arguments.h"
 
 // What the two paths of packed attention share: the general one (attention.cu) and the one on the matrix units
 // (attention_mma.cu).

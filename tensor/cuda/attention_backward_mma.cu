@@ -31,7 +31,7 @@ struct QueryTile {
     const float largest = u.row_max[at] * kLog2E, sum = u.row_sum[at];
     if constexpr (kWeighted) {
       shift[i] = there ? largest : 0.0f;
-      inverse[i] = there && sum > 0.0f ? 1.0f / sum : 0.0f;
+      inverse[i] = !there || sum <= 0.0f ? 0.0f : 1.0f / sum;  // NaN stays
     } else {
       shift[i] = there ? largest + log2f(sum) : std::numeric_limits<float>::infinity();
     }
@@ -132,7 +132,7 @@ __device__ void differentiate(float (&s)[2][4], float (&g)[2][4], float (&dweigh
     grad = keep ? grad : 0.0f;
     if constexpr (kWeighted) {
       grad *= random.keep_scale;
-      const float unit = exp2_of(fminf(exponent, kMostExponent)) * query.inverse[of_query];
+      const float unit = exp2_of(min_or_nan(exponent, kMostExponent)) * query.inverse[of_query];
       dweight[of_key] += unit * (grad - (p.exact ? delta : 0.0f));
       product = keep ? key.weight[of_key] * unit : 0.0f;
       grad = unit * (key.weight[of_key] * grad - key.inner[of_key] * delta);

@@ -30,6 +30,8 @@ __device__ void multiply_chunks(float (&s)[kChunksAtOnce][2][4], const Tile<kRow
   }
 }
 
+// NaN is in no maximum: it makes a row's sum NaN, and so all of its results.
+//
 // A running softmax over the keys of two queries: e = 2^(product factor - shift), the shift being that of the largest
 // product so far. The sums are a lane's own until the end.
 struct RunningSoftmax {
@@ -100,7 +102,7 @@ struct RunningSoftmax {
       const float exponent = score * factor - shift[row_of(e)];
       const bool keep = (kept >> kept_bit_by_rows(e) & 1u) != 0;
       if constexpr (kWeighted) {
-        const float exponential = exp2_of(fminf(exponent, kMostExponent));
+        const float exponential = exp2_of(min_or_nan(exponent, kMostExponent));
         sum[row_of(e)] += inner[column] * exponential;
         score = keep ? weight[column] * exponential : 0.0f;
       } else {
@@ -186,7 +188,7 @@ __global__ void __launch_bounds__(Block::kThreads, 16 / Block::kWarps)
 #pragma unroll
   for (int i = 0; i < 2; ++i) {
     const float sum = row_sum_of(softmax.sum[i]);
-    factor[i] = sum > 0.0f ? random.keep_scale / sum : 0.0f;
+    factor[i] = sum <= 0.0f ? 0.0f : random.keep_scale / sum;  // NaN stays
     const int r = row + lane.g + 8 * i;
     if (lane.t != 0 || r >= own.rows) continue;
     row_max[own.head * p.q_rows + own.first + r] = softmax.largest[i] * p.scale;

@@ -196,9 +196,7 @@ __device__ inline float row_max_of(float x) {
 
 /// Exponents are of 2: e = exp(score - largest) = 2^(x score_factor - ...), x being the product of query and key.
 inline constexpr float kLog2E = 1.4426950408889634f;
-/// Caps the exponent of a key that is out of reach of the row's maximum, in the derivative of its weight alone:
-/// exp(30).
-inline constexpr float kMostExponent = 30 * kLog2E;
+inline constexpr float kMostExponent = static_cast<float>(AttentionKey::kMostExponent) * kLog2E;
 
 __device__ inline float score_factor(const MatrixProblem& p) { return p.scale * kLog2E; }
 
@@ -231,7 +229,7 @@ struct HeadRandom {
 
   __device__ HeadRandom(const RandomRows& random, int head)
       : threshold(random.threshold),
-        first_block(static_cast<std::uint32_t>(head) << 14),
+        first_block(static_cast<std::uint32_t>(head) * AttentionKey::kBlocksPerHead),
         keep_scale(random.keep_scale) {
     if (threshold == 0) return;
     seed = random.state->seed;

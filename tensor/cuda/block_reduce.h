@@ -12,10 +12,11 @@ struct Sum {
   }
 };
 
+/// NaN where there is one.
 struct Largest {
   template <class T>
   __device__ T operator()(T a, T b) const {
-    return a > b ? a : b;
+    return a > b || a != a ? a : b;
   }
 };
 

@@ -1,5 +1,6 @@
 #include "tensor/cuda/pack.h"
 #include "tensor/cuda/random_rows.h"
+#include "tensor/kernels.h"
 
 namespace tk::cuda {
 namespace {

@@ -124,28 +124,27 @@ __global__ void greater_than(bool* y, const T* x, compute_t<T> threshold, std::i
 }  // namespace
 
 void unary(Tensor& y, UnaryOp op, const Tensor& x) {
-  dispatch_arithmetic(y.dtype(), "unary", [&]<class T>() {
-    dispatch_unary(op, [&]<class Op>() { launch_map<T>("unary", y, Forward<Op>{}, x); });
+  dispatch_arithmetic(y.dtype(), name(op), [&]<class T>() {
+    dispatch_unary(op, [&]<class Op>() { launch_map<T>(name(op), y, Forward<Op>{}, x); });
   });
 }
 
 void unary_backward(Tensor& dx, UnaryOp op, const Tensor& dy, const Tensor& x, const Tensor& y) {
-  dispatch_arithmetic(dx.dtype(), "unary", [&]<class T>() {
-    dispatch_unary(op, [&]<class Op>() { launch_map<T>("unary_backward", dx, Backward<Op>{}, dy, x, y); });
+  dispatch_arithmetic(dx.dtype(), name(op), [&]<class T>() {
+    dispatch_unary(op, [&]<class Op>() { launch_map<T>(name(op), dx, Backward<Op>{}, dy, x, y); });
   });
 }
 
 void binary(Tensor& y, BinaryOp op, const Tensor& a, const Tensor& b) {
-  dispatch_arithmetic(y.dtype(), "binary", [&]<class T>() {
-    dispatch_binary(op, [&]<class Op>() { launch_map<T>("binary", y, Forward<Op>{}, a, b); });
+  dispatch_arithmetic(y.dtype(), name(op), [&]<class T>() {
+    dispatch_binary(op, [&]<class Op>() { launch_map<T>(name(op), y, Forward<Op>{}, a, b); });
   });
 }
 
 void binary_backward(Tensor& d, BinaryOp op, bool second, const Tensor& dy, const Tensor& a, const Tensor& b) {
-  dispatch_arithmetic(d.dtype(), "binary", [&]<class T>() {
+  dispatch_arithmetic(d.dtype(), name(op), [&]<class T>() {
     dispatch_binary(op, [&]<class Op>() {
-      second ? launch_map<T>("binary_backward", d, Second<Op>{}, dy, a, b)
-             : launch_map<T>("binary_backward", d, First<Op>{}, dy, a, b);
+      second ? launch_map<T>(name(op), d, Second<Op>{}, dy, a, b) : launch_map<T>(name(op), d, First<Op>{}, dy, a, b);
     });
   });
 }

@@ -1,19 +1,11 @@
 #include "tensor/cuda/block_reduce.h"
 #include "tensor/cuda/random_rows.h"
 #include "tensor/evenly_spread.h"
+#include "tensor/gate_math.h"
+#include "tensor/kernels.h"
 
 namespace tk::cuda {
 namespace {
-
-// Logistic noise: log(u) - log(1 - u).
-struct Logistic {
-  __device__ float operator()(float u) const { return std::log(u) - std::log1p(-u); }
-};
-
-// Standard Gumbel noise: -log(-log(u)).
-struct Gumbel {
-  __device__ float operator()(float u) const { return -std::log(-std::log(u)); }
-};
 
 // y [rows, cols]: transform(u) of the open uniforms of each row's stream; a thread the four columns of a Philox block.
 template <class F, class T>
@@ -32,24 +24,25 @@ __global__ void noise_of_rows(T* y, RandomRows random, std::int64_t rows, std::i
 }
 
 template <class F>
-void transform_uniforms(Tensor& y, const DropoutKey& key, F transform) {
+void transform_uniforms(const char* op, Tensor& y, const DropoutKey& key, F transform) {
   if (y.numel() == 0) return;
-  dispatch_arithmetic(y.dtype(), "noise", [&]<class T>() {
+  dispatch_arithmetic(y.dtype(), op, [&]<class T>() {
     const std::int64_t rows = y.shape()[0], cols = y.shape()[1];
     noise_of_rows<<<blocks(rows * blocks(cols, 4), kThreads), kThreads, 0, stream()>>>(y.data<T>(), RandomRows(key),
                                                                                        rows, cols, transform);
-    check_launch("noise");
+    check_launch(op);
   });
 }
 
-// A class and its value; of equal values the first class is the larger one.
+// A class and its value; of equal values the first class is the larger one, and NaN is above all.
 template <class C>
 struct Candidate {
   C value;
   std::int64_t index;
 
   __device__ bool below(const Candidate& other) const {
-    return other.value > value || (other.value == value && other.index < index);
+    const bool equal = other.value == value || (other.value != other.value && value != value);
+    return equal ? other.index < index : !Maximum::takes_first(value, other.value);
   }
 };
 
@@ -70,8 +63,9 @@ __global__ void mark_largest(T* y, const T* x, std::int64_t rows, std::int64_t c
     if (best.below(other)) best = other;
   }
   best.index = __shfl_sync(~0u, best.index, 0);
+  const C mark = best.value == best.value ? C(1) : best.value;
   for (std::int64_t i = lane; i < classes; i += kWarp) {
-    y[row * classes + i] = static_cast<T>(i == best.index ? C(1) : C(0));
+    y[row * classes + i] = static_cast<T>(i == best.index ? mark : C(0));
   }
 }
 
@@ -81,9 +75,10 @@ __global__ void gate_elements(T* hard, T* soft, const T* z, const T* noise, cons
   using C = compute_t<T>;
   const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (i >= n) return;
-  const C noisy = static_cast<C>(z[i]) + static_cast<C>(state->gate_noise) * static_cast<C>(noise[i]);
-  soft[i] = static_cast<T>(math::sigmoid(noisy / static_cast<C>(state->temperature)));
-  hard[i] = static_cast<T>(noisy > C(0) ? C(1) : C(0));
+  const math::Gate<C> gate = math::hard_gate(static_cast<C>(z[i]), static_cast<C>(noise[i]),
+                                             static_cast<C>(state->gate_noise), static_cast<C>(state->temperature));
+  soft[i] = static_cast<T>(gate.soft);
+  hard[i] = static_cast<T>(gate.hard);
 }
 
 template <class T>
@@ -91,8 +86,8 @@ __global__ void gate_backward_elements(T* dz, const T* dy, const T* soft, const 
   using C = compute_t<T>;
   const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (i >= n) return;
-  const C s = static_cast<C>(soft[i]);
-  dz[i] = static_cast<T>(static_cast<C>(dy[i]) * s * (C(1) - s) / static_cast<C>(state->temperature));
+  dz[i] = static_cast<T>(
+      math::hard_gate_backward(static_cast<C>(dy[i]), static_cast<C>(soft[i]), static_cast<C>(state->temperature)));
 }
 
 // The sentence of a row, or -1 for a row behind the last one. A thread looks for itself.
@@ -131,9 +126,11 @@ __global__ void mark_evenly_spread(bool* mask, std::int64_t rows, const std::int
 
 }  // namespace
 
-void logistic_noise(Tensor& y, const DropoutKey& key) { transform_uniforms(y, key, Logistic{}); }
+void logistic_noise(Tensor& y, const DropoutKey& key) {
+  transform_uniforms("logistic_noise", y, key, math::Logistic());
+}
 
-void gumbel_noise(Tensor& y, const DropoutKey& key) { transform_uniforms(y, key, Gumbel{}); }
+void gumbel_noise(Tensor& y, const DropoutKey& key) { transform_uniforms("gumbel_noise", y, key, math::Gumbel()); }
 
 void one_hot_of_largest(Tensor& y, const Tensor& x) {
   if (y.numel() == 0) return;
@@ -144,7 +141,6 @@ void one_hot_of_largest(Tensor& y, const Tensor& x) {
   });
 }
 
-// soft = sigmoid((z + s noise) / temperature), hard = soft > 1/2, which is z + s noise > 0; s: the state's gate_noise.
 void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& noise, const Tensor& state) {
   const std::int64_t n = z.numel();
   if (n == 0) return;
@@ -156,7 +152,6 @@ void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& noise,
   });
 }
 
-// Straight through: dz = dy soft (1 - soft) / temperature
 void hard_gate_backward(Tensor& dz, const Tensor& dy, const Tensor& soft, const Tensor& state) {
   const std::int64_t n = dz.numel();
   if (n == 0) return;

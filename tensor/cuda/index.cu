@@ -113,12 +113,13 @@ __global__ void make_keys(std::int32_t* keys, const I* index, std::int64_t n, st
   const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (i >= n) return;
   const bool exists = index[i] >= 0 && index[i] < size;
-  if (!exists) report(errors, DeviceError::kIndexOutOfRange);
+  if (!exists && index[i] != -1) report(errors, DeviceError::kIndexOutOfRange);
   keys[i] = static_cast<std::int32_t>(exists ? index[i] : size);  // behind all others
 }
 
-// Keys sorted, and their runs: run k has key ids[k] and lies at [first[k], first[k + 1]) of the sorted keys, `order`
-// says where those came from, run[p] is the run of sorted key p. Behind the last run ids are -1 and runs empty.
+// Keys sorted, -1 behind all others, and their runs: run k has key ids[k] and lies at [first[k], first[k + 1]) of the
+// sorted keys, `order` says where those came from, run[p] is the run of sorted key p. Behind the last run ids are -1
+// and runs empty.
 struct Runs {
   std::int32_t* ids;    // [n]
   std::int32_t* first;  // [n + 1]
@@ -200,7 +201,8 @@ __global__ void __launch_bounds__(kThreads) sum_runs(RowSums<T> sums, Runs runs)
   const std::int64_t end = runs.first[run + 1];
   const std::int64_t row = sums.add ? runs.ids[run] : run;
   if ((p - begin) % kPart != 0 || row >= sums.size) return;
-  const int count = static_cast<int>(end - p < kPart ? end - p : kPart);
+  const bool named = runs.ids[run] != -1;  // else the sum is zero
+  const int count = !named ? 0 : static_cast<int>(end - p < kPart ? end - p : kPart);
   const std::int32_t place = lane() < count ? runs.order[p + lane()] : 0;
   compute_t<T> sum[N] = {};
   add_rows<N, T>(sum, count, sums.cols - col, sums.wide,
@@ -242,7 +244,7 @@ void launch_sums(const char* op, Tensor& y, const Tensor& x, std::int64_t cols, 
   check_launch(op);
 }
 
-// Sorts keys of the given bits, stably, and adds up the rows of x of each.
+// Sorts keys of the given bits, stably and without a sign, so that -1 comes last; and adds up the rows of x of each.
 void sum_by_key(const char* op, Tensor& ids, Tensor& y, const Tensor& x, const Tensor& keys, int bits, bool add) {
   const std::int64_t n = keys.numel();
   const auto ints = [](std::int64_t size) { return empty({size}, DType::kInt32, Device::kCuda); };
@@ -251,9 +253,9 @@ void sum_by_key(const char* op, Tensor& ids, Tensor& y, const Tensor& x, const T
   arange(place);
   std::size_t bytes = 0;
   const auto sort = [&](void* scratch) {
-    check(cub::DeviceRadixSort::SortPairs(scratch, bytes, keys.data<std::int32_t>(), sorted.data<std::int32_t>(),
-                                          place.data<std::int32_t>(), order.data<std::int32_t>(), static_cast<int>(n),
-                                          0, bits, stream()),
+    check(cub::DeviceRadixSort::SortPairs(scratch, bytes, static_cast<const std::uint32_t*>(keys.raw_data()),
+                                          static_cast<std::uint32_t*>(sorted.raw_data()), place.data<std::int32_t>(),
+                                          order.data<std::int32_t>(), static_cast<int>(n), 0, bits, stream()),
           "cub::DeviceRadixSort");
   };
   sort(nullptr);  // asks for the bytes

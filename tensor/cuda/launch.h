@@ -39,18 +39,6 @@ inline unsigned blocks(std::int64_t n, std::int64_t per_block) {
   return static_cast<unsigned>(std::max<std::int64_t>(1, (n + per_block - 1) / per_block));
 }
 
-/// Elements of memory as the device computes with them: bfloat16 is read and written as such and computed in float.
-template <class T>
-struct Compute {
-  using type = T;
-};
-template <>
-struct Compute<BFloat16> {
-  using type = float;
-};
-template <class T>
-using compute_t = typename Compute<T>::type;
-
 /// Calls f.template operator()<T>() for T = float, double or BFloat16; throws "<op>: ..." for another dtype.
 template <class F>
 decltype(auto) dispatch_arithmetic(DType dtype, const char* op, F&& f) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "tensor/cuda/launch.h"
-#include "tensor/kernels.h"
+#include "tensor/kernel_arguments.h"
 #include "tensor/step_state.h"
 
 namespace tk::cuda {
@@ -50,8 +50,8 @@ struct RandomRows {
     stream = key.stream.word();
     example = key.example.data<std::int32_t>();
     position = key.position.data<std::int32_t>();
-    threshold = static_cast<std::uint32_t>(key.p * 4294967296.0);
-    keep_scale = static_cast<float>(1.0 / (1.0 - key.p));
+    threshold = key.threshold();
+    keep_scale = key.keep_scale();
   }
 
   /// The four numbers of columns [4 block, 4 block + 4) of a row.

@@ -1,6 +1,7 @@
 #include "tensor/cuda/column_sums.h"
 #include "tensor/cuda/layer_norm_row.h"
 #include "tensor/cuda/random_rows.h"
+#include "tensor/kernels.h"
 
 namespace tk::cuda {
 namespace {

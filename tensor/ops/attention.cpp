@@ -1,5 +1,6 @@
 #include "tensor/ops/attention.h"
 
+#include "tensor/kernels.h"
 #include "tensor/ops/dropout.h"
 #include "tensor/ops/row_major.h"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tensor/kernels.h"
+#include "tensor/kernel_arguments.h"
 
 namespace tk {
 

@@ -1,5 +1,7 @@
 #include "tensor/ops/dropout.h"
 
+#include "tensor/kernels.h"
+
 namespace tk {
 
 void check_dropout(const char* op, const DropoutKey& key, std::int64_t rows) {

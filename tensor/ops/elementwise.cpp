@@ -18,8 +18,8 @@ Tensor unary_backward(UnaryOp op, const Tensor& dy, const Tensor& x, const Tenso
 }
 
 Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b) {
-  TK_CHECK(a.dtype() == b.dtype(), "binary: dtypes differ: ", a.dtype(), " and ", b.dtype());
-  const Shape shape = broadcast_shapes("binary", a.shape(), b.shape());
+  TK_CHECK(a.dtype() == b.dtype(), name(op), ": dtypes differ: ", a.dtype(), " and ", b.dtype());
+  const Shape shape = broadcast_shapes(name(op), a.shape(), b.shape());
   Tensor y = empty(shape, a.dtype(), a.device());
   binary_kernel(a.device(), y, op, a.expand(shape), b.expand(shape));
   return y;
@@ -45,7 +45,6 @@ void add_to(const Tensor& y, const Tensor& x) {
            x.dtype(), ' ', x.shape(), " to add to, got ", y.dtype(), ' ', y.shape());
   Tensor target = y;
   add_to_kernel(y.device(), target, x.contiguous());
-  y.bump_version();
 }
 
 Tensor greater(const Tensor& x, double threshold) {

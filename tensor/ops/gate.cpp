@@ -1,5 +1,7 @@
 #include "tensor/ops/gate.h"
 
+#include "tensor/kernels.h"
+
 namespace tk {
 namespace {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tensor/kernels.h"
+#include "tensor/kernel_arguments.h"
 
 namespace tk {
 
@@ -9,11 +9,11 @@ Tensor logistic_noise(const DropoutKey& key, std::int64_t cols, DType dtype = DT
 /// Standard Gumbel noise -log(-log u): [rows, cols].
 Tensor gumbel_noise(const DropoutKey& key, std::int64_t cols, DType dtype = DType::kFloat32);
 
-/// In each row (the last dimension) 1 at the first largest element, 0 elsewhere.
+/// In each row (the last dimension) 1 at the first largest element, 0 elsewhere. A NaN is the largest, and stays NaN.
 Tensor one_hot_of_largest(const Tensor& x);
 
 struct GateOutput {
-  Tensor hard;  ///< 0 or 1: z + s noise > 0
+  Tensor hard;  ///< 0 or 1: z + s noise > 0; NaN where that is
   Tensor soft;  ///< sigmoid((z + s noise) / temperature)
 };
 /// The two-class Gumbel-softmax sample of z = logit(keep) - logit(skim): one logistic number instead of two Gumbels.

@@ -27,7 +27,6 @@ void index_select_into(const Tensor& y, const Tensor& x, const Tensor& index) {
            " to write, got ", y.dtype(), ' ', y.shape());
   Tensor target = y;
   index_select_kernel(x.device(), target, x.contiguous(), index.contiguous());
-  y.bump_version();
 }
 
 Tensor index_add(const Tensor& x, const Tensor& index, std::int64_t rows) {
@@ -43,7 +42,6 @@ void index_add_to(const Tensor& y, const Tensor& x, const Tensor& index) {
            x.dtype(), ' ', x.shape());
   Tensor target = y;
   index_add_kernel(y.device(), target, x.contiguous(), index.contiguous());
-  y.bump_version();
 }
 
 Tensor index_copy(const Tensor& x, const Tensor& index, const Tensor& rows) {
@@ -59,7 +57,6 @@ void index_copy_to(const Tensor& y, const Tensor& index, const Tensor& rows) {
            rows.dtype(), ' ', rows.shape());
   Tensor target = y;
   index_copy_kernel(y.device(), target, rows.contiguous(), index.contiguous());
-  y.bump_version();
 }
 
 SparseRows coalesce(const SparseRows& sparse) {

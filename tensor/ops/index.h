@@ -10,7 +10,7 @@ Tensor index_select(const Tensor& x, const Tensor& index);
 /// The same into a tensor that is there.
 void index_select_into(const Tensor& y, const Tensor& x, const Tensor& index);
 /// A zero tensor of `rows` entries with y[index[i]] += x[i]: index_select's backward. The rows of an index are added in
-/// their order, on a device in parts whose sums are added in theirs.
+/// their order, on a device in parts whose sums are added in theirs; a row for index -1 goes nowhere.
 Tensor index_add(const Tensor& x, const Tensor& index, std::int64_t rows);
 /// y[index[i]] += x[i] in place.
 void index_add_to(const Tensor& y, const Tensor& x, const Tensor& index);
@@ -23,7 +23,7 @@ void index_copy_to(const Tensor& y, const Tensor& index, const Tensor& rows);
 
 /// Some rows of a table: the gradient of an embedding, whose size follows the batch and not the vocabulary.
 struct SparseRows {
-  Tensor ids;   ///< [n] int32
+  Tensor ids;   ///< [n] int32; -1 names no row
   Tensor rows;  ///< [n, cols]
 };
 /// Ascending distinct ids, each with the sum of its rows in their order; behind them ids of -1 and rows of zeros, so

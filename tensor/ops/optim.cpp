@@ -1,5 +1,7 @@
 #include "tensor/ops/optim.h"
 
+#include "tensor/kernels.h"
+
 namespace tk {
 namespace {
 
@@ -56,7 +58,6 @@ void adamw(const Tensor& value, const Tensor& grad, const Tensor& m, const Tenso
   check_segments("adamw", segments, value.numel());
   Tensor value_out = value, grad_out = grad, m_out = m, v_out = v, copy_out = copy;
   adamw_kernel(value.device(), value_out, grad_out, m_out, v_out, copy_out, segments, state, constants);
-  value.bump_version();
 }
 
 void adamw_rows(const Tensor& value, const Tensor& m, const Tensor& v, const Tensor& touched, const SparseRows& grad,
@@ -74,7 +75,6 @@ void adamw_rows(const Tensor& value, const Tensor& m, const Tensor& v, const Ten
   Tensor value_out = value, m_out = m, v_out = v, touched_out = touched;
   adamw_rows_kernel(value.device(), value_out, m_out, v_out, touched_out, grad.ids.contiguous(), grad.rows.contiguous(),
                     group, state, constants);
-  value.bump_version();
 }
 
 void sgd(const Tensor& value, const Tensor& grad, const Tensor& momentum, const Tensor& segments, const Tensor& state,
@@ -83,7 +83,6 @@ void sgd(const Tensor& value, const Tensor& grad, const Tensor& momentum, const 
   check_segments("sgd", segments, value.numel());
   Tensor value_out = value, grad_out = grad, momentum_out = momentum;
   sgd_kernel(value.device(), value_out, grad_out, momentum_out, segments, state, momentum_factor);
-  value.bump_version();
 }
 
 void sgd_rows(const Tensor& value, const SparseRows& grad, std::int64_t group, const Tensor& state) {
@@ -92,7 +91,6 @@ void sgd_rows(const Tensor& value, const SparseRows& grad, std::int64_t group, c
   check_sparse("sgd_rows", grad, value.shape()[1], group);
   Tensor value_out = value;
   sgd_rows_kernel(value.device(), value_out, grad.ids.contiguous(), grad.rows.contiguous(), group, state);
-  value.bump_version();
 }
 
 BudgetOutput budget_loss(const Tensor& cost, const Tensor& state) {

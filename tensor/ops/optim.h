@@ -2,7 +2,7 @@
 
 #include <span>
 
-#include "tensor/kernels.h"
+#include "tensor/kernel_arguments.h"
 #include "tensor/ops/index.h"
 
 namespace tk {

@@ -74,7 +74,6 @@ void sum_columns(const Tensor& y, const Tensor& x, bool add) {
            " in its own dtype or ", row_dtype(x.dtype()), ", got ", y.dtype());
   Tensor target = y;
   sum_columns_kernel(x.device(), target, x.contiguous(), add);
-  y.bump_version();
 }
 
 Tensor segment_sum(const Tensor& x, const Tensor& offsets) {

@@ -8,7 +8,7 @@ namespace tk {
 Tensor sum(const Tensor& x);
 /// The sum over one dimension, which disappears.
 Tensor sum(const Tensor& x, std::int64_t dim);
-/// The largest entry along one dimension, which disappears; throws when it has no entries.
+/// The largest entry along one dimension, which disappears, or NaN where there is one; throws when it has no entries.
 Tensor max(const Tensor& x, std::int64_t dim);
 /// The sum over the dimensions that broadcasting `shape` to x's shape repeated: the inverse of expand.
 Tensor sum_to(const Tensor& x, const Shape& shape);

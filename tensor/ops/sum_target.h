@@ -1,7 +1,5 @@
 #pragma once
 
-#include <initializer_list>
-
 #include "tensor/kernel_arguments.h"
 
 namespace tk {
@@ -11,13 +9,6 @@ inline void check_target(const char* op, const SumTarget& sum, const Tensor& lik
   TK_CHECK(!sum || (sum.out.shape() == like.shape() && sum.out.dtype() == like.dtype() && sum.out.is_contiguous()), op,
            ": expected a contiguous sum of ", like.dtype(), ' ', like.shape(), ", got ", sum.out.dtype(), ' ',
            sum.out.shape());
-}
-
-/// What was written to says so.
-inline void bump_versions(std::initializer_list<SumTarget> sums) {
-  for (const SumTarget& sum : sums) {
-    if (sum) sum.out.bump_version();
-  }
 }
 
 }  // namespace tk

@@ -421,6 +421,7 @@ void add_indexing(Table& table) {
     table.add("index_select", selected(index), {{shape}});
   }
   table.add("index_select by int64", selected(index.to(DType::kInt64)), {{{3, 4}}});
+  table.add("index_select, -1 names no row", selected(from_values<std::int32_t>({2, -1, 2, 0, -1})), {{{3, 4}}});
   table.add("index_select of none", selected(from_values<std::int32_t>({})), {{{3, 4}}});
   table.add("index_select of none", selected(from_values<std::int32_t>({})), {{{0, 4}}});
   const Tensor many = empty({900}, DType::kInt32);

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor/kernels.h"
+#include "tensor/kernel_arguments.h"
 #include "tensor/ops/index.h"
 #include "tensor/packed.h"
 #include "tests/support/tolerances.h"

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <functional>
 #include <string>
 #include <vector>
@@ -181,6 +182,30 @@ TEST_CASE("cuda: rowwise and elementwise kernels agree with the CPU's in every d
           const bool rough = op.in_float32 && dtype == DType::kFloat64;
           CHECK(difference(got[i].to(Device::kCpu), expected[i], tolerance(rough ? DType::kFloat32 : dtype)) == "");
         }
+      }
+    }
+  }
+}
+
+TEST_CASE("cuda: relu, maximum and max let NaN pass, as on the CPU") {
+  if (!has_cuda()) return;
+  for (const std::int64_t cols : {1, 33, 3000}) {
+    for (const std::int64_t at : {std::int64_t{0}, cols / 2, cols - 1}) {
+      for (const DType dtype : {DType::kFloat64, DType::kFloat32, DType::kBFloat16}) {
+        INFO(dtype << ' ' << cols << " columns, NaN in number " << at);
+        const Tensor x = full({2, cols}, 0.5), y = full({2, cols}, 1), dy = full({2, cols}, 2);
+        x.data<float>()[at] = std::nanf("");
+        const auto there = [&](const Tensor& t) { return t.to(dtype).to(Device::kCuda); };
+        const auto same = [](const Tensor& got, const Tensor& expected) {
+          return difference(got, expected, {0, 0}) == "";
+        };
+        CHECK(same(relu(there(x)), relu(x)));
+        CHECK(same(unary_backward(UnaryOp::kRelu, there(dy), there(x), there(x)), dy));
+        CHECK(same(maximum(there(x), there(y)), maximum(x, y)));
+        CHECK(same(maximum(there(y), there(x)), maximum(y, x)));
+        CHECK(same(binary_backward(BinaryOp::kMaximum, false, there(dy), there(x), there(y)),
+                   binary_backward(BinaryOp::kMaximum, false, dy, x, y)));
+        CHECK(same(max(there(x), 1), max(x, 1)));
       }
     }
   }

@@ -232,6 +232,23 @@ TEST_CASE("cuda index_add and coalesce: near the CPU's sums, the same bits again
   CHECK(y.to_vector<float>() == std::vector<float>{1, 1, 1, 9, 9, 9});
 }
 
+TEST_CASE("cuda index_add and coalesce: -1 names no row, one or many of them") {
+  if (!has_cuda()) return;
+  for (const std::int32_t every : {1, 2, 700}) {
+    for (const std::int64_t cols : {5, 130}) {
+      INFO("an index of -1 in " << every << ", " << cols << " columns");
+      Ints ids = ids_of(3000, 40, 1);
+      for (std::size_t i = 0; i < ids.size(); i += static_cast<std::size_t>(every)) ids[i] = -1;
+      const Tensor index = from_values(ids), x = random_normal({3000, cols}, 2, DType::kFloat64);
+      CHECK(difference(index_add(gpu(x), gpu(index), 40), index_add(x, index, 40), {1e-11, 1e-12}) == "");
+      const SparseRows sums = coalesce({gpu(index), gpu(x)}), expected = coalesce({index, x});
+      CHECK(same_bits(sums.ids, expected.ids));
+      CHECK(difference(sums.rows, expected.rows, {1e-11, 1e-12}) == "");
+    }
+  }
+  CHECK(message_of([] { synchronize(Device::kCuda); }) == "no error");
+}
+
 TEST_CASE("cuda index: what is out of range is said when the host waits") {
   if (!has_cuda()) return;
   const Tensor x = zeros({5, 2}, DType::kFloat32, Device::kCuda);

@@ -104,6 +104,23 @@ TEST_CASE("index_select and index_copy: -1 names no row") {
         }) == "index_select: expected 3 rows like those of float32 [3, 2] to write, got float32 [2, 2]");
 }
 
+TEST_CASE("index_add and coalesce: -1 names no row") {
+  const Tensor rows = from_values<float>({1, 2, 3, 4, 5, 6, 7, 8}, {4, 2});
+  for (const DType dtype : {DType::kInt32, DType::kInt64}) {
+    const Tensor index = from_values<std::int32_t>({1, -1, 0, 1}).to(dtype);
+    CHECK(floats(index_add(rows, index, 3)) == Floats{5, 6, 8, 10, 0, 0});
+  }
+  const SparseRows sums = coalesce({from_values<std::int32_t>({1, -1, 0, 1}), rows});
+  CHECK(ints(sums.ids) == Ints{0, 1, -1, -1});
+  CHECK(floats(sums.rows) == Floats{5, 6, 8, 10, 0, 0, 0, 0});
+  const SparseRows none = coalesce({full({2}, -1, DType::kInt32), full({2, 2}, 3)});
+  CHECK(ints(none.ids) == Ints{-1, -1});
+  CHECK(floats(none.rows) == Floats{0, 0, 0, 0});
+  CHECK(message_of([&] {
+          index_add(rows, from_values<std::int32_t>({0, 1, -2, 0}), 3);
+        }) == "index_add: index -2 is out of range for dimension 0 of size 3");
+}
+
 TEST_CASE("first_rows: one row a sentence, with its example and position") {
   const Packed packed = make_packed({3, 1, 2}, {10, 11, 12});
   const Kept first = first_rows(packed);
@@ -207,6 +224,15 @@ TEST_CASE("reductions: sums and maxima over any dimension, of any layout") {
   CHECK(message_of([] { sum(arange(3)); }) == "sum: expected float32 or float64, got int32");
 }
 
+TEST_CASE("max: NaN where there is one, wherever it lies") {
+  const float nan = std::nanf("");
+  const Tensor x = from_values<float>({nan, 1, 2, 1, nan, 2, 1, 2, nan, 1, 2, 0}, {4, 3});
+  for (const Tensor& y : {max(x, 1), max(x.to(DType::kFloat64), 1).to(DType::kFloat32), max(x.transpose(0, 1), 0)}) {
+    CHECK(difference(y, from_values<float>({nan, nan, nan, 2}), {0, 0}) == "");
+  }
+  CHECK(std::isnan(max(full({3000}, nan), 0).item()));
+}
+
 TEST_CASE("reductions: long float32 sums lose little") {
   const Tensor x = full({1000003}, 0.1);
   CHECK(sum(x).item() == Approx(1000003 * double{0.1f}).epsilon(1e-4));  // one after the other it would be 1e-2
@@ -235,7 +261,7 @@ TEST_CASE("elementwise: in place, comparisons and what does not fit") {
   CHECK(greater(y, 11).to_vector<bool>() == std::vector<bool>{false, true, true});
   CHECK(message_of([&] { add_to(y, zeros({2})); }) ==
         "add_to: expected a contiguous float32 [2] to add to, got float32 [3]");
-  CHECK(message_of([&] { add(y, zeros({3}, DType::kFloat64)); }) == "binary: dtypes differ: float32 and float64");
-  CHECK(message_of([&] { add(y, zeros({2})); }) == "binary: shapes do not broadcast: [3] and [2]");
-  CHECK(message_of([&] { exp(arange(3)); }) == "unary: expected float32 or float64, got int32");
+  CHECK(message_of([&] { add(y, zeros({3}, DType::kFloat64)); }) == "add: dtypes differ: float32 and float64");
+  CHECK(message_of([&] { add(y, zeros({2})); }) == "add: shapes do not broadcast: [3] and [2]");
+  CHECK(message_of([&] { exp(arange(3)); }) == "exp: expected float32 or float64, got int32");
 }

@@ -60,14 +60,27 @@ TEST_CASE("stream: every purpose, layer and slot has its own word, and positions
   for (int purpose = 0; purpose <= static_cast<int>(Purpose::kUser); ++purpose) {
     for (int layer = 0; layer < 256; layer += 5) {
       for (int slot = 0; slot < 16; ++slot) {
-        const Stream stream{static_cast<Purpose>(purpose), static_cast<std::uint8_t>(layer),
-                            static_cast<std::uint8_t>(slot)};
+        const Stream stream(static_cast<Purpose>(purpose), layer, slot);
         CHECK((stream.word() & 0xffffu) == 0);
         seen.insert(stream.word());
       }
     }
   }
   CHECK(seen.size() == 9u * 52u * 16u);
+}
+
+TEST_CASE("stream and make_packed: what would draw another stream's numbers is refused") {
+  const auto stream = [](std::int64_t layer, std::int64_t slot) {
+    return message_of([&] { Stream(Purpose::kGate, layer, slot); });
+  };
+  CHECK(stream(255, 15) == "no error");
+  CHECK(stream(256, 0) == "Stream: expected a layer below 256, got 256");
+  CHECK(stream(-1, 0) == "Stream: expected a layer below 256, got -1");
+  CHECK(stream(0, 16) == "Stream: expected a slot below 16, got 16");
+  CHECK(make_packed({65536}, {0}).tokens == 65536);
+  CHECK(message_of([] {
+          make_packed({1, 65537}, {0, 1});
+        }) == "make_packed: sentence 1 has 65537 tokens; positions are below 65536");
 }
 
 TEST_CASE("generator: sequences are reproducible, and differ by seed, purpose and sequence") {
@@ -143,7 +156,8 @@ TEST_CASE("dropout: an element is kept by word index % 4 of block index / 4 of i
   const StepState& state = step_state(key.state);
   for (std::uint32_t row = 0; row < 5; ++row) {
     for (std::uint32_t i = 0; i < 11; ++i) {
-      const Philox block = philox(state.seed, static_cast<std::uint32_t>(state.step), 77, key.stream.word() | row, i / 4);
+      const Philox block =
+          philox(state.seed, static_cast<std::uint32_t>(state.step), 77, key.stream.word() | row, i / 4);
       CHECK(kept.data<bool>()[11 * row + i] == (block.word[i % 4] >= 0x40000000u));
     }
   }
@@ -193,12 +207,12 @@ TEST_CASE("dropout and noise: a row draws the same numbers in any batch and afte
 TEST_CASE("dropout: what it needs is checked") {
   const Packed packed = make_packed({4}, {0});
   const Tensor x = zeros({4, 2});
-  CHECK(message_of([&] { dropout(x, dropout_key(1, packed)); }) ==
-        "dropout: expected a dropout rate in [0, 1), got 1");
+  CHECK(message_of([&] { dropout(x, dropout_key(1, packed)); }) == "dropout: expected a dropout rate in [0, 1), got 1");
   CHECK(message_of([&] { dropout(x, dropout_key(-0.1, packed)); }) ==
         "dropout: expected a dropout rate in [0, 1), got -0.1");
-  CHECK(message_of([&] { dropout(zeros({3, 2}), dropout_key(0.5, packed)); }) ==
-        "dropout: expected ids of 3 rows for dropout, got [4] and [4]");
+  CHECK(message_of([&] {
+          dropout(zeros({3, 2}), dropout_key(0.5, packed));
+        }) == "dropout: expected ids of 3 rows for dropout, got [4] and [4]");
   DropoutKey stateless = dropout_key(0.5, packed);
   stateless.state = Tensor();
   CHECK(message_of([&] { dropout(x, stateless); }) == "dropout: dropout needs a step state");

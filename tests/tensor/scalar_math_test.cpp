@@ -100,6 +100,20 @@ TEST_CASE("elementwise: the vectorised loops give what the scalar functions give
   CHECK(std::isnan(one(sqrt, -1)));
 }
 
+TEST_CASE("elementwise: relu and maximum let NaN pass, forward and back, in loops of every length") {
+  for (const std::int64_t n : {1, 100}) {
+    const Tensor nan = full({n}, kNan), x = full({n}, 2), dy = full({n}, 3);
+    CHECK(same_bits(relu(nan), nan));
+    CHECK(same_bits(unary_backward(UnaryOp::kRelu, dy, nan, nan), dy));
+    CHECK(same_bits(maximum(nan, x), nan));
+    CHECK(same_bits(maximum(x, nan), nan));
+    CHECK(same_bits(binary_backward(BinaryOp::kMaximum, false, dy, nan, x), dy));
+    CHECK(same_bits(binary_backward(BinaryOp::kMaximum, true, dy, nan, x), zeros({n})));
+    CHECK(same_bits(binary_backward(BinaryOp::kMaximum, true, dy, x, nan), dy));
+  }
+  CHECK(!std::signbit(one(relu, -0.0f)));
+}
+
 TEST_CASE("softmax: rows sum to one, and -inf has no share") {
   const Tensor x = from_values<float>({0, -kInfinity, 1, 1e30f, 0, -1e30f, -100, -100, -100}, {3, 3});
   const Tensor y = softmax(x);

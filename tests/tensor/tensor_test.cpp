@@ -148,8 +148,8 @@ TEST_CASE("tensor: an undefined one is refused where elements are needed") {
   CHECK(text(none) == "tensor(undefined)");
   CHECK(message_of([&] { none.data<float>(); }) == "data: the tensor is undefined");
   CHECK(message_of([&] { none.expand({2}); }) == "expand: the tensor is undefined");
-  CHECK(message_of([&] { none.clone(); }) == "expand: the tensor is undefined");
-  CHECK(message_of([&] { zeros({2}).copy_from(none); }) == "expand: the tensor is undefined");
+  CHECK(message_of([&] { none.clone(); }) == "clone: the tensor is undefined");
+  CHECK(message_of([&] { zeros({2}).copy_from(none); }) == "copy_from: the tensor is undefined");
 }
 
 TEST_CASE("tensor: text shows dtype, shape and the first elements") {

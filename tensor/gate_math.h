@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cmath>
+
+#include "tensor/scalar_math.h"
+
+// Noise and gates, for host and device; see tensor/ops/gate.h.
+namespace tk::math {
+
+/// Logistic noise of a number that is uniform in (0, 1).
+struct Logistic {
+  TK_HOST_DEVICE float operator()(float u) const { return std::log(u) - std::log1p(-u); }
+};
+
+/// Standard Gumbel noise of one.
+struct Gumbel {
+  TK_HOST_DEVICE float operator()(float u) const { return -std::log(-std::log(u)); }
+};
+
+template <class T>
+struct Gate {
+  T hard;
+  T soft;
+};
+
+/// soft = sigmoid((z + s noise) / temperature), hard = soft > 1/2, which is z + s noise > 0. NaN gives NaN.
+template <class T>
+TK_HOST_DEVICE Gate<T> hard_gate(T z, T noise, T s, T temperature) {
+  const T noisy = z + s * noise;
+  const T hard = noisy > T(0) ? T(1) : noisy <= T(0) ? T(0) : noisy;
+  return {hard, math::sigmoid(noisy / temperature)};
+}
+
+/// Straight through the soft sample: dz = dy soft (1 - soft) / temperature.
+template <class T>
+TK_HOST_DEVICE T hard_gate_backward(T dy, T soft, T temperature) {
+  return dy * soft * (T(1) - soft) / temperature;
+}
+
+}  // namespace tk::math

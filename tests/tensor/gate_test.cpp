@@ -1,0 +1,56 @@
+#include "tensor/ops/gate.h"
+
+#include <cmath>
+#include <limits>
+
+#include "tensor/gate_math.h"
+#include "tensor/step_state.h"
+#include "tests/support/catch.h"
+#include "tests/support/devices.h"
+#include "tests/support/tensors.h"
+
+using namespace tk;
+using namespace tk::test;
+
+namespace {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+// NaN lies where expected, and elsewhere 0 or 1.
+void check_nan(Device device) {
+  const Tensor x = from_values<float>({1, 3, 3, 2, 1, kNan, 5, kNan, kNan, 1, 2, 3}, {3, 4}).to(device);
+  CHECK(difference(one_hot_of_largest(x), from_values<float>({0, 1, 0, 0, 0, kNan, 0, 0, kNan, 0, 0, 0}, {3, 4}),
+                   {0, 0}) == "");
+  const Tensor z = from_values<float>({2, kNan, -2, 0, 1}).to(device);
+  const Tensor noise = from_values<float>({0, 0, 0, 0, kNan}).to(device);
+  const GateOutput out = hard_gate(z, noise, make_step_state({}, device));
+  CHECK(difference(out.hard, from_values<float>({1, kNan, 0, 0, kNan}), {0, 0}) == "");
+  CHECK(std::isnan(out.soft.to_vector<float>()[1]));
+  CHECK(std::isnan(
+      hard_gate_backward(full({5}, 1).to(device), out.soft, make_step_state({}, device)).to_vector<float>()[4]));
+}
+
+}  // namespace
+
+TEST_CASE("gates and one_hot_of_largest: NaN stays where it is") { check_nan(Device::kCpu); }
+
+TEST_CASE("cuda gates and one_hot_of_largest: NaN stays where it is") {
+  if (!has_cuda()) return;
+  check_nan(Device::kCuda);
+}
+
+TEST_CASE("gates: hard is the side of z + s noise, soft its sigmoid, and the slope that of the soft one") {
+  const math::Gate<double> gate = math::hard_gate(0.25, -1.0, 0.5, 0.2);
+  CHECK(gate.hard == 0);
+  CHECK(gate.soft == Approx(1 / (1 + std::exp(1.25))));
+  CHECK(math::hard_gate_backward(2.0, 0.25, 0.5) == Approx(2 * 0.25 * 0.75 / 0.5));
+}
+
+TEST_CASE("noise: what it needs is checked, by the op's name") {
+  const Packed rows = make_packed({2}, {0});
+  CHECK(message_of([] { logistic_noise({}, 1); }) == "logistic_noise: expected a step state and the ids of each row");
+  CHECK(message_of([&] { logistic_noise(dropout_key(0, rows), 1, DType::kInt32); }) ==
+        "logistic_noise: expected float32 or float64, got int32");
+  CHECK(message_of([&] { gumbel_noise(dropout_key(0, rows), 1, DType::kInt32); }) ==
+        "gumbel_noise: expected float32 or float64, got int32");
+}

@@ -1,0 +1,67 @@
+#include "tensor/threads.h"
+
+#include <omp.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tensor/tensor.h"
+#include "tests/support/catch.h"
+#include "tests/support/tensors.h"
+
+using namespace tk;
+using namespace tk::test;
+
+namespace {
+
+// How many threads a loop of f's thread has after a kernel was asked for there.
+template <class F>
+int threads_of_new_thread(F&& f) {
+  int n = 0;
+  std::thread([&] {
+    f();
+    zeros({4}).fill(1);
+    n = omp_get_max_threads();
+  }).join();
+  return n;
+}
+
+}  // namespace
+
+TEST_CASE("threads: a number that was set holds for threads that begin later") {
+  const ThreadCount threads(3);
+  CHECK(threads_of_new_thread([] {}) == 3);
+  CHECK(threads_of_new_thread([] { CHECK(num_threads() == 3); }) == 3);
+}
+
+TEST_CASE("threads: a number that was set holds for threads that are there") {
+  const ThreadCount threads(3);
+  std::atomic<bool> began = false, set = false;
+  int n = 0;
+  std::thread other([&] {
+    zeros({4}).fill(1);
+    began = true;
+    began.notify_one();
+    set.wait(false);
+    zeros({4}).fill(1);
+    n = omp_get_max_threads();
+  });
+  began.wait(false);
+  set_num_threads(5);
+  set = true;
+  set.notify_one();
+  other.join();
+  CHECK(n == 5);
+}
+
+TEST_CASE("threads: a thread's own number is its alone, and stays") {
+  const ThreadCount threads(3);
+  CHECK(threads_of_new_thread([] {
+          set_own_num_threads(2);
+          set_num_threads(4);
+        }) == 2);
+  CHECK(num_threads() == 4);
+  CHECK(threads_of_new_thread([] {}) == 4);
+  CHECK(message_of([] { set_num_threads(0); }) == "set_num_threads: expected at least 1, got 0");
+  CHECK(message_of([] { set_own_num_threads(0); }) == "set_own_num_threads: expected at least 1, got 0");
+}
