@@ -7,6 +7,7 @@
 #include "tensor/error.h"
 #include "tensor/io/in_quotes.h"
 #include "tensor/io/input_file.h"
+#include "tensor/random.h"
 
 namespace tk {
 namespace {
@@ -270,7 +271,7 @@ void validate(const Config& c, std::string_view source) {
   constexpr std::int64_t kLong = 1 << 30;
   check_range<std::int64_t>(source, "vocab_size", c.vocab_size, 1, kLong);
   check_range<std::int64_t>(source, "hidden_size", c.hidden_size, 1, kWide);
-  check_range<std::int64_t>(source, "num_hidden_layers", c.num_hidden_layers, 1, 1024);
+  check_range<std::int64_t>(source, "num_hidden_layers", c.num_hidden_layers, 1, Stream::kLayers);
   check_range<std::int64_t>(source, "num_attention_heads", c.num_attention_heads, 1, kWide);
   check_range<std::int64_t>(source, "intermediate_size", c.intermediate_size, 1, kWide);
   check_range<std::int64_t>(source, "max_position_embeddings", c.max_position_embeddings, 1, kLong);

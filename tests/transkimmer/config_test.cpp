@@ -100,8 +100,8 @@ TEST_CASE("config: missing, mistyped and out-of-range sizes are refused by key")
   check_refused(R"("hidden_size": 18446744073709551615)", "hidden_size: expected an integer, got 18446744073709551615");
   check_refused(R"("hidden_size": -32)", "hidden_size: expected 1 to 1048576, got -32");
   check_refused(R"("vocab_size": 0)", "vocab_size: expected 1 to ");
-  check_refused(R"("num_hidden_layers": 0)", "num_hidden_layers: expected 1 to 1024, got 0");
-  check_refused(R"("num_hidden_layers": 100000)", "num_hidden_layers: expected 1 to 1024, got 100000");
+  check_refused(R"("num_hidden_layers": 0)", "num_hidden_layers: expected 1 to 256, got 0");
+  check_refused(R"("num_hidden_layers": 100000)", "num_hidden_layers: expected 1 to 256, got 100000");
   check_refused(R"("intermediate_size": 9223372036854775807)", "intermediate_size: expected 1 to ");
   check_refused(R"("max_position_embeddings": -1)", "max_position_embeddings: expected 1 to ");
   check_refused(R"("type_vocab_size": 0)", "type_vocab_size: expected 1 to ");
