@@ -8,6 +8,12 @@
 // calls f(tensor) for each: so the kernel table's checks reach them.
 namespace tk {
 
+/// The elements of a tensor that may not be given; null if it is not.
+template <class T>
+T* data_or_null(const Tensor& x) {
+  return x.defined() ? x.data<T>() : nullptr;
+}
+
 /// Dropout of one op: the rate p in [0, 1) and the random stream's identity. p = 0 reads nothing else.
 struct DropoutKey {
   double p = 0;

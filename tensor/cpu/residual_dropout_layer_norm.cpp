@@ -6,11 +6,6 @@
 namespace tk::cpu {
 namespace {
 
-template <class T>
-T* data_or_null(const Tensor& x) {
-  return x.defined() ? x.data<T>() : nullptr;
-}
-
 // z = residual + scale * factor * (x + bias); factor and bias may be null.
 template <class T>
 TK_SIMD void add_branch_row(T* z, const T* residual, const T* x, const T* bias, const T* factor, T scale,

@@ -6,11 +6,6 @@
 namespace tk::cuda {
 namespace {
 
-template <class T>
-T* data_or_null(const Tensor& x) {
-  return x.defined() ? x.data<T>() : nullptr;
-}
-
 // scale * dropout(x + bias) of a row; bias and scale may be null.
 template <class T>
 struct Branch {

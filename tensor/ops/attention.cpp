@@ -18,8 +18,6 @@ Tensor output(const Tensor& given, const Tensor& like) {
   return given;
 }
 
-Tensor contiguous_if_given(const Tensor& x) { return x.defined() ? x.contiguous() : x; }
-
 void check(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& key_weight, const AttentionKey& key) {
   TK_CHECK(q.rank() == 2 && k.rank() == 2 && v.shape() == k.shape() && q.shape()[1] == k.shape()[1], kOp,
            ": expected q [n, d] and k, v [m, d], got ", q.shape(), ", ", k.shape(), " and ", v.shape());

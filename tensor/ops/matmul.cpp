@@ -49,7 +49,7 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   TK_CHECK(!bias.defined() || (bias.shape() == Shape{w.shape()[0]} && bias.dtype() == w.dtype()), "linear: expected a ",
            w.dtype(), " bias of [", w.shape()[0], "], got ", bias.dtype(), ' ', bias.shape());
   Tensor y = empty({x.shape()[0], w.shape()[0]}, x.dtype(), x.device());
-  linear_kernel(x.device(), y, row_major(x), row_major(w), bias.defined() ? bias.contiguous() : bias);
+  linear_kernel(x.device(), y, row_major(x), row_major(w), contiguous_if_given(bias));
   return y;
 }
 

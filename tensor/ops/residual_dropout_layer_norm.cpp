@@ -3,14 +3,10 @@
 #include "tensor/kernels.h"
 #include "tensor/ops/dropout.h"
 #include "tensor/ops/layer_norm.h"
+#include "tensor/ops/row_major.h"
 #include "tensor/ops/sum_target.h"
 
 namespace tk {
-namespace {
-
-Tensor contiguous_if_given(const Tensor& x) { return x.defined() ? x.contiguous() : x; }
-
-}  // namespace
 
 ResidualOutput residual_dropout_layer_norm(const Tensor& x, const Tensor& bias, const Tensor& residual,
                                            const Tensor& scale, const Tensor& gamma, const Tensor& beta, double epsilon,

@@ -15,4 +15,7 @@ inline bool is_row_major(const Tensor& x) {
 /// x [rows, cols] if it is row-major, else a copy.
 inline Tensor row_major(const Tensor& x) { return is_row_major(x) ? x : x.clone(); }
 
+/// A tensor that may not be given, contiguous if it is.
+inline Tensor contiguous_if_given(const Tensor& x) { return x.defined() ? x.contiguous() : x; }
+
 }  // namespace tk
