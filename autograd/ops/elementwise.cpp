@@ -3,6 +3,7 @@
 #include "tensor/ops/reduce.h"
 
 namespace tk {
+
 Variable unary(UnaryOp op, const Variable& x) {
   const Tensor y = unary(op, x.value());
   return record(name(op), y, {x}, [op, x = Saved(x), y = Saved(y)](const Tensor& dy) -> Tensors {
