@@ -13,9 +13,15 @@ std::atomic<std::uint64_t> next_sequence{1};
 }  // namespace
 
 void GradSlot::use_buffer(const Tensor& buffer) {
+  if (filled_) buffer.copy_from(grad_);
   grad_ = buffer;
   buffer_ = owned_ = true;
-  filled_ = false;
+}
+
+void GradSlot::move_to(Device device) {
+  grad_ = filled_ ? grad_.to(device) : Tensor();
+  owned_ = buffer_ = false;
+  for (SparseRows& part : sparse_) part = {part.ids.to(device), part.rows.to(device)};
 }
 
 void GradSlot::own() {
@@ -91,14 +97,16 @@ Node::~Node() {
 
 void Destinations::add(std::size_t i, const Tensor& gradient) {
   Node& input = *node_.inputs[i];
-  TK_CHECK(gradient.shape() == input.shape && gradient.dtype() == input.dtype, "gradient of input ", i, " is ",
-           gradient.dtype(), ' ', gradient.shape(), ", expected ", input.dtype, ' ', input.shape);
+  TK_CHECK(gradient.shape() == input.shape && gradient.dtype() == input.grad_dtype, "gradient of input ", i, " is ",
+           gradient.dtype(), ' ', gradient.shape(), ", expected ", input.grad_dtype, ' ', input.shape);
+  TK_CHECK(gradient.device() == input.device, "gradient of input ", i, " lies on ", gradient.device(), ", expected ",
+           input.device);
   input.grad.add(gradient);
 }
 
 SumTarget Destinations::target(std::size_t i) {
   Node& input = *node_.inputs[i];
-  return input.grad.target(input.shape, input.dtype, input.device);
+  return input.grad.target(input.shape, input.grad_dtype, input.device);
 }
 
 void Destinations::add_range(std::size_t i, std::int64_t dim, std::int64_t start, const Tensor& gradient) {

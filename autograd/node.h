@@ -17,8 +17,11 @@ class Destinations;
 /// by itself, and (for a leaf that allows it) the rows of an embedding.
 class GradSlot {
  public:
-  /// Uses `buffer` (zeros) for the gradient instead of allocating: a range of a flat gradient buffer.
+  /// Uses `buffer` (zeros) for the gradient instead of allocating: a range of a flat gradient buffer. What arrived
+  /// before is copied there.
   void use_buffer(const Tensor& buffer);
+  /// Takes the gradient to another device, out of a buffer if it lies in one.
+  void move_to(Device device);
   void allow_sparse() { sparse_allowed_ = true; }
 
   bool filled() const { return filled_ || !sparse_.empty(); }
@@ -58,7 +61,7 @@ struct Node {
   const char* name = "";
   std::uint64_t sequence = 0;  ///< grows with every node: inputs always have smaller ones
   Shape shape;
-  DType dtype = DType::kFloat32;
+  DType grad_dtype = DType::kFloat32;  ///< of the gradient: the value's but for a parameter's copy, and views of it
   Device device = Device::kCpu;
   std::vector<std::shared_ptr<Node>> inputs;  ///< null where an input takes no gradient
   Backward backward;                          ///< empty for a leaf, and once it was used
@@ -82,8 +85,12 @@ class Destinations {
   std::size_t size() const { return node_.inputs.size(); }
   /// Whether input i takes a gradient; if not, the calls below must not be made for it.
   bool wanted(std::size_t i) const { return node_.inputs[i] != nullptr; }
-  /// Throws when the gradient's shape or dtype is not the input's.
+  /// Throws when the gradient's shape, dtype or device is not that of the input's.
   void add(std::size_t i, const Tensor& gradient);
+  /// The same; nothing if input i takes no gradient, or the gradient is undefined: zero.
+  void add_if_wanted(std::size_t i, const Tensor& gradient) {
+    if (wanted(i) && gradient.defined()) add(i, gradient);
+  }
   SumTarget target(std::size_t i);
   /// The same, not wanted if input i takes no gradient.
   SumTarget target_if_wanted(std::size_t i) { return wanted(i) ? target(i) : SumTarget(); }

@@ -13,7 +13,7 @@ std::shared_ptr<Node> make_node(const char* name, const Tensor& value) {
   auto node = std::make_shared<Node>();
   node->name = name;
   node->shape = value.shape();
-  node->dtype = value.dtype();
+  node->grad_dtype = value.dtype();
   node->device = value.device();
   return node;
 }
@@ -40,13 +40,13 @@ void Variable::zero_grad() const {
 
 void Variable::backward(bool retain_graph) const {
   TK_CHECK(numel() == 1, "backward: without a gradient the value must have one element, got ", shape());
-  backward(full(shape(), 1, dtype(), device()), retain_graph);
+  backward(full(shape(), 1, grad_dtype(), device()), retain_graph);
 }
 
 void Variable::backward(const Tensor& dy, bool retain_graph) const {
   TK_CHECK(node_, "backward: the value takes no gradient (no input required one, or it was made under NoGrad)");
-  TK_CHECK(dy.shape() == shape() && dy.dtype() == dtype(), "backward: expected a gradient of ", dtype(), ' ', shape(),
-           ", got ", dy.dtype(), ' ', dy.shape());
+  TK_CHECK(dy.shape() == shape() && dy.dtype() == grad_dtype(), "backward: expected a gradient of ", grad_dtype(), ' ',
+           shape(), ", got ", dy.dtype(), ' ', dy.shape());
   walk_back(node_, dy, retain_graph);
 }
 
@@ -65,6 +65,18 @@ Tensor Saved::get() const {
   return tensor_;
 }
 
+Variables in_place(std::initializer_list<InputAt> inputs) {
+  Variables all(inputs.size());
+  std::vector<bool> taken(inputs.size());
+  for (const InputAt& input : inputs) {
+    TK_CHECK(input.place < all.size() && !taken[input.place], "record: input ", input.place, " of ", all.size(),
+             " is none, or comes twice");
+    taken[input.place] = true;
+    all[input.place] = input.variable;
+  }
+  return all;
+}
+
 Variable record_node(const char* name, Recorded recorded, std::span<const Variable> inputs, Node::Backward backward) {
   Tensor& value = recorded.value;
   const auto takes_gradient = [](const Variable& input) { return input.requires_grad(); };
@@ -72,6 +84,7 @@ Variable record_node(const char* name, Recorded recorded, std::span<const Variab
   std::shared_ptr<Node> node = make_node(name, value);
   for (const Variable& input : inputs) node->inputs.push_back(input.node());
   node->backward = std::move(backward);
+  if (recorded.grad_dtype) node->grad_dtype = *recorded.grad_dtype;
   if (recorded.recipe) {
     node->recipe = std::make_shared<const Node::Recipe>(std::move(recorded.recipe));
     node->version = value.version();

@@ -3,6 +3,7 @@
 #include <concepts>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,6 +27,8 @@ class Variable {
   std::int64_t size(std::int64_t i) const { return value_.size(i); }
   std::int64_t numel() const { return value_.numel(); }
   DType dtype() const { return value_.dtype(); }
+  /// The dtype of its gradient: float32 for a parameter's bfloat16 copy and the views of it, else its own.
+  DType grad_dtype() const { return node_ ? node_->grad_dtype : dtype(); }
   Device device() const { return value_.device(); }
   double item() const { return value_.item(); }
 
@@ -76,9 +79,18 @@ class Saved {
 struct Recorded {
   Recorded(Tensor value) : value(std::move(value)) {}
   Recorded(Tensor value, Node::Recipe recipe) : value(std::move(value)), recipe(std::move(recipe)) {}
+  Recorded(Tensor value, DType grad_dtype) : value(std::move(value)), grad_dtype(grad_dtype) {}
 
   Tensor value;
   Node::Recipe recipe;
+  std::optional<DType> grad_dtype;  ///< where it is not the value's: a view has that of what it is part of
+};
+
+/// An input at the place that its op's backward knows it by: an enumerator, so that list and backward cannot drift
+/// apart.
+struct InputAt {
+  std::size_t place;
+  Variable variable;
 };
 
 /// A variable that remembers how to go back to `inputs`. `backward` is called at most once with dy, and either returns
@@ -86,9 +98,11 @@ struct Recorded {
 /// until then: wrap saved tensors in Saved. Undefined inputs are allowed.
 Variable record_node(const char* name, Recorded recorded, std::span<const Variable> inputs, Node::Backward backward);
 
+/// The inputs by their places, which are 0, 1, 2 ...
+Variables in_place(std::initializer_list<InputAt> inputs);
+
 template <class F>
-Variable record(const char* name, Recorded recorded, std::initializer_list<Variable> inputs, F backward) {
-  const std::span<const Variable> all(inputs.begin(), inputs.size());
+Variable record(const char* name, Recorded recorded, std::span<const Variable> all, F backward) {
   if constexpr (std::invocable<F, const Tensor&, Destinations&>) {
     return record_node(name, std::move(recorded), all, std::move(backward));
   } else {
@@ -97,11 +111,20 @@ Variable record(const char* name, Recorded recorded, std::initializer_list<Varia
                          const Tensors gradients = backward(dy);
                          TK_CHECK(gradients.size() == to.size(), "returned ", gradients.size(), " gradients for ",
                                   to.size(), " inputs");
-                         for (std::size_t i = 0; i < gradients.size(); ++i) {
-                           if (to.wanted(i) && gradients[i].defined()) to.add(i, gradients[i]);
-                         }
+                         for (std::size_t i = 0; i < gradients.size(); ++i) to.add_if_wanted(i, gradients[i]);
                        });
   }
+}
+
+template <class F>
+Variable record(const char* name, Recorded recorded, std::initializer_list<Variable> inputs, F backward) {
+  return record(name, std::move(recorded), std::span(inputs.begin(), inputs.size()), std::move(backward));
+}
+
+/// The same with named inputs: `enum : std::size_t { kX, kW }; record("matmul", y, {{kX, x}, {kW, w}}, ...)`.
+template <class F>
+Variable record(const char* name, Recorded recorded, std::initializer_list<InputAt> inputs, F backward) {
+  return record(name, std::move(recorded), in_place(inputs), std::move(backward));
 }
 
 }  // namespace tk

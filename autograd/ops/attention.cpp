@@ -27,18 +27,21 @@ void check_columns(const Variable& x, std::int64_t parts) {
 }  // namespace
 
 Variable packed_attention(const Variable& q, const Variable& kv, const Variable& key_weight, const AttentionKey& key) {
+  enum : std::size_t { kQuery, kKeyValue, kWeight };
   check_columns(kv, 2);
   const AttentionOutput out =
       packed_attention(q.value(), columns(kv.value(), 0, 2), columns(kv.value(), 1, 2), key_weight.value(), key);
-  return record("packed_attention", out.y, {q, kv, key_weight},
+  return record("packed_attention", out.y, {{kQuery, q}, {kKeyValue, kv}, {kWeight, key_weight}},
                 [y = Saved(out.y), q = Saved(q), saved_kv = Saved(kv), weight = Saved(key_weight),
-                 row_max = out.row_max, row_sum = out.row_sum, key](const Tensor& dy) -> Tensors {
+                 row_max = out.row_max, row_sum = out.row_sum, key](const Tensor& dy, Destinations& to) {
                   const Tensor kv = saved_kv;
                   const Tensor dkv = empty_like(kv);
                   const AttentionGradients d = packed_attention_backward(
                       dy, {y, row_max, row_sum}, q, columns(kv, 0, 2), columns(kv, 1, 2), weight, key,
                       {.dq = {}, .dk = columns(dkv, 0, 2), .dv = columns(dkv, 1, 2), .dweight = {}});
-                  return {d.dq, dkv, d.dweight};
+                  to.add_if_wanted(kQuery, d.dq);
+                  to.add_if_wanted(kKeyValue, dkv);
+                  to.add_if_wanted(kWeight, d.dweight);
                 });
 }
 

@@ -5,6 +5,7 @@
 namespace tk {
 
 Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& beta, double epsilon) {
+  enum : std::size_t { kX, kGamma, kBeta };
   const LayerNormOutput out = layer_norm(x.value(), gamma.value(), beta.value(), epsilon);
   Node::Recipe again;
   if (!x.has_recipe()) {
@@ -13,11 +14,10 @@ Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& be
     };
   }
   return record(
-      "layer_norm", {out.y, again}, {x, gamma, beta},
+      "layer_norm", {out.y, again}, {{kX, x}, {kGamma, gamma}, {kBeta, beta}},
       [x = Saved(x), gamma = Saved(gamma), mean = out.mean, rstd = out.rstd](const Tensor& dy, Destinations& to) {
-        const SumTarget dgamma = to.target_if_wanted(1), dbeta = to.target_if_wanted(2);
-        const Tensor dx = layer_norm_backward(dy, x, mean, rstd, gamma, dgamma, dbeta);
-        if (to.wanted(0)) to.add(0, dx);
+        const SumTarget dgamma = to.target_if_wanted(kGamma), dbeta = to.target_if_wanted(kBeta);
+        to.add_if_wanted(kX, layer_norm_backward(dy, x, mean, rstd, gamma, dgamma, dbeta));
       });
 }
 

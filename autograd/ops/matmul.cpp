@@ -14,17 +14,18 @@ Variable matmul(const Variable& a, const Variable& b) {
 }
 
 Variable linear(const Variable& x, const Variable& w, const Variable& bias) {
-  return record("linear", linear(x.value(), w.value(), bias.value()), {x, w, bias},
+  enum : std::size_t { kX, kW, kBias };
+  return record("linear", linear(x.value(), w.value(), bias.value()), {{kX, x}, {kW, w}, {kBias, bias}},
                 [x = Saved(x), w = Saved(w)](const Tensor& dy, Destinations& to) {
-                  if (to.wanted(1)) {
-                    const SumTarget dw = to.target(1);
+                  if (to.wanted(kW)) {
+                    const SumTarget dw = to.target(kW);
                     matmul_into(dw.out, dw.add, dy, x, true, false);  // dw = dy^T x
                   }
-                  if (to.wanted(2)) {
-                    const SumTarget db = to.target(2);
+                  if (to.wanted(kBias)) {
+                    const SumTarget db = to.target(kBias);
                     sum_columns(db.out, dy, db.add);
                   }
-                  if (to.wanted(0)) to.add(0, matmul(dy, w, false, false));  // dx = dy w
+                  if (to.wanted(kX)) to.add(kX, matmul(dy, w, false, false));  // dx = dy w
                 });
 }
 

@@ -13,6 +13,7 @@ namespace tk {
 Variable residual_dropout_layer_norm(const Variable& x, const Variable& bias, const Variable& residual,
                                      const Variable& scale, const Variable& gamma, const Variable& beta, double epsilon,
                                      const DropoutKey& key) {
+  enum : std::size_t { kX, kBias, kResidual, kScale, kGamma, kBeta };
   const ResidualOutput out = residual_dropout_layer_norm(x.value(), bias.value(), residual.value(), scale.value(),
                                                          gamma.value(), beta.value(), epsilon, key, grad_enabled());
   // Without a scale neither x nor the bias is read again.
@@ -20,15 +21,16 @@ Variable residual_dropout_layer_norm(const Variable& x, const Variable& bias, co
   const auto again = [z = out.z, gamma = Saved(gamma), beta = Saved(beta), epsilon] {
     return layer_norm(z, gamma.get(), beta.get(), epsilon).y;
   };
-  return record("residual_dropout_layer_norm", {out.y, again}, {x, bias, residual, scale, gamma, beta},
+  return record("residual_dropout_layer_norm", {out.y, again},
+                {{kX, x}, {kBias, bias}, {kResidual, residual}, {kScale, scale}, {kGamma, gamma}, {kBeta, beta}},
                 [x = x_read, bias = Saved(bias), scale = Saved(scale), gamma = Saved(gamma), z = out.z, mean = out.mean,
                  rstd = out.rstd, key](const Tensor& dy, Destinations& to) {
                   const ResidualGradients d = residual_dropout_layer_norm_backward(
                       dy, z, mean, rstd, x, bias, scale, gamma, key,
-                      {to.target_if_wanted(4), to.target_if_wanted(5), to.target_if_wanted(1)});
-                  if (to.wanted(0)) to.add(0, d.dx);
-                  if (to.wanted(2)) to.add(2, d.dresidual);
-                  if (to.wanted(3)) to.add(3, d.dscale);
+                      {to.target_if_wanted(kGamma), to.target_if_wanted(kBeta), to.target_if_wanted(kBias)});
+                  to.add_if_wanted(kX, d.dx);
+                  to.add_if_wanted(kResidual, d.dresidual);
+                  to.add_if_wanted(kScale, d.dscale);
                 });
 }
 

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 // The names by which ops are recorded: what follows `record("` in the sources of a folder.
 std::set<std::string> recorded_ops(const fs::path& folder) {
-  const std::regex pattern(R"rx(record(?:_node)?\("([a-z_]+)")rx");
+  const std::regex pattern(R"rx(record(?:_node|_view)?\(\s*"([a-z_]+)")rx");
   std::set<std::string> names;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const std::string text = read_bytes(entry.path());
