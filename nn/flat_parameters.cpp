@@ -1,68 +1,105 @@
 #include "nn/flat_parameters.h"
 
+#include <map>
+#include <set>
+#include <string>
+
 #include "tensor/ops/join.h"
 
 namespace tk {
+namespace {
 
-std::int64_t step_group(const Parameter& parameter) {
-  return (parameter.group() == ParameterGroup::kPredictor ? 2 : 0) + (parameter.decay() ? 0 : 1);
+SparseRows coalesced(const SparseParameter& entry) {
+  const GradSlot& slot = entry.parameter->grad();
+  TK_CHECK(!slot.dense().defined(), "optimizer: a dense gradient arrived for ", entry.names.front(),
+           ", which takes rows alone; do not make it sparse");
+  Tensors ids, rows;
+  for (const SparseRows& part : slot.sparse()) {
+    ids.push_back(part.ids);
+    rows.push_back(part.rows);
+  }
+  if (!ids.empty()) return coalesce({join(ids), join(rows)});
+  const Tensor& value = entry.parameter->value();
+  return {empty({0}, DType::kInt32, value.device()), empty({0, value.shape()[1]}, DType::kFloat32, value.device())};
 }
 
-FlatParameters::FlatParameters(const ParameterList& parameters, DType compute_dtype) {
+}  // namespace
+
+StepGroup step_group(const Parameter& parameter) {
+  return {.index = group_index(parameter.group()), .decays = parameter.decay()};
+}
+
+FlatParameters::FlatParameters(const ParameterList& parameters, DType compute_dtype)
+    : keeper_(std::make_shared<char>()) {
+  take(parameters);
+  const Device device = parameters.empty() ? Device::kCpu : parameters.front().parameter->value().device();
   constexpr std::int64_t kAlignment = 16;  // elements: every parameter starts at a multiple of 64 bytes
   std::vector<std::int64_t> rows;
   std::int64_t size = 0;
-  for (const NamedParameter& named : parameters) {
-    Parameter& parameter = *named.parameter;
-    if (parameter.sparse()) {
-      sparse.push_back({&parameter, step_group(parameter)});
-      continue;
-    }
-    dense.push_back(&parameter);
-    rows.insert(rows.end(), {size, size + parameter.value().numel(), step_group(parameter)});
-    size = (size + parameter.value().numel() + kAlignment - 1) / kAlignment * kAlignment;
+  for (DenseParameter& entry : dense) {
+    const StepGroup group = step_group(*entry.parameter);
+    entry.begin = size;
+    size += entry.parameter->value().numel();
+    rows.insert(rows.end(), {entry.begin, size, group.index, group.decays});
+    size = (size + kAlignment - 1) / kAlignment * kAlignment;
   }
-  const Device device = parameters.empty() ? Device::kCpu : parameters.front().parameter->value().device();
   value = zeros({size}, DType::kFloat32, device);
   grad = zeros({size}, DType::kFloat32, device);
   if (compute_dtype == DType::kBFloat16) copy = zeros({size}, compute_dtype, device);
-  segments = from_values(rows, {static_cast<std::int64_t>(dense.size()), 3}, device);
-  for (std::size_t i = 0; i < dense.size(); ++i) {
-    const Shape shape = dense[i]->value().shape();
-    const std::int64_t begin = rows[3 * i];
-    dense[i]->move_to(value.narrow(0, begin, shape.numel()).reshape(shape),
-                      grad.narrow(0, begin, shape.numel()).reshape(shape));
-    if (copy.defined()) dense[i]->keep_copy_in(copy.narrow(0, begin, shape.numel()).reshape(shape));
+  segments = from_values(rows, {static_cast<std::int64_t>(dense.size()), 4}, device);
+  move_in();
+}
+
+// Lists each parameter once. Nothing was moved if it throws.
+void FlatParameters::take(const ParameterList& parameters) {
+  std::set<const Parameter*> seen;
+  std::map<const Node*, std::string> storages;
+  for (const NamedParameter& named : parameters) {
+    const Parameter& parameter = *named.parameter;
+    if (!seen.insert(&parameter).second) continue;
+    const std::string& name = named.names.front();
+    TK_CHECK(!parameter.is_kept(), "optimizer: ", name, " lies in the buffers of another optimizer that still lives");
+    const auto [first, is_new] = storages.try_emplace(parameter.variable().node().get(), name);
+    TK_CHECK(is_new, "optimizer: ", name, " is a copy of ", first->second,
+             " and would be torn from it; list one parameter under both names");
+    TK_CHECK(parameter.value().device() == parameters.front().parameter->value().device(), "optimizer: ", name,
+             " lies on ", parameter.value().device(), ", others on ", parameters.front().parameter->value().device());
+    if (parameter.sparse()) {
+      sparse.push_back({named, step_group(parameter)});
+    } else {
+      dense.push_back({named, 0});
+    }
   }
+}
+
+void FlatParameters::move_in() {
+  for (const DenseParameter& entry : dense) {
+    entry.parameter->move_to(range(value, entry), range(grad, entry));
+    if (copy.defined()) entry.parameter->keep_copy_in(range(copy, entry));
+    entry.parameter->keep(keeper_);
+  }
+  for (const SparseParameter& entry : sparse) entry.parameter->keep(keeper_);
   copy_is_fresh();  // the parameters share one storage, which each that moved in has changed
 }
 
-std::vector<SparseRows> FlatParameters::coalesced() const {
-  std::vector<SparseRows> gradients;
-  for (const SparseParameter& entry : sparse) {
-    Tensors ids, rows;
-    for (const SparseRows& part : entry.parameter->grad().sparse()) {
-      ids.push_back(part.ids);
-      rows.push_back(part.rows);
-    }
-    if (ids.empty()) {
-      const Tensor& value = entry.parameter->value();
-      gradients.push_back(
-          {empty({0}, DType::kInt32, value.device()), empty({0, value.shape()[1]}, DType::kFloat32, value.device())});
-    } else {
-      gradients.push_back(coalesce({join(ids), join(rows)}));
-    }
-  }
+Tensor FlatParameters::range(const Tensor& buffer, const DenseParameter& entry) const {
+  const Shape& shape = entry.parameter->value().shape();
+  return buffer.narrow(0, entry.begin, shape.numel()).reshape(shape);
+}
+
+Gradients FlatParameters::gather() const {
+  Gradients gradients{.dense = grad, .sparse = {}};
+  for (const SparseParameter& entry : sparse) gradients.sparse.push_back(coalesced(entry));
   return gradients;
 }
 
 void FlatParameters::copy_is_fresh() const {
   if (!copy.defined()) return;
-  for (const Parameter* parameter : dense) parameter->copy_is_fresh();
+  for (const DenseParameter& entry : dense) entry.parameter->copy_is_fresh();
 }
 
 void FlatParameters::clear_gradients(bool cleared) const {
-  for (Parameter* parameter : dense) parameter->grad().clear(cleared);
+  for (const DenseParameter& entry : dense) entry.parameter->grad().clear(cleared);
   for (const SparseParameter& entry : sparse) entry.parameter->grad().clear();
 }
 

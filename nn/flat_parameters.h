@@ -1,37 +1,64 @@
 #pragma once
 
+#include <memory>
+
 #include "nn/parameter.h"
+#include "tensor/kernel_arguments.h"
+#include "tensor/ops/index.h"
 
 namespace tk {
 
+/// A parameter whose value and gradient are elements `begin` to `begin` + numel of the flat buffers.
+struct DenseParameter : NamedParameter {
+  std::int64_t begin = 0;
+};
+
 /// An embedding whose gradient is a list of rows: it keeps its own storage.
-struct SparseParameter {
-  Parameter* parameter;
-  std::int64_t group;  ///< of StepState
+struct SparseParameter : NamedParameter {
+  StepGroup group;
+};
+
+/// The gradients of all parameters: what ranks that train one model join before it is applied.
+struct Gradients {
+  Tensor dense;                    ///< [n] float32, in the order of the flat buffers
+  std::vector<SparseRows> sparse;  ///< of each sparse parameter, coalesced; empty ids where none arrived
 };
 
 /// All dense parameters side by side in flat buffers, values and gradients, so that a norm, an update or a clearing is
-/// one pass over everything. Moves the parameters' storage there; they must outlive it.
+/// one pass over everything. Moves the parameters' storage there, with gradients that had arrived; they must outlive
+/// it, and as long as it lives nobody else may move them. A parameter that is listed twice has one place, under its
+/// first names.
 struct FlatParameters {
-  /// Parameters lie on one device. With bfloat16 there is a copy of the values in that dtype too.
+  /// Throws unless all parameters lie on one device and in nobody else's buffers. With bfloat16 there is a copy of the
+  /// values in that dtype too.
   explicit FlatParameters(const ParameterList& parameters, DType compute_dtype = DType::kFloat32);
 
   Tensor value;     ///< [n] float32
   Tensor grad;      ///< [n] float32, zeros between steps
   Tensor copy;      ///< [n] bfloat16, or undefined
-  Tensor segments;  ///< [k, 3] int64: begin, end and StepState group of each parameter
-  std::vector<Parameter*> dense;
+  Tensor segments;  ///< [k, 4] int64: begin, end, StepGroup's index and decay of each dense parameter
+  std::vector<DenseParameter> dense;
   std::vector<SparseParameter> sparse;
 
-  /// Gathers each sparse gradient by ascending row; empty ids where none arrived.
-  std::vector<SparseRows> coalesced() const;
+  /// The gradients so far: `grad` itself, and each sparse one gathered by ascending row. Reads nothing back.
+  Gradients gather() const;
   /// Says that the gradients were used: buffers are zeros already if `cleared`.
   void clear_gradients(bool cleared) const;
   /// Says that the copy was written together with the values.
   void copy_is_fresh() const;
+  /// The part of a buffer like `value` that is this parameter's, in its shape.
+  Tensor range(const Tensor& buffer, const DenseParameter& entry) const;
+
+ private:
+  void take(const ParameterList& parameters);
+  void move_in();
+
+  std::shared_ptr<const void> keeper_;  // alive as long as one of these is
 };
 
-/// The StepState group of a parameter: base with and without decay, then predictors with and without decay.
-std::int64_t step_group(const Parameter& parameter);
+/// The index of a group in StepState's arrays.
+constexpr std::int64_t group_index(ParameterGroup group) { return static_cast<std::int64_t>(group); }
+/// How the step state's rates apply to a parameter.
+StepGroup step_group(const Parameter& parameter);
 
 }  // namespace tk

@@ -1,23 +1,34 @@
 #include "nn/parameter.h"
 
+#include <map>
+#include <set>
+
 #include "tensor/ops/index.h"
 
 namespace tk {
 
 Parameter::Parameter(const Shape& shape, bool decay) : variable_(zeros(shape), true), decay_(decay) {}
 
+void Parameter::check_free() const {
+  TK_CHECK(!is_kept(), "parameter: an optimizer keeps the values ", value().shape(),
+           " in its buffers and would go on with those; move them before it is made");
+}
+
+// The node stays: a graph that was recorded before sends its gradient to where it is read.
 void Parameter::move_to(const Tensor& value, const Tensor& grad) {
+  check_free();
   value.copy_from(variable_.value());
-  variable_ = Variable(value, true);
-  if (sparse_) variable_.node()->grad.allow_sparse();
+  variable_ = Variable(value, variable_.node());
   if (grad.defined()) variable_.node()->grad.use_buffer(grad);
   copy_ = Tensor();
 }
 
 void Parameter::move_to(Device device) {
   if (value().device() == device) return;
-  variable_ = Variable(value().to(device), true);
-  if (sparse_) variable_.node()->grad.allow_sparse();
+  check_free();
+  variable_ = Variable(value().to(device), variable_.node());
+  variable_.node()->device = device;
+  variable_.node()->grad.move_to(device);
   copy_ = Tensor();
 }
 
@@ -43,17 +54,17 @@ void Parameter::make_sparse() {
   variable_.node()->grad.allow_sparse();
 }
 
-namespace {
-
-std::vector<NamedTensor> named_ranges(const NamedParameter& named, const Tensor& whole) {
+std::vector<NamedTensor> named_ranges(const NamedParameter& named, const Tensor& whole, const std::string& suffix) {
   std::vector<NamedTensor> ranges;
   const auto parts = static_cast<std::int64_t>(named.names.size());
   const std::int64_t rows = whole.shape()[0] / parts;
   for (std::int64_t i = 0; i < parts; ++i) {
-    ranges.push_back({named.names[static_cast<std::size_t>(i)], whole.narrow(0, i * rows, rows)});
+    ranges.push_back({named.names[static_cast<std::size_t>(i)] + suffix, whole.narrow(0, i * rows, rows)});
   }
   return ranges;
 }
+
+namespace {
 
 Tensor dense_gradient(const Parameter& parameter) {
   const GradSlot& slot = parameter.grad();
@@ -84,8 +95,32 @@ std::vector<NamedTensor> named_gradients(const ParameterList& parameters) {
 
 std::int64_t count_elements(const ParameterList& parameters) {
   std::int64_t count = 0;
-  for (const NamedParameter& named : parameters) count += named.parameter->value().numel();
+  std::set<const Parameter*> seen;
+  for (const NamedParameter& named : parameters) {
+    if (seen.insert(named.parameter).second) count += named.parameter->value().numel();
+  }
   return count;
+}
+
+void copy_by_name(const char* op, std::span<const NamedTensor> to, std::span<const NamedTensor> from) {
+  std::map<std::string, Tensor> given;
+  for (const NamedTensor& named : from) given[named.name] = named.tensor;
+  std::string wrong;
+  for (const NamedTensor& named : to) {
+    const auto found = given.find(named.name);
+    const Tensor& x = named.tensor;
+    if (found == given.end()) {
+      wrong += concat("; missing ", named.name);
+    } else if (found->second.shape() != x.shape() || found->second.dtype() != x.dtype()) {
+      wrong += concat("; ", named.name, " is ", found->second.dtype(), ' ', found->second.shape(), ", expected ",
+                      x.dtype(), ' ', x.shape());
+    }
+  }
+  for (const NamedTensor& named : to) given.erase(named.name);
+  for (const auto& [name, tensor] : given) wrong += concat("; unexpected ", name);
+  TK_CHECK(wrong.empty(), op, ": the tensors given do not fit", wrong);
+  for (const NamedTensor& named : from) given[named.name] = named.tensor;
+  for (const NamedTensor& named : to) named.tensor.copy_from(given.at(named.name));
 }
 
 void init_normal(const Tensor& x, double mean, double deviation, std::uint64_t seed, std::uint32_t sequence) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,7 +11,7 @@
 
 namespace tk {
 
-/// Parameters that share a learning rate.
+/// Parameters that share a learning rate: StepState has one for each, in this order.
 enum class ParameterGroup : std::uint8_t { kBase, kPredictor };
 
 /// A trained float32 tensor. Its value and gradient may move into flat buffers (FlatParameters); ops read it through
@@ -27,10 +29,14 @@ class Parameter {
   Variable as(DType dtype) const;
   const Tensor& value() const { return variable_.value(); }
   GradSlot& grad() const { return variable_.node()->grad; }
-  /// Moves the value (copied) and the gradient into the given storage; an undefined gradient stays where it is.
+  /// Moves the value and the gradient so far into the given storage; with an undefined one the gradient stays where it
+  /// is. Throws as long as a keeper of the storage lives.
   void move_to(const Tensor& value, const Tensor& grad);
-  /// Moves the value to a device; gradients gathered so far are lost.
+  /// Moves the value and the gradient so far to a device. Throws as long as a keeper of the storage lives.
   void move_to(Device device);
+  /// Nobody may move the storage as long as `keeper` lives: an optimizer, whose buffers it lies in.
+  void keep(const std::shared_ptr<const void>& keeper) { keeper_ = keeper; }
+  bool is_kept() const { return !keeper_.expired(); }
   /// Keeps the bfloat16 copy in `copy`, whose writer calls copy_is_fresh() after each change of the value.
   void keep_copy_in(const Tensor& copy);
   void copy_is_fresh() const { copy_version_ = value().version(); }
@@ -42,12 +48,15 @@ class Parameter {
   void set_group(ParameterGroup group) { group_ = group; }
 
  private:
+  void check_free() const;
+
   Variable variable_;
   mutable Tensor copy_;  // bfloat16, of the value at copy_version_
   mutable std::uint64_t copy_version_ = 0;
   bool decay_ = true;
   bool sparse_ = false;
   ParameterGroup group_ = ParameterGroup::kBase;
+  std::weak_ptr<const void> keeper_;
 };
 
 /// A parameter under its published names: one, or several for equal ranges of dimension 0 (query, key and value lie in
@@ -58,11 +67,18 @@ struct NamedParameter {
 };
 using ParameterList = std::vector<NamedParameter>;
 
+/// A view of `whole`, which belongs to a parameter and has as many entries in dimension 0 or can be divided like it,
+/// for each published name, `suffix` behind it.
+std::vector<NamedTensor> named_ranges(const NamedParameter& named, const Tensor& whole, const std::string& suffix = "");
 /// A view for each published name.
 std::vector<NamedTensor> named_values(const ParameterList& parameters);
 /// The gradients under the published names; zeros where none arrived, dense also for embeddings.
 std::vector<NamedTensor> named_gradients(const ParameterList& parameters);
+/// Of a parameter that is listed twice once.
 std::int64_t count_elements(const ParameterList& parameters);
+/// Copies each of `from` into the one of `to` that has its name. Throws, before anything is written, if names, shapes
+/// or dtypes differ, and says which.
+void copy_by_name(const char* op, std::span<const NamedTensor> to, std::span<const NamedTensor> from);
 
 /// Normal numbers with the given standard deviation; `sequence` tells the parameters of one seed apart.
 void init_normal(const Tensor& x, double mean, double deviation, std::uint64_t seed, std::uint32_t sequence);

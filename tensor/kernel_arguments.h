@@ -99,4 +99,13 @@ struct AdamWConstants {
   double epsilon = 1e-8;
 };
 
+/// Which of StepState's learning rates moves a parameter, and whether that group's weight decay does.
+struct StepGroup {
+  std::int64_t index = 0;
+  bool decays = true;
+};
+
+/// Elements of one partial sum of a gradient's squares.
+inline constexpr std::int64_t kNormChunk = 16384;
+
 }  // namespace tk

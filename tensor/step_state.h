@@ -1,19 +1,31 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include "tensor/tensor.h"
 
 namespace tk {
 
+/// A number that is not one until it is given: a rate that nobody chose must not pass for 0.
+struct LearningRate {
+  double value = std::numeric_limits<double>::quiet_NaN();
+
+  LearningRate() = default;
+  TK_HOST_DEVICE constexpr LearningRate(double rate) : value(rate) {}
+  TK_HOST_DEVICE constexpr operator double() const { return value; }
+  bool is_given() const { return value == value; }
+};
+
 /// What changes from one training step to the next. It lives in one small device tensor, so that a recorded step can be
 /// replayed: ops read it where it lies, never a host number baked into a closure.
 struct StepState {
-  static constexpr int kGroups = 4;
+  static constexpr int kGroups = 2;  ///< base, predictor: ParameterGroup
 
   std::uint64_t seed = 0;  ///< Philox key
   std::int64_t step = 0;   ///< Philox counter word 0, and AdamW's bias correction (first step is 1)
-  double learning_rate[kGroups] = {};
+  /// Of each group: for all its parameters (0 is a rate too), and for those that decay.
+  LearningRate learning_rate[kGroups] = {};
   double weight_decay[kGroups] = {};
   double max_grad_norm = 0;  ///< 0: no clipping
   double temperature = 1;    ///< of the gates

@@ -12,7 +12,7 @@ int main() {  // which of eight inputs does the target need? Each has a gate, an
   const Variable truth(from_values<float>({3, 0, 0, 0, 0, -2, 0, 0}).reshape({8, 1}));
   Parameter weight({8, 1}), z({8, 1});  // z: how much each gate wants to be open
   AdamW adam({{{"weight"}, &weight}, {{"z"}, &z}});
-  const Tensor state = make_step_state({.seed = 1, .learning_rate = {0.02, 0.02}});
+  const Tensor state = make_step_state({.seed = 1, .learning_rate = {0.02}});
   for (std::uint32_t step = 1; step <= 600; ++step) {
     step_state(state).step = step;
     const Tensor x = empty({64, 8});

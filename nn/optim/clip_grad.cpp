@@ -4,9 +4,9 @@
 
 namespace tk {
 
-void grad_norm(const FlatParameters& parameters, std::span<const SparseRows> sparse, const Tensor& state) {
-  Tensors parts = {parameters.grad};
-  for (const SparseRows& rows : sparse) parts.push_back(rows.rows);
+void grad_norm(const Gradients& gradients, const Tensor& state) {
+  Tensors parts = {gradients.dense};
+  for (const SparseRows& rows : gradients.sparse) parts.push_back(rows.rows);
   grad_norm(state, parts);
 }
 

@@ -19,12 +19,15 @@ inline double budget_schedule(std::int64_t step, std::int64_t ramp, double targe
   return 1.0 + done * (target - 1.0);
 }
 
+/// The share of the steps by which the gates' noise, where it fades, has gone.
+inline constexpr double kGateNoiseEnd = 0.9;
+
 /// The factor of the gates' noise at `step` of `total`: 1, then linearly to 0 over a share `fade` of the steps that
-/// ends at nine tenths of them, so that the last steps train what evaluation decides. Without a fade it stays 1.
+/// ends at kGateNoiseEnd, so that the last steps train what evaluation decides. Without a fade it stays 1.
 inline double gate_noise_schedule(std::int64_t step, std::int64_t total, double fade) {
   if (fade <= 0) return 1;
   const double done = static_cast<double>(step) / static_cast<double>(total);
-  return std::clamp((0.9 - done) / fade, 0.0, 1.0);
+  return std::clamp((kGateNoiseEnd - done) / fade, 0.0, 1.0);
 }
 
 }  // namespace tk

@@ -1,24 +1,20 @@
 #include "nn/optim/sgd.h"
 
-#include "nn/optim/clip_grad.h"
 #include "tensor/ops/optim.h"
 
 namespace tk {
 
-Sgd::Sgd(const ParameterList& parameters, double momentum, DType compute_dtype)
-    : parameters_(parameters, compute_dtype), momentum_(momentum), buffer_(zeros_like(parameters_.value)) {}
+Sgd::Sgd(const ParameterList& list, double momentum, DType compute_dtype)
+    : Optimizer("sgd", list, compute_dtype), momentum_(momentum), buffer_(keep_flat("momentum_buffer")) {}
 
-void Sgd::step(const Tensor& state) {
-  const std::vector<SparseRows> sparse = parameters_.coalesced();
-  grad_norm(parameters_, sparse, state);
-  sgd(parameters_.value, parameters_.grad, buffer_, parameters_.segments, state, momentum_);
-  for (std::size_t i = 0; i < sparse.size(); ++i) {
-    const SparseParameter& entry = parameters_.sparse[i];
-    sgd_rows(entry.parameter->value(), sparse[i], entry.group, state);
+void Sgd::update(const Gradients& gradients, const Tensor& state) {
+  const FlatParameters& flat = parameters();
+  sgd(flat.value, gradients.dense, buffer_, flat.segments, state, momentum_);
+  for (std::size_t i = 0; i < flat.sparse.size(); ++i) {
+    const SparseParameter& entry = flat.sparse[i];
+    sgd_rows(entry.parameter->value(), gradients.sparse[i], entry.group.index, state);
   }
-  parameters_.clear_gradients(true);
-  if (parameters_.copy.defined()) parameters_.copy.copy_from(parameters_.value);
-  parameters_.copy_is_fresh();
+  if (flat.copy.defined()) flat.copy.copy_from(flat.value);
 }
 
 }  // namespace tk

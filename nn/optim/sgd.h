@@ -1,21 +1,19 @@
 #pragma once
 
-#include "nn/flat_parameters.h"
+#include "nn/optim/optimizer.h"
 
 namespace tk {
 
 /// Stochastic gradient descent with momentum: b = momentum b + g + decay w, w -= rate b. Embeddings with sparse
-/// gradients move by their rows alone, without momentum and decay.
-class Sgd {
+/// gradients move by their rows alone, without momentum and decay. Its state: b, as momentum_buffer.
+class Sgd : public Optimizer {
  public:
   /// With a compute dtype of bfloat16 the parameters' copies in it are kept fresh.
   explicit Sgd(const ParameterList& parameters, double momentum = 0, DType compute_dtype = DType::kFloat32);
 
-  /// One update from the gathered gradients, which are zeros afterwards. Writes the state's grad_norm.
-  void step(const Tensor& state);
-
  private:
-  FlatParameters parameters_;
+  void update(const Gradients& gradients, const Tensor& state) override;
+
   double momentum_;
   Tensor buffer_;
 };

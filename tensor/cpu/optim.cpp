@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "tensor/adamw_step.h"
+#include "tensor/budget.h"
 #include "tensor/cpu/parallel.h"
 #include "tensor/cpu/simd.h"
 #include "tensor/kernels.h"
@@ -9,8 +10,6 @@
 
 namespace tk::cpu {
 namespace {
-
-constexpr std::int64_t kNormChunk = 16384;
 
 template <class T>
 TK_SIMD double squared_norm_chunk(const T* x, std::int64_t n) {
@@ -54,14 +53,15 @@ TK_SIMD void sgd_chunk(float* value, const float* grad, float* momentum, float c
   }
 }
 
-// Calls f(begin, end, group) for chunks of the flat buffers; segments: [n, 3] int64 rows (begin, end, group).
+// Calls f(begin, end, group) for chunks of the flat buffers; segments: [n, 4] int64 rows (begin, end, group, decays).
 template <class F>
 void over_segments(const Tensor& segments, F&& f) {
   const auto* rows = segments.data<std::int64_t>();
   for (std::int64_t i = 0; i < segments.shape()[0]; ++i) {
-    const std::int64_t* segment = rows + 3 * i;
+    const std::int64_t* segment = rows + 4 * i;
+    const StepGroup group = {.index = segment[2], .decays = segment[3] != 0};
     parallel_chunks(segment[1] - segment[0], kNormChunk,
-                    [&](std::int64_t begin, std::int64_t end) { f(segment[0] + begin, segment[0] + end, segment[2]); });
+                    [&](std::int64_t begin, std::int64_t end) { f(segment[0] + begin, segment[0] + end, group); });
   }
 }
 
@@ -86,7 +86,7 @@ void grad_norm(Tensor& state, const Tensor& partial) {
 void adamw(Tensor& value, Tensor& grad, Tensor& m, Tensor& v, Tensor& copy, const Tensor& segments, const Tensor& state,
            const AdamWConstants& constants) {
   check_step("adamw", step_state(state));
-  over_segments(segments, [&](std::int64_t begin, std::int64_t end, std::int64_t group) {
+  over_segments(segments, [&](std::int64_t begin, std::int64_t end, const StepGroup& group) {
     const AdamWStep step(step_state(state), group, constants);
     adamw_chunk(value.data<float>() + begin, grad.data<float>() + begin, m.data<float>() + begin,
                 v.data<float>() + begin, step, end - begin);
@@ -98,11 +98,11 @@ void adamw(Tensor& value, Tensor& grad, Tensor& m, Tensor& v, Tensor& copy, cons
 }
 
 void adamw_rows(Tensor& value, Tensor& m, Tensor& v, Tensor& touched, const Tensor& ids, const Tensor& rows,
-                std::int64_t group, const Tensor& state, const AdamWConstants& constants) {
+                const StepGroup& group, const Tensor& state, const AdamWConstants& constants) {
   check_step("adamw_rows", step_state(state));
   const AdamWStep step(step_state(state), group, constants);
   const std::int64_t cols = value.shape()[1];
-  const bool every_row = step_state(state).weight_decay[group] != 0;
+  const bool every_row = weight_decay(step_state(state), group) != 0;
   const std::int64_t table = value.shape()[0];
   Scratch<std::int32_t> place(table);  // where in `rows` the gradient of a table row is, -1 for none
   std::fill(place.data(), place.data() + table, -1);
@@ -130,10 +130,10 @@ void adamw_rows(Tensor& value, Tensor& m, Tensor& v, Tensor& touched, const Tens
 void sgd(Tensor& value, Tensor& grad, Tensor& momentum, const Tensor& segments, const Tensor& state,
          double momentum_factor) {
   const StepState& now = step_state(state);
-  over_segments(segments, [&](std::int64_t begin, std::int64_t end, std::int64_t group) {
+  over_segments(segments, [&](std::int64_t begin, std::int64_t end, const StepGroup& group) {
     sgd_chunk(value.data<float>() + begin, grad.data<float>() + begin, momentum.data<float>() + begin,
-              static_cast<float>(now.clip_factor()), static_cast<float>(now.learning_rate[group]),
-              static_cast<float>(now.weight_decay[group]), static_cast<float>(momentum_factor), end - begin);
+              static_cast<float>(now.clip_factor()), static_cast<float>(now.learning_rate[group.index]),
+              static_cast<float>(weight_decay(now, group)), static_cast<float>(momentum_factor), end - begin);
     std::fill(grad.data<float>() + begin, grad.data<float>() + end, 0.0f);
   });
 }
@@ -152,22 +152,17 @@ void sgd_rows(Tensor& value, const Tensor& ids, const Tensor& rows, std::int64_t
   }
 }
 
-// loss = a (C - t) + 5 relu(C - t)^2, dcost = a + 10 relu(C - t); a and t from the state.
 void budget_loss(Tensor& loss, Tensor& dcost, const Tensor& cost, const Tensor& state) {
-  const StepState& now = step_state(state);
   dispatch_floating(cost.dtype(), "budget_loss", [&]<class T>() {
-    const double excess = static_cast<double>(cost.data<T>()[0]) - now.budget;
-    const double over = std::max(excess, 0.0);
-    loss.data<T>()[0] = static_cast<T>(now.multiplier * excess + 5 * over * over);
-    dcost.data<T>()[0] = static_cast<T>(now.multiplier + 10 * over);
+    const Budget budget(step_state(state), static_cast<double>(cost.data<T>()[0]));
+    loss.data<T>()[0] = static_cast<T>(budget.loss());
+    dcost.data<T>()[0] = static_cast<T>(budget.slope());
   });
 }
 
-// Dual ascent on the constraint C <= t.
 void budget_controller(Tensor& state, const Tensor& cost) {
   StepState& now = step_state(state);
-  const double excess = cost.to(DType::kFloat64).data<double>()[0] - now.budget;
-  now.multiplier = std::clamp(now.multiplier + 0.02 * excess, 0.0, 10.0);
+  now.multiplier = Budget(now, cost.to(DType::kFloat64).data<double>()[0]).next_multiplier();
 }
 
 }  // namespace tk::cpu

@@ -1,4 +1,5 @@
 #include "tensor/adamw_step.h"
+#include "tensor/budget.h"
 #include "tensor/cuda/block_reduce.h"
 #include "tensor/cuda/launch.h"
 #include "tensor/cuda/pack.h"
@@ -8,10 +9,9 @@
 namespace tk::cuda {
 namespace {
 
-constexpr std::int64_t kNormChunk = 16384;  // elements of one partial sum, as on the CPU
-constexpr std::int64_t kChunk = 4096;       // elements of flat buffers that a block updates
-constexpr int kFlat = 8;                    // of them that a thread takes at once: 16 bytes of the bfloat16 copy
-constexpr int kOfRow = 4;                   // the same for rows of a table: 384 columns are three for every lane
+constexpr std::int64_t kChunk = 4096;  // elements of flat buffers that a block updates
+constexpr int kFlat = 8;               // of them that a thread takes at once: 16 bytes of the bfloat16 copy
+constexpr int kOfRow = 4;              // the same for rows of a table: 384 columns are three for every lane
 constexpr int kRowsPerBlock = kThreads / kWarp;
 
 StepState* state_of(const Tensor& state) {
@@ -79,7 +79,7 @@ struct AdamW {
   const StepState* state;
   AdamWConstants constants;
 
-  __device__ Step step(std::int64_t group) const { return Step(*state, group, constants); }
+  __device__ Step step(const StepGroup& group) const { return Step(*state, group, constants); }
 
   __device__ void update(std::int64_t i, std::int64_t count, bool wide, const Step& step) const {
     float x[kFlat], g[kFlat], first[kFlat], second[kFlat];
@@ -110,9 +110,9 @@ struct Sgd {
   float mu;
   const StepState* state;
 
-  __device__ Step step(std::int64_t group) const {
-    return {static_cast<float>(state->clip_factor()), static_cast<float>(state->learning_rate[group]),
-            static_cast<float>(state->weight_decay[group])};
+  __device__ Step step(const StepGroup& group) const {
+    return {static_cast<float>(state->clip_factor()), static_cast<float>(state->learning_rate[group.index]),
+            static_cast<float>(weight_decay(*state, group))};
   }
 
   __device__ void update(std::int64_t i, std::int64_t count, bool wide, const Step& step) const {
@@ -135,6 +135,7 @@ struct Segment {
   std::int64_t begin;
   std::int64_t end;
   std::int64_t group;
+  std::int64_t decays;  // 1, or 0
 };
 
 // Applies a rule to every element of every segment; a block takes one chunk of the buffers, whatever segments lie
@@ -142,10 +143,11 @@ struct Segment {
 template <class Rule>
 __global__ void __launch_bounds__(kThreads)
     update_segments(Rule rule, const Segment* segments, std::int64_t count, bool wide) {
-  __shared__ typename Rule::Step steps[StepState::kGroups];
+  constexpr int kSteps = 2 * StepState::kGroups;  // each group's without decay, and with it
+  __shared__ typename Rule::Step steps[kSteps];
   __shared__ Segment here[kThreads];
   __shared__ int found;
-  if (threadIdx.x < StepState::kGroups) steps[threadIdx.x] = rule.step(threadIdx.x);
+  if (threadIdx.x < kSteps) steps[threadIdx.x] = rule.step({threadIdx.x / 2, threadIdx.x % 2 != 0});
   const std::int64_t chunk_begin = blockIdx.x * kChunk;
   const std::int64_t chunk_end = chunk_begin + kChunk;
   for (std::int64_t first = 0; first < count; first += kThreads) {
@@ -165,7 +167,7 @@ __global__ void __launch_bounds__(kThreads)
       for (std::int64_t i = unit * kFlat; i < segment.end; i += kThreads * kFlat) {
         const std::int64_t from = i > segment.begin ? i : segment.begin;
         const std::int64_t to = i + kFlat < segment.end ? i + kFlat : segment.end;
-        rule.update(from, to - from, wide && from == i, steps[segment.group]);
+        rule.update(from, to - from, wide && from == i, steps[2 * segment.group + segment.decays]);
       }
     }
   }
@@ -174,7 +176,7 @@ __global__ void __launch_bounds__(kThreads)
 template <class Rule>
 void over_segments(const char* op, const Rule& rule, const Tensor& value, const Tensor& segments, bool wide) {
   if (value.numel() == 0) return;
-  static_assert(sizeof(Segment) == 3 * sizeof(std::int64_t));
+  static_assert(sizeof(Segment) == 4 * sizeof(std::int64_t));
   const auto* rows = reinterpret_cast<const Segment*>(segments.data<std::int64_t>());
   update_segments<<<blocks(value.numel(), kChunk), kThreads, 0, stream()>>>(rule, rows, segments.shape()[0], wide);
   check_launch(op);
@@ -200,10 +202,10 @@ struct Table {
 
 // A warp a row of the table: with the gradient that `place` names, or with none.
 __global__ void __launch_bounds__(kThreads)
-    update_rows(Table table, const float* grad, const std::int32_t* place, const bool* touched, std::int64_t group,
+    update_rows(Table table, const float* grad, const std::int32_t* place, const bool* touched, StepGroup group,
                 const StepState* state, AdamWConstants constants, bool wide) {
   const std::int64_t row = std::int64_t{blockIdx.x} * kRowsPerBlock + threadIdx.x / kWarp;
-  const bool changes = row < table.rows && (touched[row] || state->weight_decay[group] != 0);
+  const bool changes = row < table.rows && (touched[row] || weight_decay(*state, group) != 0);
   if (!__syncthreads_or(changes)) return;  // the rows of most blocks
   __shared__ AdamWStep step;
   if (threadIdx.x == 0) step = AdamWStep(*state, group, constants);
@@ -239,16 +241,14 @@ __global__ void __launch_bounds__(kThreads)
 
 template <class T>
 __global__ void write_budget_loss(T* loss, T* dcost, const T* cost, const StepState* state) {
-  const double excess = static_cast<double>(static_cast<compute_t<T>>(*cost)) - state->budget;
-  const double over = excess > 0 ? excess : 0;
-  *loss = T(static_cast<compute_t<T>>(state->multiplier * excess + 5 * over * over));
-  *dcost = T(static_cast<compute_t<T>>(state->multiplier + 10 * over));
+  const Budget budget(*state, static_cast<double>(static_cast<compute_t<T>>(*cost)));
+  *loss = T(static_cast<compute_t<T>>(budget.loss()));
+  *dcost = T(static_cast<compute_t<T>>(budget.slope()));
 }
 
 template <class T>
 __global__ void move_multiplier(StepState* state, const T* cost) {
-  const double a = state->multiplier + 0.02 * (static_cast<double>(static_cast<compute_t<T>>(*cost)) - state->budget);
-  state->multiplier = a < 0 ? 0 : a > 10 ? 10 : a;
+  state->multiplier = Budget(*state, static_cast<double>(static_cast<compute_t<T>>(*cost))).next_multiplier();
 }
 
 }  // namespace
@@ -280,7 +280,7 @@ void adamw(Tensor& value, Tensor& grad, Tensor& m, Tensor& v, Tensor& copy, cons
 }
 
 void adamw_rows(Tensor& value, Tensor& m, Tensor& v, Tensor& touched, const Tensor& ids, const Tensor& rows,
-                std::int64_t group, const Tensor& state, const AdamWConstants& constants) {
+                const StepGroup& group, const Tensor& state, const AdamWConstants& constants) {
   const Table table{value.data<float>(), m.data<float>(), v.data<float>(), value.shape()[0], value.shape()[1]};
   if (value.numel() == 0) return;
   Tensor place = empty({table.rows}, DType::kInt32, Device::kCuda);  // where in `rows` a table row's gradient is, or -1
@@ -309,7 +309,6 @@ void sgd_rows(Tensor& value, const Tensor& ids, const Tensor& rows, std::int64_t
   check_launch("sgd_rows");
 }
 
-// loss = a (C - t) + 5 relu(C - t)^2, dcost = a + 10 relu(C - t); a and t from the state.
 void budget_loss(Tensor& loss, Tensor& dcost, const Tensor& cost, const Tensor& state) {
   dispatch_arithmetic(cost.dtype(), "budget_loss", [&]<class T>() {
     write_budget_loss<<<1, 1, 0, stream()>>>(loss.data<T>(), dcost.data<T>(), cost.data<T>(), state_of(state));
@@ -317,7 +316,6 @@ void budget_loss(Tensor& loss, Tensor& dcost, const Tensor& cost, const Tensor& 
   });
 }
 
-// Dual ascent on the constraint C <= t.
 void budget_controller(Tensor& state, const Tensor& cost) {
   dispatch_arithmetic(cost.dtype(), "budget_controller", [&]<class T>() {
     move_multiplier<<<1, 1, 0, stream()>>>(state_of(state), cost.data<T>());

@@ -12,13 +12,14 @@ void check_flat(const char* op, const Tensor& value, const Tensor& other) {
 }
 
 void check_segments(const char* op, const Tensor& segments, std::int64_t n) {
-  TK_CHECK(segments.rank() == 2 && segments.shape()[1] == 3 && segments.dtype() == DType::kInt64, op,
-           ": expected int64 segments [k, 3], got ", segments.dtype(), ' ', segments.shape());
+  TK_CHECK(segments.rank() == 2 && segments.shape()[1] == 4 && segments.dtype() == DType::kInt64, op,
+           ": expected int64 segments [k, 4], got ", segments.dtype(), ' ', segments.shape());
   if (segments.device() != Device::kCpu) return;  // reading them back would stall the device
   const auto* rows = segments.data<std::int64_t>();
   for (std::int64_t i = 0; i < segments.shape()[0]; ++i) {
-    TK_CHECK(rows[3 * i] >= 0 && rows[3 * i] <= rows[3 * i + 1] && rows[3 * i + 1] <= n && rows[3 * i + 2] >= 0 &&
-                 rows[3 * i + 2] < StepState::kGroups,
+    const std::int64_t begin = rows[4 * i], end = rows[4 * i + 1], group = rows[4 * i + 2], decays = rows[4 * i + 3];
+    TK_CHECK(begin >= 0 && begin <= end && end <= n && group >= 0 && group < StepState::kGroups &&
+                 (decays == 0 || decays == 1),
              op, ": segment ", i, " does not fit ", n, " elements and ", int{StepState::kGroups}, " groups");
   }
 }
@@ -34,8 +35,7 @@ void check_sparse(const char* op, const SparseRows& grad, std::int64_t cols, std
 }  // namespace
 
 void grad_norm(const Tensor& state, std::span<const Tensor> parts) {
-  constexpr std::int64_t kChunk = 16384;
-  const auto chunks_of = [](const Tensor& x) { return (x.numel() + kChunk - 1) / kChunk; };
+  const auto chunks_of = [](const Tensor& x) { return (x.numel() + kNormChunk - 1) / kNormChunk; };
   std::int64_t chunks = 0;
   for (const Tensor& part : parts) chunks += chunks_of(part);
   const Tensor partial = empty({chunks}, DType::kFloat64, state.device());
@@ -61,7 +61,7 @@ void adamw(const Tensor& value, const Tensor& grad, const Tensor& m, const Tenso
 }
 
 void adamw_rows(const Tensor& value, const Tensor& m, const Tensor& v, const Tensor& touched, const SparseRows& grad,
-                std::int64_t group, const Tensor& state, const AdamWConstants& constants) {
+                const StepGroup& group, const Tensor& state, const AdamWConstants& constants) {
   for (const Tensor* table : {&value, &m, &v}) {
     TK_CHECK(table->rank() == 2 && table->shape() == value.shape() && table->dtype() == DType::kFloat32 &&
                  table->is_contiguous(),
@@ -71,7 +71,7 @@ void adamw_rows(const Tensor& value, const Tensor& m, const Tensor& v, const Ten
   TK_CHECK(touched.shape() == Shape{value.shape()[0]} && touched.dtype() == DType::kBool,
            "adamw_rows: expected a bool of [", value.shape()[0], "] for the touched rows, got ", touched.dtype(), ' ',
            touched.shape());
-  check_sparse("adamw_rows", grad, value.shape()[1], group);
+  check_sparse("adamw_rows", grad, value.shape()[1], group.index);
   Tensor value_out = value, m_out = m, v_out = v, touched_out = touched;
   adamw_rows_kernel(value.device(), value_out, m_out, v_out, touched_out, grad.ids.contiguous(), grad.rows.contiguous(),
                     group, state, constants);

@@ -12,15 +12,15 @@ namespace tk {
 void grad_norm(const Tensor& state, std::span<const Tensor> parts);
 
 /// One AdamW step over flat float32 buffers [n]: the gradient is clipped by the state's factor and cleared. `copy` [n]
-/// bfloat16 receives the new value, and may be undefined. `segments` [k, 3] int64 has rows (begin, end, group);
-/// learning rate, weight decay and step come from the state.
+/// bfloat16 receives the new value, and may be undefined. `segments` [k, 4] int64 has rows (begin, end, group,
+/// 1 where it decays or 0); learning rate, weight decay and step come from the state.
 void adamw(const Tensor& value, const Tensor& grad, const Tensor& m, const Tensor& v, const Tensor& copy,
            const Tensor& segments, const Tensor& state, const AdamWConstants& constants);
 
 /// The same for an embedding [rows, cols] with a coalesced sparse gradient. Rows that no batch has `touched` (bool
 /// [rows]) have zero moments and no update without weight decay, so they are left alone, exactly.
 void adamw_rows(const Tensor& value, const Tensor& m, const Tensor& v, const Tensor& touched, const SparseRows& grad,
-                std::int64_t group, const Tensor& state, const AdamWConstants& constants);
+                const StepGroup& group, const Tensor& state, const AdamWConstants& constants);
 
 /// momentum = factor * momentum + grad + weight decay * value; value -= learning rate * momentum.
 void sgd(const Tensor& value, const Tensor& grad, const Tensor& momentum, const Tensor& segments, const Tensor& state,
@@ -34,7 +34,8 @@ struct BudgetOutput {
   Tensor loss;   ///< rank 0
   Tensor dcost;  ///< its derivative in the cost
 };
-/// a (C - t) + 5 relu(C - t)^2, with the multiplier a and the budget t of the step state; cost C is rank 0.
+/// a (C - t) + 5 relu(C - t)^2, with the multiplier a and the budget t of the step state; cost C is rank 0. See
+/// tensor/budget.h.
 BudgetOutput budget_loss(const Tensor& cost, const Tensor& state);
 
 /// Dual ascent once a step: the state's multiplier a <- clamp(a + 0.02 (C - t), 0, 10).

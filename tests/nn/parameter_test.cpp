@@ -1,34 +1,14 @@
-#include "nn/flat_parameters.h"
-#include "nn/embedding.h"
-#include "nn/linear.h"
+#include "nn/parameter.h"
 
 #include "autograd/ops/elementwise.h"
+#include "autograd/ops/index.h"
 #include "autograd/ops/reduce.h"
 #include "tests/support/catch.h"
-#include "tests/support/golden.h"
+#include "tests/support/devices.h"
+#include "tests/support/tensors.h"
 
 using namespace tk;
 using namespace tk::test;
-
-TEST_CASE("flat parameters: values move with their elements and gradients arrive in the flat buffer") {
-  Linear linear(3, 2);
-  init_normal(linear.weight.value(), 0, 1, 7, 0);
-  const Tensor before = linear.weight.value().clone();
-  ParameterList list;
-  linear.collect(list, "linear");
-  const FlatParameters flat(list);
-  CHECK(largest_difference(linear.weight.value(), before) == 0);
-  CHECK(linear.weight.value().shares_storage(flat.value));
-  const Variable x(full({4, 3}, 1.0));
-  sum(linear(x)).backward();
-  CHECK(linear.weight.grad().dense().shares_storage(flat.grad));
-  CHECK(flat.grad.to_vector<float>()[0] == 4.0f);
-  sum(linear(x)).backward();
-  CHECK(flat.grad.to_vector<float>()[0] == 8.0f);
-  flat.clear_gradients(false);
-  sum(linear(x)).backward();
-  CHECK(flat.grad.to_vector<float>()[0] == 4.0f);
-}
 
 TEST_CASE("a parameter's bfloat16 copy is made once, and anew after the value was written") {
   const Parameter parameter({2});
@@ -50,16 +30,65 @@ TEST_CASE("named parameters: one matrix under three published names gives three 
   CHECK(values[1].tensor.to_vector<float>() == std::vector<float>{2, 2, 3, 3});
 }
 
-TEST_CASE("embedding: a sparse gradient is the dense one, row by row") {
-  Embedding sparse(5, 2, true);
-  Embedding dense(5, 2, false);
-  const Tensor ids = from_values(std::vector<std::int32_t>{3, 1, 3});
-  const Variable weight(arange(3).to(DType::kFloat32).reshape({3, 1}));
-  sum(sparse(ids) * weight).backward();
-  sum(dense(ids) * weight).backward();
-  ParameterList sparse_list, dense_list;
-  sparse.collect(sparse_list, "e");
-  dense.collect(dense_list, "e");
-  CHECK_FALSE(sparse.weight.grad().dense().defined());
-  CHECK(largest_difference(named_gradients(sparse_list)[0].tensor, named_gradients(dense_list)[0].tensor) == 0);
+TEST_CASE("named parameters: a matrix that is listed twice is counted once") {
+  Parameter tied({6, 2}), other({3});
+  CHECK(count_elements({{{"a"}, &tied}, {{"b"}, &other}, {{"c"}, &tied}}) == 15);
+}
+
+TEST_CASE("parameter: a gradient, and a graph that was recorded before, move with the value into other storage") {
+  Parameter parameter({2});
+  parameter.value().fill(3);
+  const Variable before = sum(square(parameter));
+  sum(parameter * 10.0).backward();
+  const Tensor value = zeros({2}), grad = zeros({2});
+  parameter.move_to(value, grad);
+  CHECK(grad.to_vector<float>() == std::vector<float>{10, 10});
+  before.backward();
+  CHECK(grad.to_vector<float>() == std::vector<float>{16, 16});
+  sum(parameter * 1.0).backward();
+  CHECK(grad.to_vector<float>() == std::vector<float>{17, 17});
+}
+
+TEST_CASE("parameter: without other storage for it a gradient stays where it is") {
+  Parameter parameter({2});
+  sum(parameter * 10.0).backward();
+  const Tensor value = zeros({2});
+  parameter.move_to(value, Tensor());
+  CHECK(parameter.value().shares_storage(value));
+  CHECK(parameter.variable().grad().to_vector<float>() == std::vector<float>{10, 10});
+}
+
+TEST_CASE("parameter: whose storage is kept does not move before the keeper has gone") {
+  Parameter parameter({2});
+  auto keeper = std::make_shared<int>();
+  parameter.keep(keeper);
+  CHECK(
+      message_of([&] { parameter.move_to(zeros({2}), zeros({2})); }) ==
+      "parameter: an optimizer keeps the values [2] in its buffers and would go on with those; move them before it is "
+      "made");
+  keeper.reset();
+  parameter.move_to(zeros({2}), zeros({2}));
+}
+
+TEST_CASE("cuda parameter: gradients, dense and in rows, move with the value to a device") {
+  if (!has_cuda()) return;
+  Parameter dense({2}), table({4, 1});
+  table.make_sparse();
+  sum(dense * 10.0).backward();
+  sum(index_select(table, from_values<std::int32_t>({1, 3}))).backward();
+  for (Parameter* p : {&dense, &table}) p->move_to(Device::kCuda);
+  sum(dense * 1.0).backward();
+  CHECK(dense.variable().grad().device() == Device::kCuda);
+  CHECK(dense.variable().grad().to_vector<float>() == std::vector<float>{11, 11});
+  const std::vector<NamedTensor> rows = named_gradients({{{"table"}, &table}});
+  CHECK(rows[0].tensor.device() == Device::kCuda);
+  CHECK(rows[0].tensor.to_vector<float>() == std::vector<float>{0, 1, 0, 1});
+}
+
+TEST_CASE("copy by name: copies what has the same name, in any order") {
+  const Tensor a = zeros({2}), b = zeros({1});
+  copy_by_name("test", std::vector<NamedTensor>{{"a", a}, {"b", b}},
+               std::vector<NamedTensor>{{"b", full({1}, 2.0)}, {"a", full({2}, 1.0)}});
+  CHECK(a.to_vector<float>() == std::vector<float>{1, 1});
+  CHECK(b.to_vector<float>() == std::vector<float>{2});
 }

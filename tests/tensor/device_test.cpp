@@ -61,8 +61,13 @@ StepState settings(std::int64_t step) {
   return state;
 }
 
+// Segments: rows of begin, end and group, the odd ones without decay.
 Tensor table(const std::vector<std::int64_t>& rows) {
-  return from_values(rows, {static_cast<std::int64_t>(rows.size()) / 3, 3});
+  const auto n = static_cast<std::int64_t>(rows.size()) / 3;
+  const Tensor segments = full({n, 4}, 1, DType::kInt64);
+  segments.narrow(1, 0, 3).copy_from(from_values(rows, {n, 3}));
+  for (std::int64_t i = 1; i < n; i += 2) segments.data<std::int64_t>()[4 * i + 3] = 0;
+  return segments;
 }
 
 }  // namespace
@@ -348,7 +353,7 @@ TEST_CASE("cuda adamw_rows: the same bits as the dense update of the scattered g
         const SparseRows of_cpu = coalesce({from_values(ids_of(12, 30, seed)), random_normal({12, cols}, seed)});
         const SparseRows grad = gpu(of_cpu);
         const SparseRows named = named_rows(grad);
-        adamw_rows(sparse, m, v, touched, grad, 1, state, {});
+        adamw_rows(sparse, m, v, touched, grad, {1}, state, {});
         adamw(flat(dense), flat(index_add(named.rows, named.ids, kRows)), flat(m2), flat(v2), Tensor(),
               gpu(table({0, kRows * cols, 1})), state, {});
         sgd_rows(moved, grad, 1, state);

@@ -20,8 +20,12 @@ StepState two_groups(std::int64_t step) {
   return state;
 }
 
+// Rows of begin, end and group, all of which decay.
 Tensor segments(const std::vector<std::int64_t>& rows) {
-  return from_values(rows, {static_cast<std::int64_t>(rows.size()) / 3, 3});
+  const auto n = static_cast<std::int64_t>(rows.size()) / 3;
+  const Tensor table = full({n, 4}, 1, DType::kInt64);
+  table.narrow(1, 0, 3).copy_from(from_values(rows, {n, 3}));
+  return table;
 }
 
 // AdamW as its paper writes it, in double: bias-corrected moments, decay decoupled from them.
@@ -71,6 +75,25 @@ TEST_CASE("adamw: equals the textbook over several steps, groups, with decay and
   CHECK(same_bits(value.narrow(0, 1000, 3), before.narrow(0, 1000, 3)));  // in no segment
 }
 
+TEST_CASE("adamw, sgd: a segment that does not decay moves as without weight decay, at its group's rate") {
+  const auto run = [](std::int64_t decays, double decay, bool with_momentum) {
+    StepState state = two_groups(1);
+    state.weight_decay[0] = decay;
+    const Tensor value = random_normal({100}, 1), grad = random_normal({100}, 2), m = zeros({100}), v = zeros({100});
+    const Tensor segment = from_values<std::int64_t>({0, 100, 0, decays}, {1, 4});
+    if (with_momentum) {
+      sgd(value, grad, m, segment, make_step_state(state), 0.9);
+    } else {
+      adamw(value, grad, m, v, Tensor(), segment, make_step_state(state), {});
+    }
+    return value;
+  };
+  for (const bool with_momentum : {false, true}) {
+    CHECK(same_bits(run(0, 0.1, with_momentum), run(1, 0, with_momentum)));
+    CHECK_FALSE(same_bits(run(1, 0.1, with_momentum), run(1, 0, with_momentum)));
+  }
+}
+
 TEST_CASE("adamw: the same bits for one and two threads, and however the buffer is cut into segments") {
   constexpr std::int64_t kN = 100003;
   const auto run = [](int n, const std::vector<std::int64_t>& cuts) {
@@ -109,7 +132,7 @@ TEST_CASE("adamw_rows: the same bits as the dense update of the scattered gradie
         const SparseRows grad = coalesce({ids, random_normal({8, cols}, static_cast<std::uint64_t>(step))});
         const SparseRows named = named_rows(grad);
         const Tensor scattered = index_add(named.rows, named.ids, kRows).reshape({kRows * cols});
-        adamw_rows(sparse, m, v, touched, grad, 1, make_step_state(state), {});
+        adamw_rows(sparse, m, v, touched, grad, {1}, make_step_state(state), {});
         adamw(dense.reshape({kRows * cols}), scattered, m_flat, v_flat, Tensor(), segments({0, kRows * cols, 1}),
               make_step_state(state), {});
       }
@@ -138,12 +161,15 @@ TEST_CASE("adamw: what it needs is checked") {
         }) != "no error");
   CHECK(message_of([&] {
           adamw(x, x, x, x, Tensor(), segments({0, 11, 0}), state, {});
-        }) == "adamw: segment 0 does not fit 10 elements and 4 groups");
+        }) == "adamw: segment 0 does not fit 10 elements and 2 groups");
   CHECK(message_of([&] {
           adamw(x, x, x, x, Tensor(), segments({0, 5, 0, 5, 10, 4}), state, {});
-        }) == "adamw: segment 1 does not fit 10 elements and 4 groups");
+        }) == "adamw: segment 1 does not fit 10 elements and 2 groups");
+  CHECK(message_of([&] {
+          adamw(x, x, x, x, Tensor(), from_values<std::int64_t>({0, 5, 0, 2}, {1, 4}), state, {});
+        }) == "adamw: segment 0 does not fit 10 elements and 2 groups");
   const auto rows = [&](const Tensor& ids, const Tensor& grad) {
-    return message_of([&] { adamw_rows(table, table.clone(), table.clone(), touched, {ids, grad}, 0, state, {}); });
+    return message_of([&] { adamw_rows(table, table.clone(), table.clone(), touched, {ids, grad}, {0}, state, {}); });
   };
   CHECK(rows(from_values<std::int32_t>({4}), zeros({1, 3})) == "adamw_rows: index 4 is out of range for 4 rows");
   CHECK(rows(from_values<std::int32_t>({-2}), zeros({1, 3})) == "adamw_rows: index -2 is out of range for 4 rows");
@@ -202,6 +228,12 @@ TEST_CASE("step state: clips as PyTorch does") {
   CHECK(state.clip_factor() == 1);  // the NaN itself reaches the parameters, and is seen
 }
 
+TEST_CASE("step state: a learning rate is one when it was given, zero too") {
+  const StepState state = read_step_state(make_step_state({.learning_rate = {0}}));
+  CHECK(state.learning_rate[0].is_given());
+  CHECK_FALSE(state.learning_rate[1].is_given());
+}
+
 TEST_CASE("step state: the host sets a step, and what the step wrote stays") {
   const Tensor tensor = make_step_state({.seed = 1});
   step_state(tensor).grad_norm = 3;
@@ -229,6 +261,8 @@ TEST_CASE("budget: loss, slope and controller") {
   CHECK(below.loss.item() == Approx(-0.2));
   CHECK(below.dcost.item() == Approx(2));
   CHECK(message_of([&] { budget_loss(zeros({2}), tensor); }) == "budget_loss: expected one cost, got [2]");
+
+  CHECK(std::isnan(budget_loss(full({}, std::nan("")), tensor).dcost.item()));
 
   budget_controller(tensor, full({}, 0.7));
   CHECK(step_state(tensor).multiplier == Approx(2 + 0.02 * 0.2));

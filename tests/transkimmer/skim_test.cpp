@@ -174,7 +174,7 @@ TEST_CASE("skimming: ten training steps give the same bits with one and two thre
     const auto model = mixing_model(config);
     AdamW optimizer(model->parameters());
     StepState start{.seed = 3};
-    for (double& rate : start.learning_rate) rate = 1e-3;
+    for (LearningRate& rate : start.learning_rate) rate = 1e-3;
     start.max_grad_norm = 1;
     const Tensor state = make_step_state(start);
     for (std::int64_t step = 1; step <= 10; ++step) {

@@ -14,7 +14,8 @@
 namespace tk {
 namespace {
 
-void check_options(const BertClassifier& model, const TrainerOptions& options) {
+// Before the optimizer moves the model's parameters.
+const TrainerOptions& checked(const BertClassifier& model, const TrainerOptions& options) {
   TK_CHECK(options.epochs > 0 || options.max_steps > 0, "--num_train_epochs: expected a number above 0, got ",
            options.epochs);
   TK_CHECK(!(options.skim_target && options.skim_coefficient),
@@ -25,10 +26,11 @@ void check_options(const BertClassifier& model, const TrainerOptions& options) {
   TK_CHECK(!options.skim_target || (*options.skim_target > 0 && *options.skim_target <= 1),
            "--skim_target: expected a share of the dense MACs in (0, 1], got ", *options.skim_target);
   TK_CHECK(options.temperature > 0, "--skim_temperature: expected a number above 0, got ", options.temperature);
-  TK_CHECK(options.skim_noise_fade >= 0 && options.skim_noise_fade <= 0.9,
-           "--skim_noise_fade: expected a share in [0, 0.9], got ", options.skim_noise_fade);
+  TK_CHECK(options.skim_noise_fade >= 0 && options.skim_noise_fade <= kGateNoiseEnd,
+           "--skim_noise_fade: expected a share in [0, ", kGateNoiseEnd, "], got ", options.skim_noise_fade);
   TK_CHECK(options.distill_weight >= 0 && options.distill_weight <= 1,
            "--distill_weight: expected a share in [0, 1], got ", options.distill_weight);
+  return options;
 }
 
 StepState initial_state(const TrainerOptions& options) {
@@ -36,7 +38,7 @@ StepState initial_state(const TrainerOptions& options) {
   state.seed = options.seed;
   state.max_grad_norm = options.max_grad_norm;
   state.temperature = options.temperature;
-  state.weight_decay[0] = state.weight_decay[2] = options.weight_decay;  // groups with decay: see step_group
+  for (double& decay : state.weight_decay) decay = options.weight_decay;
   return state;
 }
 
@@ -46,7 +48,7 @@ Trainer::Trainer(BertClassifier& model, const GlueTask& task, const std::vector<
                  const TrainerOptions& options, const Tensor& teacher_logits)
     : model_(model),
       task_(task),
-      options_(options),
+      options_(checked(model, options)),
       batches_(examples, task.regression(),
                {.batch_size = options.batch_size, .order = options.order, .seed = options.seed}, teacher_logits),
       optimizer_(model.parameters(), options.adam, model.compute_dtype()),
@@ -54,7 +56,6 @@ Trainer::Trainer(BertClassifier& model, const GlueTask& task, const std::vector<
       state_(make_step_state(settings_, model.device())),
       steps_(model.device(), options.capture ? 1 : std::numeric_limits<int>::max(),
              [this](const StepInputs& in) { return run(in); }) {
-  check_options(model, options);
   const auto rows = static_cast<std::int64_t>(examples.size());
   TK_CHECK(!teacher_logits.defined() || teacher_logits.shape() == Shape({rows, model.config().num_labels()}),
            "--teacher: expected logits [", rows, ", ", model.config().num_labels(), "], got ", teacher_logits.shape());
@@ -72,9 +73,8 @@ void Trainer::set_schedule() {
   StepState& state = settings_;
   state.step = begun_ + 1;
   const double factor = linear_schedule(begun_, warmup_steps_, total_steps_);
-  for (int group = 0; group < StepState::kGroups; ++group) {
-    state.learning_rate[group] = factor * (group < 2 ? options_.learning_rate : options_.skim_learning_rate);
-  }
+  state.learning_rate[group_index(ParameterGroup::kBase)] = factor * options_.learning_rate;
+  state.learning_rate[group_index(ParameterGroup::kPredictor)] = factor * options_.skim_learning_rate;
   state.gate_noise = gate_noise_schedule(begun_, total_steps_, options_.skim_noise_fade);
   if (options_.skim_target) {
     const auto ramp = std::llround(options_.skim_ramp * static_cast<double>(total_steps_));
@@ -138,7 +138,7 @@ StepReport Trainer::wait_for(Asked step) {
   report.epoch = static_cast<double>(report.step) / static_cast<double>(steps_per_epoch_);
   report.task_loss = step.task.get().item();
   report.grad_norm = state.grad_norm;
-  report.learning_rate = state.learning_rate[0];
+  report.learning_rate = state.learning_rate[group_index(ParameterGroup::kBase)];
   if (step.cost.defined()) report.mac_share = step.cost.get().item();
   report.budget = state.budget;
   report.multiplier = state.multiplier;

@@ -113,7 +113,7 @@ double adamw_error() {
   Parameter w({3});
   AdamW adam({{{"w"}, &w}});
   sum(w * constant({2, -0.5, 100}, {3})).backward();
-  adam.step(make_step_state({.step = 1, .learning_rate = {0.25, 0.25}}));
+  adam.step(make_step_state({.step = 1, .learning_rate = {0.25}}));
   return largest_difference(w.value(), {-0.25, 0.25, -0.25});
 }
 

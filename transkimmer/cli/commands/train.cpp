@@ -5,6 +5,7 @@
 #include <optional>
 #include <random>
 
+#include "nn/optim/schedule.h"
 #include "tensor/error.h"
 #include "transkimmer/cli/commands/commands.h"
 #include "transkimmer/cli/commands/training_job.h"
@@ -142,7 +143,7 @@ void TrainCommand::add_skim_flags() {
       .add(
           "--skim_noise_fade", t.skim_noise_fade,
           "share of the steps over which the gates' noise fades to nothing, ending at nine tenths of them; 0: it stays")
-      .range(0, 0.9);
+      .range(0, kGateNoiseEnd);
   flags.add("--teacher", teacher,
             "model folder whose logits on the training set are learnt too (default with --skim: the starting model, if "
             "it is dense and fine-tuned for the task)",

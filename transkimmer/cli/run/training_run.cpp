@@ -215,7 +215,7 @@ class Run {
     AtomicFolder complete(path);
     save_model_folder(complete.path(), inputs_.model.model->config(), named_values(inputs_.model.model->parameters()),
                       tokenizer_files());
-    save_safetensors(complete.path() / "optimizer.safetensors", trainer_.optimizer().state_tensors());
+    save_safetensors(complete.path() / "optimizer.safetensors", trainer_.optimizer().state());
     write_file_atomically(complete.path() / "trainer_state.json", trainer_state().dump(2) + '\n');
     complete.commit();
     checkpoints_.push_back(path);

@@ -1,0 +1,53 @@
+#include "nn/attention.h"
+
+#include "tests/support/catch.h"
+#include "tests/support/tensors.h"
+
+using namespace tk;
+using namespace tk::test;
+
+namespace {
+
+Attention random_attention() {
+  Attention attention({.hidden = 8, .heads = 2});
+  ParameterList parameters;
+  attention.collect(parameters, "attention");
+  std::uint32_t sequence = 0;
+  for (const NamedTensor& named : named_values(parameters)) init_normal(named.tensor, 0, 0.5, 1, sequence++);
+  return attention;
+}
+
+}  // namespace
+
+TEST_CASE("attention: its weights have BERT's names") {
+  Attention attention({.hidden = 8, .heads = 2});
+  ParameterList parameters;
+  attention.collect(parameters, "layer.attention");
+  std::vector<std::string> names;
+  for (const NamedTensor& named : named_values(parameters)) names.push_back(named.name);
+  CHECK(names == std::vector<std::string>{"layer.attention.self.query.weight", "layer.attention.self.key.weight",
+                                          "layer.attention.self.value.weight", "layer.attention.self.query.bias",
+                                          "layer.attention.self.key.bias", "layer.attention.self.value.bias",
+                                          "layer.attention.output.dense.weight", "layer.attention.output.dense.bias",
+                                          "layer.attention.output.LayerNorm.weight",
+                                          "layer.attention.output.LayerNorm.bias"});
+}
+
+TEST_CASE("attention: a sentence gives in a batch what it gives alone") {
+  const ThreadCount one(1);
+  const Attention attention = random_attention();
+  const Tensor x = random_normal({9, 8}, 2);
+  const Tensor both = attention(Variable(x), make_packed({4, 5}, {0, 1}), nullptr, Variable(), {}).value();
+  const Tensor alone = attention(Variable(x.narrow(0, 4, 5)), make_packed({5}, {1}), nullptr, Variable(), {}).value();
+  CHECK(difference(both.narrow(0, 4, 5), alone, kFloat32) == "");
+}
+
+TEST_CASE("attention: a key of weight 0 is one that is not there") {
+  const ThreadCount one(1);
+  const Attention attention = random_attention();
+  const Tensor x = random_normal({4, 8}, 2);
+  const Variable weight(from_values<float>({1, 1, 1, 0}));
+  const Tensor masked = attention(Variable(x), make_packed({4}, {0}), nullptr, weight, {}).value();
+  const Tensor shorter = attention(Variable(x.narrow(0, 0, 3)), make_packed({3}, {0}), nullptr, Variable(), {}).value();
+  CHECK(difference(masked.narrow(0, 0, 3), shorter, kFloat32) == "");
+}

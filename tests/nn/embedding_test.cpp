@@ -1,0 +1,23 @@
+#include "nn/embedding.h"
+
+#include "autograd/ops/elementwise.h"
+#include "autograd/ops/reduce.h"
+#include "tests/support/catch.h"
+#include "tests/support/golden.h"
+
+using namespace tk;
+using namespace tk::test;
+
+TEST_CASE("embedding: a sparse gradient is the dense one, row by row") {
+  Embedding sparse(5, 2, true);
+  Embedding dense(5, 2, false);
+  const Tensor ids = from_values(std::vector<std::int32_t>{3, 1, 3});
+  const Variable weight(arange(3).to(DType::kFloat32).reshape({3, 1}));
+  sum(sparse(ids) * weight).backward();
+  sum(dense(ids) * weight).backward();
+  ParameterList sparse_list, dense_list;
+  sparse.collect(sparse_list, "e");
+  dense.collect(dense_list, "e");
+  CHECK_FALSE(sparse.weight.grad().dense().defined());
+  CHECK(largest_difference(named_gradients(sparse_list)[0].tensor, named_gradients(dense_list)[0].tensor) == 0);
+}

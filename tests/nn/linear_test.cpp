@@ -1,0 +1,20 @@
+#include "nn/linear.h"
+
+#include "tests/support/catch.h"
+
+using namespace tk;
+
+TEST_CASE("linear: is x W^T + b, and without the bias x W^T") {
+  Linear linear(2, 3);
+  linear.weight.value().copy_from(from_values<float>({1, 2, 3, 4, 5, 6}, {3, 2}));
+  linear.bias.value().copy_from(from_values<float>({10, 20, 30}));
+  const Variable x(from_values<float>({1, -1}, {1, 2}));
+  CHECK(linear(x).value().to_vector<float>() == std::vector<float>{9, 19, 29});
+  CHECK(linear.without_bias(x).value().to_vector<float>() == std::vector<float>{-1, -1, -1});
+}
+
+TEST_CASE("linear: weights decay, biases do not") {
+  const Linear linear(2, 3);
+  CHECK(linear.weight.decay());
+  CHECK_FALSE(linear.bias.decay());
+}
