@@ -2,7 +2,6 @@
 
 #include <functional>
 
-#include "autograd/ops/to.h"
 #include "tests/support/catch.h"
 #include "tests/support/tensors.h"
 
@@ -58,13 +57,6 @@ TEST_CASE("views: of a parameter's bfloat16 copy have the parameter's float32 gr
 TEST_CASE("views: of a bfloat16 value that is no parameter's copy have a bfloat16 gradient") {
   for (const Case& c : views())
     CHECK(c.view(Variable(zeros({2, 3}, DType::kBFloat16), true)).grad_dtype() == DType::kBFloat16);
-}
-
-TEST_CASE("to: a parameter's bfloat16 copy, made float32 again, sends its gradient to the parameter") {
-  const Variable parameter(random_normal({2, 3}, 1), true);
-  const Tensor dy = random_normal({2, 3}, 2);
-  to(bfloat16_copy(parameter), DType::kFloat32).backward(dy);
-  CHECK(same_bits(parameter.grad(), dy));
 }
 
 TEST_CASE("backward: the upstream gradient of a view of a bfloat16 copy is float32") {

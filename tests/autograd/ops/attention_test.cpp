@@ -1,17 +1,9 @@
-// Fused ops beside the same from single ops.
-#include "autograd/estimators/gumbel_softmax.h"
 #include "autograd/ops/attention.h"
-#include "autograd/ops/bias_gelu.h"
-#include "autograd/ops/cross_entropy.h"
-#include "autograd/ops/elementwise.h"
-#include "autograd/ops/index.h"
+
 #include "autograd/ops/join.h"
-#include "autograd/ops/reduce.h"
-#include "autograd/ops/residual_dropout_layer_norm.h"
 #include "autograd/ops/shape.h"
-#include "autograd/ops/softmax.h"
 #include "tensor/ops/attention.h"
-#include "tensor/ops/gate.h"
+#include "tests/autograd/packed_rows.h"
 #include "tests/support/catch.h"
 #include "tests/support/passes.h"
 
@@ -20,13 +12,7 @@ using namespace tk::test;
 
 namespace {
 
-Tensor normal(const Shape& shape, std::uint64_t seed) { return random_normal(shape, seed, DType::kFloat64); }
-
-// Sentences of 5, 1 and 9 rows, and some of their rows as queries.
-const Packed& keys() {
-  static const Packed packed = make_packed({5, 1, 9}, {3, 14, 15});
-  return packed;
-}
+const Packed& keys() { return packed_rows(); }
 
 Packed queries() {
   const Tensor mask = full({15}, 1, DType::kBool);
@@ -178,84 +164,4 @@ TEST_CASE("packed_attention: offsets outside of the rows are refused") {
   const Variable x(normal({14, 18}, 1));
   CHECK(message_of([&] { packed_attention(x, Variable(), key); }) ==
         "packed_attention: expected offsets that rise from 0 to at most 14 rows, got 0 to 15");
-}
-
-TEST_CASE("residual_dropout_layer_norm: equals its composed twin, forward and backward") {
-  const ThreadCount one(1);
-  for (const bool bias : {false, true}) {
-    for (const bool scale : {false, true}) {
-      for (const double p : {0.0, 0.3}) {
-        const DropoutKey key = dropout_key(p, keys());
-        Tensors inputs = {normal({15, 7}, 1), normal({15, 7}, 2), normal({7}, 3), normal({7}, 4)};
-        if (bias) inputs.push_back(normal({7}, 5));
-        if (scale) inputs.push_back(normal({15}, 6));
-        const auto with = [&](auto op) {
-          return [=](const Variables& x) {
-            const Variable b = bias ? x[4] : Variable();
-            const Variable s = scale ? x.back() : Variable();
-            return op(x[0], b, x[1], s, x[2], x[3], 1e-12, key);
-          };
-        };
-        INFO("bias " << bias << ", scale " << scale << ", p " << p);
-        CHECK(difference(run(with(residual_dropout_layer_norm), inputs),
-                         run(with(residual_dropout_layer_norm_composed), inputs), kSameInFloat64) == "");
-      }
-    }
-  }
-}
-
-TEST_CASE("bias_gelu: equals gelu of the sum") {
-  const Tensors inputs = {normal({9, 17}, 1), normal({17}, 2)};
-  CHECK(difference(run([](const Variables& x) { return bias_gelu(x[0], x[1]); }, inputs),
-                   run([](const Variables& x) { return gelu(x[0] + x[1]); }, inputs), kSameInFloat64) == "");
-}
-
-TEST_CASE("cross_entropy: equals the label's entry of -log_softmax") {
-  const Tensor labels = from_values<std::int32_t>({2, 0, 1, 1, 2});
-  const Tensor one_hot = zeros({5, 3}, DType::kFloat64);
-  for (std::int64_t row = 0; row < 5; ++row) one_hot.data<double>()[3 * row + labels.data<std::int32_t>()[row]] = 1;
-  const Tensors inputs = {normal({5, 3}, 1)};
-  CHECK(difference(run([&](const Variables& x) { return cross_entropy(x[0], labels); }, inputs),
-                   run([&](const Variables& x) { return -sum(log_softmax(x[0]) * Variable(one_hot), 1); }, inputs),
-                   kSameInFloat64) == "");
-}
-
-TEST_CASE("gumbel_gate: equals the kept class of gumbel_softmax under the same difference of noise") {
-  const Tensor noise = gumbel_noise(dropout_key(0, keys()), 2, DType::kFloat64);
-  const Tensor difference_of_noise = sub(noise.select(1, 1), noise.select(1, 0));
-  for (const double temperature : {0.3, 1.0, 2.0}) {
-    StepState state;
-    state.temperature = temperature;
-    const Tensor tensor = make_step_state(state);
-    const auto gate = [&](const Variables& x) {
-      const Variable z = reshape(narrow(x[0], 1, 1, 1) - narrow(x[0], 1, 0, 1), {15});
-      return gumbel_gate(z, difference_of_noise, tensor);
-    };
-    const auto softmax_gate = [&](const Variables& x) {
-      return reshape(narrow(gumbel_softmax(x[0], noise, temperature, true), 1, 1, 1), {15});
-    };
-    const Tensors logits = {normal({15, 2}, 1)};
-    CHECK(difference(run(gate, logits), run(softmax_gate, logits), kSameInFloat64) == "");
-  }
-}
-
-TEST_CASE("index_select: a sparse gradient is the dense one's rows") {
-  const Tensor index = from_values<std::int32_t>({4, 1, 4, 0, 4});
-  const Tensor table = random_normal({6, 3}, 1);
-  const Variable dense(table, true);
-  const Variable sparse(table, true);
-  sparse.node()->grad.allow_sparse();
-  const Tensor dy = random_normal({5, 3}, 2);
-  index_select(dense, index).backward(dy);
-  index_select(sparse, index).backward(dy);
-  CHECK_FALSE(sparse.grad().defined());
-  REQUIRE(sparse.node()->grad.sparse().size() == 1);
-  const SparseRows rows = named_rows(coalesce(sparse.node()->grad.sparse()[0]));
-  CHECK(rows.ids.to_vector<std::int32_t>() == std::vector<std::int32_t>{0, 1, 4});
-  CHECK(same_bits(index_add(rows.rows, rows.ids, 6), dense.grad()));
-
-  index_select(sparse, index).backward(dy);
-  CHECK(sparse.node()->grad.sparse().size() == 2);
-  sparse.zero_grad();
-  CHECK_FALSE(sparse.node()->grad.filled());
 }

@@ -7,10 +7,12 @@
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
+#include "tensor/ops/elementwise.h"
 #include "tensor/ops/gate.h"
 #include "tensor/ops/reduce.h"
+#include "tests/autograd/packed_rows.h"
 #include "tests/support/catch.h"
-#include "tests/support/tensors.h"
+#include "tests/support/passes.h"
 
 using namespace tk;
 using namespace tk::test;
@@ -123,13 +125,31 @@ TEST_CASE("gumbel_gate: the state's factor scales the noise, and without noise t
   CHECK(gradient[0] == Approx(soft * (1 - soft)));
 }
 
+TEST_CASE("gumbel_gate: equals the kept class of gumbel_softmax under the same difference of noise") {
+  const Tensor noise = gumbel_noise(dropout_key(0, packed_rows()), 2, DType::kFloat64);
+  const Tensor difference_of_noise = sub(noise.select(1, 1), noise.select(1, 0));
+  for (const double temperature : {0.3, 1.0, 2.0}) {
+    StepState state;
+    state.temperature = temperature;
+    const Tensor tensor = make_step_state(state);
+    const auto gate = [&](const Variables& x) {
+      const Variable z = reshape(narrow(x[0], 1, 1, 1) - narrow(x[0], 1, 0, 1), {15});
+      return gumbel_gate(z, difference_of_noise, tensor);
+    };
+    const auto softmax_gate = [&](const Variables& x) {
+      return reshape(narrow(gumbel_softmax(x[0], noise, temperature, true), 1, 1, 1), {15});
+    };
+    const Tensors logits = {normal({15, 2}, 1)};
+    CHECK(difference(run(gate, logits), run(softmax_gate, logits), kSameInFloat64) == "");
+  }
+}
+
 TEST_CASE("gumbel_softmax: classes come with their softmax probabilities") {
   const Tensor noise = gumbel_noise(sample_key(), 5);
   const std::vector<float> logits = {0.5f, -1, 2, 0, 1};
   double total = 0;
   for (const float x : logits) total += std::exp(double{x});
-  const Tensor one_hot =
-      gumbel_softmax(Variable(from_values(logits).expand({kSamples, 5})), noise, 0.5, true).value();
+  const Tensor one_hot = gumbel_softmax(Variable(from_values(logits).expand({kSamples, 5})), noise, 0.5, true).value();
   for (std::int64_t c = 0; c < 5; ++c) {
     const double p = std::exp(double{logits[static_cast<std::size_t>(c)]}) / total;
     CHECK(std::fabs(moments(one_hot.narrow(1, c, 1)).mean - p) < 5 * std::sqrt(p * (1 - p) / kSamples));
@@ -191,8 +211,8 @@ TEST_CASE("gumbel_softmax: extreme logits and low temperatures make no NaN") {
     StepState state;
     state.temperature = temperature;
     const Variable z(from_values<float>({huge, -huge, 1e4f, never}), true);
-    const Variable gate = gumbel_gate(z, logistic_noise(dropout_key(0, make_packed({4}, {5})), 1).squeeze(1),
-                                      make_step_state(state));
+    const Variable gate =
+        gumbel_gate(z, logistic_noise(dropout_key(0, make_packed({4}, {5})), 1).squeeze(1), make_step_state(state));
     gate.backward(full({4}, 1));
     CHECK(gate.value().to_vector<float>() == std::vector<float>{1, 0, 1, 0});
     CHECK(z.grad().to_vector<float>() == std::vector<float>{0, 0, 0, 0});
