@@ -9,39 +9,74 @@
 namespace tk {
 namespace {
 
+// What a batch has room for.
+struct BatchShape {
+  TaskKind kind;
+  std::int64_t tokens;
+  std::int64_t sentences;
+  std::int64_t outputs;  // of the teacher; 0 without one
+
+  std::int64_t labels() const { return kind == TaskKind::kTokens ? tokens : sentences; }
+};
+
 // A batch of zeros. Every tensor has four bytes an element and begins at a multiple of 64.
-Batch empty_batch(std::int64_t tokens, std::int64_t sentences, DType labels, Device device) {
+Batch empty_batch(const BatchShape& shape, Device device) {
   constexpr std::int64_t kAlignment = 16;
   const auto up = [](std::int64_t n) { return (n + kAlignment - 1) / kAlignment * kAlignment; };
-  const std::int64_t elements = up(sentences + 1) + 4 * up(tokens) + up(sentences);
+  const std::int64_t elements =
+      up(shape.sentences + 1) + 4 * up(shape.tokens) + up(shape.labels()) + up(shape.labels() * shape.outputs);
   const auto storage = std::make_shared<Storage>(device, checked_bytes({elements}, DType::kInt32));
   std::int64_t next = 0;
   const auto part = [&](std::int64_t n, DType dtype) {
     return Tensor(storage, dtype, {n}, {1}, std::exchange(next, next + up(n)));
   };
   Batch batch;
+  batch.kind = shape.kind;
   batch.memory = Tensor(storage, DType::kInt32, {elements}, {1}, 0);
   batch.memory.fill(0);
-  batch.packed.tokens = tokens;
-  batch.packed.sentences = sentences;
-  batch.packed.offsets = part(sentences + 1, DType::kInt32);
-  for (Tensor* ids : {&batch.packed.example, &batch.packed.position, &batch.input_ids, &batch.token_types}) {
-    *ids = part(tokens, DType::kInt32);
+  Packed& rows = batch.tokens.rows;
+  rows.tokens = shape.tokens;
+  rows.sentences = shape.sentences;
+  rows.offsets = part(shape.sentences + 1, DType::kInt32);
+  for (Tensor* ids : {&rows.example, &rows.position, &batch.tokens.input_ids, &batch.tokens.token_types}) {
+    *ids = part(shape.tokens, DType::kInt32);
   }
-  batch.labels = part(sentences, labels);
+  batch.labels = part(shape.labels(), shape.kind == TaskKind::kRegression ? DType::kFloat32 : DType::kInt32);
+  if (shape.outputs > 0) {
+    batch.teacher = part(shape.labels() * shape.outputs, DType::kFloat32).reshape({shape.labels(), shape.outputs});
+  }
   return batch;
 }
 
-template <class T>
+BatchShape shape_of(const Batch& batch) {
+  return {.kind = batch.kind,
+          .tokens = batch.tokens.rows.tokens,
+          .sentences = batch.sentences(),
+          .outputs = batch.teacher.defined() ? batch.teacher.size(1) : 0};
+}
+
 void write_labels(const Tensor& labels, std::span<const TokenizedExample> examples,
-                  std::span<const std::int64_t> indices) {
-  std::transform(indices.begin(), indices.end(), labels.data<T>(),
-                 [&](std::int64_t i) { return static_cast<T>(examples[i].label); });
+                  std::span<const std::int64_t> indices, TaskKind kind) {
+  if (kind == TaskKind::kRegression) {
+    std::ranges::transform(indices, labels.data<float>(), [&](std::int64_t i) { return examples[i].label; });
+    return;
+  }
+  auto* next = labels.data<std::int32_t>();
+  for (const std::int64_t i : indices) {
+    if (kind == TaskKind::kClassification) {
+      *next++ = static_cast<std::int32_t>(examples[i].label);
+    } else if (examples[i].token_labels.empty()) {
+      next = std::fill_n(next, examples[i].ids.size(), -1);
+    } else {
+      next = std::ranges::copy(examples[i].token_labels, next).out;
+    }
+  }
 }
 
 }  // namespace
 
-Batch make_batch(std::span<const TokenizedExample> examples, std::span<const std::int64_t> indices, bool regression) {
+Batch make_batch(std::span<const TokenizedExample> examples, std::span<const std::int64_t> indices, TaskKind kind,
+                 const Tensor& teacher) {
   std::vector<std::int64_t> lengths;
   std::vector<std::int32_t> example_ids;
   for (const std::int64_t i : indices) {
@@ -50,51 +85,60 @@ Batch make_batch(std::span<const TokenizedExample> examples, std::span<const std
     lengths.push_back(std::ssize(examples[i].ids));
     example_ids.push_back(examples[i].id);
   }
-  const Packed packed = make_packed(lengths, example_ids);
-  Batch batch =
-      empty_batch(packed.tokens, packed.sentences, regression ? DType::kFloat32 : DType::kInt32, Device::kCpu);
-  batch.lengths = std::move(lengths);
-  batch.packed.offsets.copy_from(packed.offsets);
-  batch.packed.example.copy_from(packed.example);
-  batch.packed.position.copy_from(packed.position);
-  auto* ids = batch.input_ids.data<std::int32_t>();
-  auto* types = batch.token_types.data<std::int32_t>();
+  const BatchShape shape{.kind = kind,
+                         .tokens = count_tokens(lengths),
+                         .sentences = std::ssize(indices),
+                         .outputs = teacher.defined() ? teacher.size(-1) : 0};
+  TK_CHECK(!teacher.defined() || teacher.shape() == Shape({shape.labels(), shape.outputs}),
+           "make_batch: expected a teacher's logits [", shape.labels(), ", outputs], got ", teacher.shape());
+  Batch batch = empty_batch(shape, Device::kCpu);
+  write_packed(batch.tokens.rows, lengths, example_ids);
+  auto* ids = batch.tokens.input_ids.data<std::int32_t>();
+  auto* types = batch.tokens.token_types.data<std::int32_t>();
   for (const std::int64_t i : indices) {
-    ids = std::copy(examples[i].ids.begin(), examples[i].ids.end(), ids);
-    types = std::copy(examples[i].token_types.begin(), examples[i].token_types.end(), types);
+    ids = std::ranges::copy(examples[i].ids, ids).out;
+    types = std::ranges::copy(examples[i].token_types, types).out;
   }
-  regression ? write_labels<float>(batch.labels, examples, indices)
-             : write_labels<std::int32_t>(batch.labels, examples, indices);
+  write_labels(batch.labels, examples, indices, kind);
+  if (teacher.defined()) batch.teacher.copy_from(teacher);
+  batch.lengths = std::move(lengths);
   return batch;
 }
 
 Batch with_dummy_rows(const Batch& batch, std::int64_t tokens) {
-  const Packed& from = batch.packed;
-  TK_CHECK(from.tokens <= tokens, "with_dummy_rows: ", from.tokens, " rows do not fit ", tokens);
-  if (from.tokens == tokens) return batch;
-  Batch padded = empty_batch(tokens, from.sentences, batch.labels.dtype(), batch.memory.device());
+  BatchShape shape = shape_of(batch);
+  TK_CHECK(shape.tokens <= tokens, "with_dummy_rows: ", shape.tokens, " rows do not fit ", tokens);
+  if (shape.tokens == tokens) return batch;
+  shape.tokens = tokens;
+  Batch padded = empty_batch(shape, batch.memory.device());
   padded.lengths = batch.lengths;
-  const auto copy = [](const Tensor& to, const Tensor& x) { to.narrow(0, 0, x.numel()).copy_from(x); };
-  copy(padded.packed.offsets, from.offsets);
-  copy(padded.packed.example, from.example);
-  copy(padded.packed.position, from.position);
-  copy(padded.input_ids, batch.input_ids);
-  copy(padded.token_types, batch.token_types);
+  const auto copy = [](const Tensor& to, const Tensor& x) {
+    if (x.defined()) to.narrow(0, 0, x.size(0)).copy_from(x);
+  };
+  copy(padded.tokens.rows.offsets, batch.tokens.rows.offsets);
+  copy(padded.tokens.rows.example, batch.tokens.rows.example);
+  copy(padded.tokens.rows.position, batch.tokens.rows.position);
+  copy(padded.tokens.input_ids, batch.tokens.input_ids);
+  copy(padded.tokens.token_types, batch.tokens.token_types);
+  if (batch.kind == TaskKind::kTokens) padded.labels.fill(-1);
   copy(padded.labels, batch.labels);
+  copy(padded.teacher, batch.teacher);
   return padded;
 }
 
 Batch to(const Batch& batch, Device device) {
   if (batch.memory.device() == device) return batch;
-  Batch moved = empty_batch(batch.packed.tokens, batch.packed.sentences, batch.labels.dtype(), device);
+  Batch moved = empty_batch(shape_of(batch), device);
   overwrite(moved, batch);
   return moved;
 }
 
 void overwrite(const Batch& batch, const Batch& source) {
-  TK_CHECK(batch.packed.tokens == source.packed.tokens && batch.packed.sentences == source.packed.sentences,
-           "overwrite: expected a batch of ", batch.packed.tokens, " rows and ", batch.packed.sentences,
-           " sentences, got ", source.packed.tokens, " and ", source.packed.sentences);
+  const BatchShape to = shape_of(batch), from = shape_of(source);
+  TK_CHECK(
+      to.tokens == from.tokens && to.sentences == from.sentences && to.kind == from.kind && to.outputs == from.outputs,
+      "overwrite: expected a batch of ", to.tokens, " rows, ", to.sentences, " sentences and ", to.outputs,
+      " logits of a teacher, got ", from.tokens, ", ", from.sentences, " and ", from.outputs);
   batch.memory.copy_from(source.memory);
 }
 

@@ -18,10 +18,13 @@ enum class BatchOrder {
 /// "random", "sequential" or "group_by_length", as --train_sampling_strategy has them; throws on another name.
 BatchOrder batch_order_from_name(std::string_view name);
 
+/// Sentences of a batch where nobody says otherwise.
+inline constexpr std::int64_t kBatchSize = 32;
+
 /// How an epoch is cut into batches: a batch is full when one more sentence would exceed either bound.
 struct LoaderOptions {
-  std::int64_t batch_size = 32;  ///< sentences of a batch at most; 0 = no bound
-  std::int64_t max_tokens = 0;   ///< tokens of a batch at most (a longer sentence is a batch by itself); 0 = no bound
+  std::int64_t batch_size = kBatchSize;  ///< sentences of a batch at most; 0 = no bound
+  std::int64_t max_tokens = 0;  ///< tokens of a batch at most (a longer sentence is a batch by itself); 0 = no bound
   BatchOrder order = BatchOrder::kRandom;
   std::uint64_t seed = 42;
 };

@@ -3,155 +3,46 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <charconv>
 #include <exception>
-#include <limits>
 #include <optional>
 #include <utility>
 
 #include "data/tokenizer.h"
-#include "data/tsv_reader.h"
 #include "tensor/error.h"
-#include "tensor/io/in_quotes.h"
 
 namespace tk {
 namespace {
 
-using Fields = std::vector<std::string_view>;
-
-constexpr float kHighestScore = 5;  // STS-B
-
-struct Columns {
-  int text_a;
-  int text_b;
-  int label;
-
-  int last() const { return std::max({text_a, text_b, label}); }
-};
-
-// Looks the needed columns up in what may be a header line; nullopt when it names none of them, so is none.
-std::optional<Columns> columns_of_header(const GlueTask& task, const SplitInfo& split, const Fields& fields) {
-  Columns columns{split.text_a, split.text_b, split.label};
-  bool found = false;
-  const auto look_up = [&](int& column, const std::string& name) {
-    const auto at = std::find(fields.begin(), fields.end(), name);
-    if (column < 0 || at == fields.end()) return;
-    column = static_cast<int>(at - fields.begin());
-    found = true;
-  };
-  look_up(columns.text_a, task.text_a);
-  look_up(columns.text_b, task.text_b);
-  look_up(columns.label, task.label);
-  if (!found) return std::nullopt;
-  return columns;
-}
-
-std::string known_labels(const GlueTask& task) {
-  std::string out;
-  for (const std::string& spelling : task.label_spellings) out += (out.empty() ? "" : ", ") + in_quotes(spelling);
-  return out;
-}
-
-float parse_class(const GlueTask& task, std::string_view field, const TsvReader& reader) {
-  const auto index_in = [&](const std::vector<std::string>& names) {
-    return std::find(names.begin(), names.end(), field) - names.begin();
-  };
-  const auto classes = static_cast<std::ptrdiff_t>(task.label_names.size());
-  const std::ptrdiff_t id = std::min(index_in(task.label_spellings), index_in(task.label_names));
-  TK_CHECK(id < classes, "unknown label ", in_quotes(field), " in ", reader.where(), ": task ", task.name, " has ",
-           known_labels(task));
-  return static_cast<float>(id);
-}
-
-float parse_score(std::string_view field, const TsvReader& reader) {
-  float score = 0;
-  const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), score);
-  const bool whole = error == std::errc() && end == field.data() + field.size();
-  TK_CHECK(whole && score >= 0 && score <= kHighestScore, "bad score ", in_quotes(field), " in ", reader.where(),
-           ": expected a number from 0 to ", kHighestScore);
-  return score;
-}
-
-// Why a row cannot be used; empty when it can.
-std::string what_lacks(const Columns& columns, const Fields& fields) {
-  const auto needed = static_cast<std::size_t>(columns.last()) + 1;
-  if (fields.size() < needed) return concat("expected at least ", needed, " columns, got ", fields.size());
-  if (columns.label >= 0 && fields[columns.label].empty()) return "the label is empty";
-  return "";
-}
-
-float parse_label(const GlueTask& task, const Columns& columns, const Fields& fields, const TsvReader& reader) {
-  if (columns.label < 0) return -1;
-  const std::string_view field = fields[columns.label];
-  return task.regression() ? parse_score(field, reader) : parse_class(task, field, reader);
-}
-
-Example make_example(const Columns& columns, const Fields& fields, std::int64_t id, float label) {
-  Example example;
-  example.id = static_cast<std::int32_t>(id);
-  example.text_a = fields[columns.text_a];
-  example.has_b = columns.text_b >= 0;
-  if (example.has_b) example.text_b = fields[columns.text_b];
-  example.label = label;
-  return example;
+// The label of each word goes to the token that begins it. A word that gave no token (it was cut, or holds nothing
+// that a tokenizer keeps) has none.
+std::vector<std::int32_t> token_labels(const Example& example, const Encoding& encoding) {
+  std::vector<std::int32_t> labels(encoding.ids.size(), -1);
+  std::size_t word = 0;
+  std::int32_t end = 0;  // of the words passed: those of tokens rise with them
+  std::int32_t begin = -1;
+  for (std::size_t i = 0; i < encoding.ids.size(); ++i) {
+    const ByteSpan source = encoding.sources[i];
+    if (source.begin == source.end || encoding.token_types[i] != 0) continue;
+    while (end <= source.begin && word < example.word_labels.size()) {
+      begin = end == 0 ? 0 : end + 1;
+      end = static_cast<std::int32_t>(
+          std::min(example.text_a.find(' ', static_cast<std::size_t>(begin)), example.text_a.size()));
+      ++word;
+      if (source.begin < end) labels[i] = example.word_labels[word - 1];
+    }
+  }
+  return labels;
 }
 
 TokenizedExample tokenize_example(const Tokenizer& tokenizer, const Example& example, std::int64_t max_length) {
   const auto second = example.has_b ? std::optional<std::string_view>(example.text_b) : std::nullopt;
   Encoding encoding = tokenizer.encode(example.text_a, second, max_length);
-  return {example.id, std::move(encoding.ids), std::move(encoding.token_types), example.label};
+  std::vector<std::int32_t> labels;
+  if (!example.word_labels.empty()) labels = token_labels(example, encoding);
+  return {example.id, std::move(encoding.ids), std::move(encoding.token_types), example.label, std::move(labels)};
 }
 
 }  // namespace
-
-SplitExamples read_examples(const GlueTask& task, const SplitInfo& split, const SplitFile& file, std::int64_t limit) {
-  TsvReader reader(file.path);
-  SplitExamples result{file.path, file.subset, 0, 0, split.rows, {}};
-  Fields fields;
-  bool more = reader.next(fields);
-  Columns columns{split.text_a, split.text_b, split.label};
-  if (const auto header = columns_of_header(task, split, fields)) {
-    columns = *header;
-    more = reader.next(fields);
-  }
-  std::string first_problem;
-  for (; more; more = reader.next(fields)) {
-    const std::int64_t id = result.rows++;
-    TK_CHECK(id <= std::numeric_limits<std::int32_t>::max(), "too many rows in ", file.path.string());
-    if (const std::string problem = what_lacks(columns, fields); !problem.empty()) {
-      if (first_problem.empty()) first_problem = concat("malformed row in ", reader.where(), ": ", problem);
-      TK_CHECK(task.short_rows, first_problem);
-      ++result.skipped;
-      continue;
-    }
-    const float label = parse_label(task, columns, fields, reader);
-    const bool wanted = limit < 0 || std::ssize(result.examples) < limit;
-    if (wanted) result.examples.push_back(make_example(columns, fields, id, label));
-  }
-  TK_CHECK(first_problem.empty() || result.complete(), first_problem);
-  TK_CHECK(result.rows > 0, "no rows in ", file.path.string(), ": expected at least one example");
-  return result;
-}
-
-SplitExamples read_examples(const GlueTask& task, const std::filesystem::path& data_dir, Split split,
-                            std::int64_t limit) {
-  const SplitInfo& info = find_split(task, split);
-  return read_examples(task, info, find_split_file(task, info, data_dir), limit);
-}
-
-std::string incomplete_note(const SplitExamples& split) {
-  if (split.complete()) return "";
-  return concat(split.path.string(), " has ", split.rows - split.skipped, " rows, the official file ", split.expected);
-}
-
-std::vector<std::int64_t> label_counts(const GlueTask& task, const std::vector<Example>& examples) {
-  std::vector<std::int64_t> counts(task.label_names.size());
-  if (task.regression()) return counts;
-  for (const Example& example : examples) {
-    if (example.label >= 0) ++counts.at(static_cast<std::size_t>(example.label));
-  }
-  return counts;
-}
 
 std::vector<TokenizedExample> tokenize_examples(const Tokenizer& tokenizer, const std::vector<Example>& examples,
                                                 std::int64_t max_length, int threads) {
@@ -171,17 +62,46 @@ std::vector<TokenizedExample> tokenize_examples(const Tokenizer& tokenizer, cons
   return tokenized;
 }
 
-std::vector<std::int64_t> lengths_of(const std::vector<TokenizedExample>& examples) {
+void tokenize(Split& split, const Tokenizer& tokenizer, std::int64_t max_length) {
+  TK_CHECK(!split.examples.empty(), split.path.string(), ": no examples are left");
+  split.tokenized = tokenize_examples(tokenizer, split.examples, max_length);
+}
+
+void check_labelled(const Split& split) {
+  for (const Example& example : split.examples) {
+    TK_CHECK(example.label != -1 || !example.word_labels.empty(), split.path.string(), ": row ", example.id,
+             " has no label");
+  }
+}
+
+std::vector<std::int64_t> lengths_of(std::span<const TokenizedExample> examples) {
   std::vector<std::int64_t> lengths;
   lengths.reserve(examples.size());
   for (const TokenizedExample& example : examples) lengths.push_back(std::ssize(example.ids));
   return lengths;
 }
 
-std::vector<double> labels_of(const std::vector<TokenizedExample>& examples) {
+std::vector<std::int64_t> label_starts(std::span<const TokenizedExample> examples, TaskKind kind) {
+  std::vector<std::int64_t> starts = {0};
+  starts.reserve(examples.size() + 1);
+  for (const TokenizedExample& example : examples) {
+    starts.push_back(starts.back() + (kind == TaskKind::kTokens ? std::ssize(example.ids) : 1));
+  }
+  return starts;
+}
+
+std::vector<double> labels_of(std::span<const TokenizedExample> examples, TaskKind kind) {
   std::vector<double> labels;
   labels.reserve(examples.size());
-  for (const TokenizedExample& example : examples) labels.push_back(example.label);
+  for (const TokenizedExample& example : examples) {
+    if (kind != TaskKind::kTokens) {
+      labels.push_back(example.label);
+    } else if (example.token_labels.empty()) {
+      labels.insert(labels.end(), example.ids.size(), -1);
+    } else {
+      labels.insert(labels.end(), example.token_labels.begin(), example.token_labels.end());
+    }
+  }
   return labels;
 }
 

@@ -23,11 +23,11 @@ std::optional<std::string> nearest_task(std::string_view name) {
   constexpr std::size_t kLongestName = 16;  // anything longer is no misspelling, and the distance is quadratic
   const std::string wanted = canonical(name);
   if (wanted.size() > kLongestName) return std::nullopt;
-  const auto distance = [&](const GlueTask& task) { return edit_distance(wanted, task.name); };
+  const auto distance = [&](const GlueTask& task) { return edit_distance(wanted, task.task.name); };
   const auto nearest = std::min_element(glue_tasks().begin(), glue_tasks().end(),
                                         [&](const auto& a, const auto& b) { return distance(a) < distance(b); });
   if (distance(*nearest) > 2) return std::nullopt;
-  return nearest->name;
+  return nearest->task.name;
 }
 
 // Columns, counts and label orders: https://gluebenchmark.com and the loader of the Hugging Face data set "glue".
@@ -37,61 +37,66 @@ std::vector<GlueTask> make_tasks() {
   const std::vector<std::string> inference = {"entailment", "neutral", "contradiction"};
   const std::vector<std::string> accuracy = {"accuracy"};
   const std::vector<std::string> accuracy_f1 = {"accuracy", "f1"};
+  const std::vector<std::string> matthews = {"matthews_correlation"};
+  constexpr auto kClasses = TaskKind::kClassification;
   // clang-format off
-  return {
-      {"cola", "CoLA", "sentence", "", "label",
-       {"unacceptable", "acceptable"}, digits, {"matthews_correlation"}, "matthews_correlation", 64,
-       {{Split::kTrain, "train", "train.tsv", 8551, 3, -1, 1},
-        {Split::kDev, "dev", "dev.tsv", 1043, 3, -1, 1},
-        {Split::kTest, "test", "test.tsv", 1063, 1, -1, -1}}},
-      {"sst2", "SST-2", "sentence", "", "label",
-       {"negative", "positive"}, digits, accuracy, "accuracy", 64,
-       {{Split::kTrain, "train", "train.tsv", 67349, 0, -1, 1},
-        {Split::kDev, "dev", "dev.tsv", 872, 0, -1, 1},
-        {Split::kTest, "test", "test.tsv", 1821, 1, -1, -1}}},
-      {"mrpc", "MRPC", "#1 String", "#2 String", "Quality",
-       {"not_equivalent", "equivalent"}, digits, accuracy_f1, "combined_score", 128,
-       {{Split::kTrain, "train", "train.tsv", 3668, 3, 4, 0},
-        {Split::kDev, "dev", "dev.tsv", 408, 3, 4, 0},
-        {Split::kTest, "test", "test.tsv", 1725, 3, 4, -1}}},
-      {"stsb", "STS-B", "sentence1", "sentence2", "score",
-       {}, {}, {"pearson", "spearmanr"}, "combined_score", 64,
-       {{Split::kTrain, "train", "train.tsv", 5749, 7, 8, 9},
-        {Split::kDev, "dev", "dev.tsv", 1500, 7, 8, 9},
-        {Split::kTest, "test", "test.tsv", 1379, 7, 8, -1}}},
-      {"qqp", "QQP", "question1", "question2", "is_duplicate",
-       {"not_duplicate", "duplicate"}, digits, accuracy_f1, "combined_score", 128,
-       {{Split::kTrain, "train", "train.tsv", 363846, 3, 4, 5},
-        {Split::kDev, "dev", "dev.tsv", 40430, 3, 4, 5},
-        {Split::kTest, "test", "test.tsv", 390965, 1, 2, -1}},
-       true},
-      {"mnli", "MNLI", "sentence1", "sentence2", "gold_label",
-       inference, inference, accuracy, "accuracy", 128,
-       {{Split::kTrain, "train", "train.tsv", 392702, 8, 9, 11},
-        {Split::kDev, "dev_matched", "dev_matched.tsv", 9815, 8, 9, 15},
-        {Split::kDevMismatched, "dev_mismatched", "dev_mismatched.tsv", 9832, 8, 9, 15},
-        {Split::kTest, "test_matched", "test_matched.tsv", 9796, 8, 9, -1},
-        {Split::kTestMismatched, "test_mismatched", "test_mismatched.tsv", 9847, 8, 9, -1}}},
-      {"qnli", "QNLI", "question", "sentence", "label",
-       entailment, entailment, accuracy, "accuracy", 128,
-       {{Split::kTrain, "train", "train.tsv", 104743, 1, 2, 3},
-        {Split::kDev, "dev", "dev.tsv", 5463, 1, 2, 3},
-        {Split::kTest, "test", "test.tsv", 5463, 1, 2, -1}}},
-      {"rte", "RTE", "sentence1", "sentence2", "label",
-       entailment, entailment, accuracy, "accuracy", 256,
-       {{Split::kTrain, "train", "train.tsv", 2490, 1, 2, 3},
-        {Split::kDev, "dev", "dev.tsv", 277, 1, 2, 3},
-        {Split::kTest, "test", "test.tsv", 3000, 1, 2, -1}}},
-      {"wnli", "WNLI", "sentence1", "sentence2", "label",
-       {"not_entailment", "entailment"}, digits, accuracy, "accuracy", 128,
-       {{Split::kTrain, "train", "train.tsv", 635, 1, 2, 3},
-        {Split::kDev, "dev", "dev.tsv", 71, 1, 2, 3},
-        {Split::kTest, "test", "test.tsv", 146, 1, 2, -1}}},
-      {"ax", "AX", "sentence1", "sentence2", "",
-       inference, inference, {"matthews_correlation"}, "matthews_correlation", 128,
-       {{Split::kTest, "test", "diagnostic.tsv", 1104, 1, 2, -1}}},
+  std::vector<GlueTask> tasks = {
+      {{"cola", kClasses, 1, {"unacceptable", "acceptable"}, matthews, matthews[0], 64},
+       "CoLA", "sentence", "", "label", digits,
+       {{Part::kTrain, false, "train", "train.tsv", 8551, 3, -1, 1},
+        {Part::kDev, false, "dev", "dev.tsv", 1043, 3, -1, 1},
+        {Part::kTest, false, "test", "test.tsv", 1063, 1, -1, -1}}},
+      {{"sst2", kClasses, 1, {"negative", "positive"}, accuracy, accuracy[0], 64},
+       "SST-2", "sentence", "", "label", digits,
+       {{Part::kTrain, false, "train", "train.tsv", 67349, 0, -1, 1},
+        {Part::kDev, false, "dev", "dev.tsv", 872, 0, -1, 1},
+        {Part::kTest, false, "test", "test.tsv", 1821, 1, -1, -1}}},
+      {{"mrpc", kClasses, 2, {"not_equivalent", "equivalent"}, accuracy_f1, "combined_score", 128},
+       "MRPC", "#1 String", "#2 String", "Quality", digits,
+       {{Part::kTrain, false, "train", "train.tsv", 3668, 3, 4, 0},
+        {Part::kDev, false, "dev", "dev.tsv", 408, 3, 4, 0},
+        {Part::kTest, false, "test", "test.tsv", 1725, 3, 4, -1}}},
+      {{"stsb", TaskKind::kRegression, 2, {}, {"pearson", "spearmanr"}, "combined_score", 64},
+       "STS-B", "sentence1", "sentence2", "score", {},
+       {{Part::kTrain, false, "train", "train.tsv", 5749, 7, 8, 9},
+        {Part::kDev, false, "dev", "dev.tsv", 1500, 7, 8, 9},
+        {Part::kTest, false, "test", "test.tsv", 1379, 7, 8, -1}},
+       5},
+      {{"qqp", kClasses, 2, {"not_duplicate", "duplicate"}, accuracy_f1, "combined_score", 128},
+       "QQP", "question1", "question2", "is_duplicate", digits,
+       {{Part::kTrain, false, "train", "train.tsv", 363846, 3, 4, 5},
+        {Part::kDev, false, "dev", "dev.tsv", 40430, 3, 4, 5},
+        {Part::kTest, false, "test", "test.tsv", 390965, 1, 2, -1}},
+       0, true},
+      {{"mnli", kClasses, 2, inference, accuracy, accuracy[0], 128},
+       "MNLI", "sentence1", "sentence2", "gold_label", inference,
+       {{Part::kTrain, false, "train", "train.tsv", 392702, 8, 9, 11},
+        {Part::kDev, false, "dev_matched", "dev_matched.tsv", 9815, 8, 9, 15},
+        {Part::kDev, true, "dev_mismatched", "dev_mismatched.tsv", 9832, 8, 9, 15},
+        {Part::kTest, false, "test_matched", "test_matched.tsv", 9796, 8, 9, -1},
+        {Part::kTest, true, "test_mismatched", "test_mismatched.tsv", 9847, 8, 9, -1}}},
+      {{"qnli", kClasses, 2, entailment, accuracy, accuracy[0], 128},
+       "QNLI", "question", "sentence", "label", entailment,
+       {{Part::kTrain, false, "train", "train.tsv", 104743, 1, 2, 3},
+        {Part::kDev, false, "dev", "dev.tsv", 5463, 1, 2, 3},
+        {Part::kTest, false, "test", "test.tsv", 5463, 1, 2, -1}}},
+      {{"rte", kClasses, 2, entailment, accuracy, accuracy[0], 256},
+       "RTE", "sentence1", "sentence2", "label", entailment,
+       {{Part::kTrain, false, "train", "train.tsv", 2490, 1, 2, 3},
+        {Part::kDev, false, "dev", "dev.tsv", 277, 1, 2, 3},
+        {Part::kTest, false, "test", "test.tsv", 3000, 1, 2, -1}}},
+      {{"wnli", kClasses, 2, {"not_entailment", "entailment"}, accuracy, accuracy[0], 128},
+       "WNLI", "sentence1", "sentence2", "label", digits,
+       {{Part::kTrain, false, "train", "train.tsv", 635, 1, 2, 3},
+        {Part::kDev, false, "dev", "dev.tsv", 71, 1, 2, 3},
+        {Part::kTest, false, "test", "test.tsv", 146, 1, 2, -1}}},
+      {{"ax", kClasses, 2, inference, matthews, matthews[0], 128},
+       "AX", "sentence1", "sentence2", "", inference,
+       {{Part::kTest, false, "test", "diagnostic.tsv", 1104, 1, 2, -1}}},
   };
   // clang-format on
+  for (GlueTask& task : tasks) task.task.title = task.folder;
+  return tasks;
 }
 
 template <class Items, class Name>
@@ -108,21 +113,21 @@ const std::vector<GlueTask>& glue_tasks() {
   return tasks;
 }
 
-const GlueTask& find_task(std::string_view name) {
+const GlueTask& find_glue_task(std::string_view name) {
   const std::string wanted = canonical(name);
   for (const GlueTask& task : glue_tasks()) {
-    if (task.name == wanted) return task;
+    if (task.task.name == wanted) return task;
   }
   const std::optional<std::string> nearest = nearest_task(name);
   throw Error(concat("unknown task \"", name, "\"; ", nearest ? "did you mean \"" + *nearest + "\"? " : "",
-                     "known: ", join(glue_tasks(), [](const GlueTask& task) { return task.name; })));
+                     "known: ", join(glue_tasks(), [](const GlueTask& task) { return task.task.name; })));
 }
 
-const SplitInfo& find_split(const GlueTask& task, Split split) {
+const SplitInfo& find_split(const GlueTask& task, Part part) {
   for (const SplitInfo& info : task.splits) {
-    if (info.split == split) return info;
+    if (info.part == part && !info.mismatched) return info;
   }
-  throw Error(concat("task ", task.name, " has no such split; it has ",
+  throw Error(concat("task ", task.task.name, " has no such split; it has ",
                      join(task.splits, [](const SplitInfo& info) { return info.name; })));
 }
 
@@ -130,10 +135,9 @@ const SplitInfo& find_split(const GlueTask& task, std::string_view name) {
   std::string wanted(name);
   if (wanted.starts_with("validation")) wanted.replace(0, std::string_view("validation").size(), "dev");
   for (const SplitInfo& info : task.splits) {
-    const bool matched = info.split == Split::kDev || info.split == Split::kTest;
-    if (info.name == wanted || (matched && info.name == wanted + "_matched")) return info;
+    if (info.name == wanted || info.name == wanted + "_matched") return info;
   }
-  throw Error(concat("task ", task.name, " has no split \"", name, "\"; it has ",
+  throw Error(concat("task ", task.task.name, " has no split \"", name, "\"; it has ",
                      join(task.splits, [](const SplitInfo& info) { return info.name; })));
 }
 
@@ -142,14 +146,14 @@ std::optional<SplitFile> look_for_split_file(const GlueTask& task, const SplitIn
   const std::filesystem::path folder = data_dir / task.folder;
   const std::filesystem::path subset = folder / "train-subset.tsv";
   if (std::filesystem::exists(folder / split.file)) return SplitFile{folder / split.file, false};
-  if (split.split == Split::kTrain && std::filesystem::exists(subset)) return SplitFile{subset, true};
+  if (split.part == Part::kTrain && std::filesystem::exists(subset)) return SplitFile{subset, true};
   return std::nullopt;
 }
 
 SplitFile find_split_file(const GlueTask& task, const SplitInfo& split, const std::filesystem::path& data_dir) {
   const std::optional<SplitFile> found = look_for_split_file(task, split, data_dir);
   TK_CHECK(found, "no such file: ", (data_dir / task.folder / split.file).string(),
-           split.split == Split::kTrain ? " (nor train-subset.tsv beside it)" : "");
+           split.part == Part::kTrain ? " (nor train-subset.tsv beside it)" : "");
   return *found;
 }
 

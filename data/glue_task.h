@@ -7,14 +7,15 @@
 #include <string_view>
 #include <vector>
 
-namespace tk {
+#include "data/example.h"
+#include "data/task.h"
 
-/// The parts of a GLUE task; the mismatched ones exist for MNLI alone (its kDev and kTest are the matched ones).
-enum class Split { kTrain, kDev, kDevMismatched, kTest, kTestMismatched };
+namespace tk {
 
 /// One file of a task as GLUE publishes it. The columns count from 0 and hold where no header names them; -1 = none.
 struct SplitInfo {
-  Split split;
+  Part part;
+  bool mismatched;    ///< MNLI's second file of dev and test
   std::string name;   ///< "train", "dev", "dev_matched", ...
   std::string file;   ///< "train.tsv", "dev_matched.tsv", ...
   std::int64_t rows;  ///< official count, without the header and without malformed rows
@@ -25,36 +26,29 @@ struct SplitInfo {
   bool labelled() const { return label >= 0; }
 };
 
-/// What is known of a GLUE task before its files are read.
+/// A task of GLUE: what is known of its files before they are read.
 struct GlueTask {
-  std::string name;    ///< Hugging Face's: "sst2"
+  Task task;
   std::string folder;  ///< of the published archives: "SST-2"
   std::string text_a;  ///< the columns' names in the header; text_b is empty for tasks of single sentences
   std::string text_b;
   std::string label;
-  std::vector<std::string> label_names;      ///< in the order of class ids; empty for regression
   std::vector<std::string> label_spellings;  ///< how the files and the server spell them: "0", "1" or the names
-  std::vector<std::string> metrics;          ///< Hugging Face's keys, without combined_score
-  std::string headline;                      ///< the one score that stands for the task
-  std::int64_t padded_length;                ///< that the literature pads to when it counts FLOPs of a padded BERT
   std::vector<SplitInfo> splits;
-  bool short_rows = false;  ///< the official files hold a few malformed rows, which do not count (QQP)
-
-  bool regression() const { return label_names.empty(); }
-  bool pair() const { return !text_b.empty(); }
-  std::int64_t outputs() const { return regression() ? 1 : static_cast<std::int64_t>(label_names.size()); }
+  double highest_score = 0;  ///< of a regression; the lowest is 0
+  bool short_rows = false;   ///< the official files hold a few malformed rows, which do not count (QQP)
 };
 
 /// The nine tasks of GLUE and the diagnostic set AX, in the order of the GLUE paper's table.
 const std::vector<GlueTask>& glue_tasks();
 
 /// The task of that name or folder name, whatever the case; throws with the nearest known name and the list.
-const GlueTask& find_task(std::string_view name);
+const GlueTask& find_glue_task(std::string_view name);
 
-/// The task's files of that split; throws when the task has no such split.
-const SplitInfo& find_split(const GlueTask& task, Split split);
+/// The task's file of that part, of two the matched one; throws when the task has no such part.
+const SplitInfo& find_split(const GlueTask& task, Part part);
 
-/// Also by name: "train", "dev", "test", "dev_matched", "test_mismatched"; "validation" is understood as "dev".
+/// By name: "train", "dev", "test", "dev_matched", "test_mismatched"; "validation" is understood as "dev".
 const SplitInfo& find_split(const GlueTask& task, std::string_view name);
 
 /// Where a split lies under a data folder that holds CoLA/, SST-2/, ...

@@ -1,12 +1,12 @@
 #include "data/glue_verify.h"
 
-#include "data/example.h"
+#include "data/glue_reader.h"
 #include "tensor/error.h"
 
 namespace tk {
 namespace {
 
-GlueFileStatus status_of(const SplitExamples& examples) {
+GlueFileStatus status_of(const GlueExamples& examples) {
   if (examples.subset) return GlueFileStatus::kSubset;
   return examples.complete() ? GlueFileStatus::kOk : GlueFileStatus::kWrongCount;
 }
@@ -18,9 +18,9 @@ GlueFileReport verify_split(const GlueTask& task, const SplitInfo& split, const 
     const std::optional<SplitFile> file = look_for_split_file(task, split, data_dir);
     if (!file) return report;
     report.file = file->path;
-    const SplitExamples examples = read_examples(task, split, *file);
+    const GlueExamples examples = read_examples(task, split, *file);
     report.rows = std::ssize(examples.examples);
-    if (split.labelled()) report.label_counts = label_counts(task, examples.examples);
+    if (split.labelled()) report.label_counts = label_counts(task.task, examples.examples);
     report.status = status_of(examples);
   } catch (const std::exception& error) {
     report.status = GlueFileStatus::kBroken;

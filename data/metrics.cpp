@@ -151,7 +151,18 @@ double spearman(Values predictions, Values labels) {
   return correlation(average_ranks(predictions), average_ranks(labels));
 }
 
-std::vector<Metric> compute_metrics(const GlueTask& task, Values predictions, Values labels) {
+std::vector<Metric> compute_metrics(const Task& task, Values predictions, Values labels) {
+  std::vector<double> kept_predictions, kept_labels;
+  if (task.kind == TaskKind::kTokens) {
+    check_equal_number("compute_metrics", predictions, labels);
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      if (labels[i] == -1) continue;
+      kept_predictions.push_back(predictions[i]);
+      kept_labels.push_back(labels[i]);
+    }
+    predictions = kept_predictions;
+    labels = kept_labels;
+  }
   std::vector<Metric> metrics;
   double sum = 0;
   for (const std::string& name : task.metrics) {
@@ -162,14 +173,14 @@ std::vector<Metric> compute_metrics(const GlueTask& task, Values predictions, Va
   return metrics;
 }
 
-double headline(const GlueTask& task, const std::vector<Metric>& metrics) {
+double headline(const Task& task, const std::vector<Metric>& metrics) {
   const auto found =
       std::find_if(metrics.begin(), metrics.end(), [&](const Metric& metric) { return metric.name == task.headline; });
   TK_CHECK(found != metrics.end(), "headline: expected the metric ", task.headline, " of task ", task.name);
   return found->value;
 }
 
-std::vector<double> predictions_from_logits(const GlueTask& task, const Tensor& logits) {
+std::vector<double> predictions_from_logits(const Task& task, const Tensor& logits) {
   TK_CHECK(logits.rank() == 2 && logits.size(1) == task.outputs(), "predictions_from_logits: expected [examples, ",
            task.outputs(), "] for task ", task.name, ", got ", logits.shape());
   const std::vector<double> values = logits.to(DType::kFloat64).to_vector<double>();

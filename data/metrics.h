@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "data/glue_task.h"
+#include "data/task.h"
 #include "tensor/tensor.h"
 
 namespace tk {
@@ -36,15 +36,16 @@ struct Metric {
   double value;
 };
 
-/// The task's metrics in the task's order, then combined_score, their mean, when there are more than one.
-std::vector<Metric> compute_metrics(const GlueTask& task, std::span<const double> predictions,
+/// The task's metrics in the task's order, then combined_score, their mean, when there are more than one. In tasks of
+/// tokens, those without a label (-1) do not count.
+std::vector<Metric> compute_metrics(const Task& task, std::span<const double> predictions,
                                     std::span<const double> labels);
 
 /// The one score that stands for the task.
-double headline(const GlueTask& task, const std::vector<Metric>& metrics);
+double headline(const Task& task, const std::vector<Metric>& metrics);
 
 /// Class ids by argmax (the first of equals; a NaN counts as the highest, as in NumPy), or for regression the value
-/// itself. logits: [examples, task.outputs()], any floating dtype.
-std::vector<double> predictions_from_logits(const GlueTask& task, const Tensor& logits);
+/// itself. logits: [examples or tokens, task.outputs()], any floating dtype.
+std::vector<double> predictions_from_logits(const Task& task, const Tensor& logits);
 
 }  // namespace tk

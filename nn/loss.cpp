@@ -4,11 +4,22 @@
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/softmax.h"
+#include "tensor/ops/reduce.h"
 #include "tensor/ops/softmax.h"
 
 namespace tk {
 
-Variable cross_entropy_loss(const Variable& logits, const Tensor& labels) { return mean(cross_entropy(logits, labels)); }
+Variable cross_entropy_loss(const Variable& logits, const Tensor& labels) {
+  return mean(cross_entropy(logits, labels));
+}
+
+Variable labelled_cross_entropy_loss(const Variable& logits, const Tensor& labels) {
+  const Tensor numbers = labels.to(logits.dtype());
+  const Tensor has_label = greater(numbers, -0.5).to(logits.dtype());
+  const Tensor count = maximum(sum(has_label), full({}, 1, logits.dtype(), logits.device()));
+  const Tensor known = mul(numbers, has_label).to(DType::kInt32);  // a class for every row, 0 where there is no label
+  return sum(cross_entropy(logits, known) * Variable(has_label)) / Variable(count);
+}
 
 Variable mse_loss(const Variable& prediction, const Tensor& target) {
   TK_CHECK(prediction.shape() == target.shape(), "mse_loss: expected a target of ", prediction.shape(), ", got ",

@@ -7,6 +7,9 @@ namespace tk {
 /// Mean cross-entropy; logits [n, classes], labels [n] int32. Rank 0, like all below.
 Variable cross_entropy_loss(const Variable& logits, const Tensor& labels);
 
+/// The mean over the rows that have a label (-1: none); 0 when none has.
+Variable labelled_cross_entropy_loss(const Variable& logits, const Tensor& labels);
+
 /// Mean squared difference; prediction and target have one shape.
 Variable mse_loss(const Variable& prediction, const Tensor& target);
 

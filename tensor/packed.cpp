@@ -6,29 +6,43 @@
 
 namespace tk {
 
-Packed make_packed(const std::vector<std::int64_t>& lengths, const std::vector<std::int32_t>& examples) {
-  TK_CHECK(lengths.size() == examples.size(), "make_packed: ", lengths.size(), " lengths but ", examples.size(),
-           " example ids");
-  std::vector<std::int32_t> offsets = {0};
-  std::vector<std::int32_t> example;
-  std::vector<std::int32_t> position;
-  Packed packed;
+std::int64_t count_tokens(std::span<const std::int64_t> lengths) {
+  std::int64_t tokens = 0;
   for (std::size_t b = 0; b < lengths.size(); ++b) {
     TK_CHECK(lengths[b] <= Stream::kPositions, "make_packed: sentence ", b, " has ", lengths[b],
              " tokens; positions are below ", int{Stream::kPositions});
-    TK_CHECK(lengths[b] >= 0 && lengths[b] <= std::numeric_limits<std::int32_t>::max() - packed.tokens,
+    TK_CHECK(lengths[b] >= 0 && lengths[b] <= std::numeric_limits<std::int32_t>::max() - tokens,
              "make_packed: sentence ", b, " has length ", lengths[b]);
-    packed.tokens += lengths[b];
-    offsets.push_back(static_cast<std::int32_t>(packed.tokens));
-    for (std::int64_t i = 0; i < lengths[b]; ++i) {
-      example.push_back(examples[b]);
-      position.push_back(static_cast<std::int32_t>(i));
-    }
+    tokens += lengths[b];
   }
+  return tokens;
+}
+
+void write_packed(const Packed& packed, std::span<const std::int64_t> lengths, std::span<const std::int32_t> examples) {
+  TK_CHECK(lengths.size() == examples.size(), "make_packed: ", lengths.size(), " lengths but ", examples.size(),
+           " example ids");
+  auto* offsets = packed.offsets.data<std::int32_t>();
+  auto* example = packed.example.data<std::int32_t>();
+  auto* position = packed.position.data<std::int32_t>();
+  std::int32_t row = 0;
+  offsets[0] = 0;
+  for (std::size_t b = 0; b < lengths.size(); ++b) {
+    for (std::int64_t i = 0; i < lengths[b]; ++i, ++row) {
+      example[row] = examples[b];
+      position[row] = static_cast<std::int32_t>(i);
+    }
+    offsets[b + 1] = row;
+  }
+}
+
+Packed make_packed(const std::vector<std::int64_t>& lengths, const std::vector<std::int32_t>& examples) {
+  Packed packed;
+  packed.tokens = count_tokens(lengths);
   packed.sentences = static_cast<std::int64_t>(lengths.size());
-  packed.offsets = from_values(offsets);
-  packed.example = from_values(example);
-  packed.position = from_values(position);
+  packed.offsets = empty({packed.sentences + 1}, DType::kInt32);
+  packed.example = empty({packed.tokens}, DType::kInt32);
+  packed.position = empty({packed.tokens}, DType::kInt32);
+  write_packed(packed, lengths, examples);
   return packed;
 }
 

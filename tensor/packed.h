@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "tensor/tensor.h"
@@ -22,12 +23,23 @@ struct Packed {
   Tensor count() const { return offsets.select(0, sentences); }
 };
 
+/// Packed sentences as token ids: what a batch holds and a model reads.
+struct PackedTokens {
+  Packed rows;
+  Tensor input_ids;    ///< [tokens] int32
+  Tensor token_types;  ///< [tokens] int32: 0 for the first sentence of a pair, 1 for the second
+};
+
 /// The same rows on another device.
 Packed to(const Packed& packed, Device device);
 
+/// Rows of sentences of these lengths; throws when a length is negative, or there are too many.
+std::int64_t count_tokens(std::span<const std::int64_t> lengths);
 /// Packs sentences of the given lengths, positions counted from 0. `examples` holds one id a sentence; throws when the
 /// counts differ, or a length is negative or above Stream::kPositions.
 Packed make_packed(const std::vector<std::int64_t>& lengths, const std::vector<std::int32_t>& examples);
+/// The same into tensors that are there, on the CPU: packed.tokens and packed.sentences say what they have room for.
+void write_packed(const Packed& packed, std::span<const std::int64_t> lengths, std::span<const std::int32_t> examples);
 
 /// Some rows of a batch and their structure.
 struct Kept {

@@ -37,6 +37,11 @@ StepState read_step_state(const Tensor& state) {
   return copy;
 }
 
+void write_step_state(const Tensor& state, const StepState& values) {
+  check(state);
+  backend(state.device()).copy_in(state.raw_data(), &values, sizeof(values));
+}
+
 void set_step(const Tensor& state, const StepState& settings) {
   check(state);
   backend(state.device()).copy_in(state.raw_data(), &settings, offsetof(StepState, grad_norm));

@@ -49,6 +49,8 @@ Tensor make_step_state(const StepState& state, Device device = Device::kCpu);
 StepState& step_state(const Tensor& state);
 /// A copy of the state inside, from any device.
 StepState read_step_state(const Tensor& state);
+/// Writes all of it.
+void write_step_state(const Tensor& state, const StepState& values);
 /// Writes all but what the step itself writes.
 void set_step(const Tensor& state, const StepState& settings);
 

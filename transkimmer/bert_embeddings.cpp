@@ -11,13 +11,12 @@ BertEmbeddings::BertEmbeddings(const Config& config)
       norm_(config.hidden_size, config.layer_norm_eps),
       dropout_{config.hidden_dropout_prob, {Purpose::kEmbeddingDropout}} {}
 
-Variable BertEmbeddings::operator()(const Inputs& inputs, const Context& context) const {
-  TK_CHECK(inputs.input_ids.shape() == Shape{inputs.rows.tokens} &&
-               inputs.token_types.shape() == Shape{inputs.rows.tokens},
-           "bert_embeddings: expected ids and token types of ", inputs.rows.tokens, " rows, got ",
-           inputs.input_ids.shape(), " and ", inputs.token_types.shape());
-  const Variable sum =
-      word_(inputs.input_ids) + position_(inputs.rows.position) + token_type_(inputs.token_types);
+Variable BertEmbeddings::operator()(const PackedTokens& inputs, const Context& context) const {
+  TK_CHECK(
+      inputs.input_ids.shape() == Shape{inputs.rows.tokens} && inputs.token_types.shape() == Shape{inputs.rows.tokens},
+      "bert_embeddings: expected ids and token types of ", inputs.rows.tokens, " rows, got ", inputs.input_ids.shape(),
+      " and ", inputs.token_types.shape());
+  const Variable sum = word_(inputs.input_ids) + position_(inputs.rows.position) + token_type_(inputs.token_types);
   return dropout_(norm_(sum), inputs.rows, context);
 }
 

@@ -10,13 +10,6 @@
 
 namespace tk {
 
-/// A packed batch as the model reads it.
-struct Inputs {
-  Packed rows;
-  Tensor input_ids;    ///< [tokens] int32
-  Tensor token_types;  ///< [tokens] int32
-};
-
 /// dropout(LN(word + position + token type)); a row's position is its place in the original sentence.
 class BertEmbeddings {
  public:
@@ -24,7 +17,7 @@ class BertEmbeddings {
   explicit BertEmbeddings(const Config& config);
 
   /// [tokens, hidden]. Throws on an id, type or position that the tables do not have.
-  Variable operator()(const Inputs& inputs, const Context& context) const;
+  Variable operator()(const PackedTokens& inputs, const Context& context) const;
   void collect(ParameterList& list, const std::string& path);
 
  private:

@@ -42,7 +42,7 @@ BertClassifier::BertClassifier(const Config& config)
   classifier_.collect(parameters_, "classifier");
 }
 
-ClassifierOutput BertClassifier::operator()(const Inputs& inputs, const Context& context,
+ClassifierOutput BertClassifier::operator()(const PackedTokens& inputs, const Context& context,
                                             const ForwardOptions& options) const {
   TK_CHECK(options.reads == HeadReads::kFirstRows, "classifier: reads first rows only");
   ClassifierOutput out;

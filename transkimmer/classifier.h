@@ -24,7 +24,8 @@ class BertClassifier {
   BertClassifier(const BertClassifier&) = delete;
   BertClassifier& operator=(const BertClassifier&) = delete;
 
-  ClassifierOutput operator()(const Inputs& inputs, const Context& context, const ForwardOptions& options = {}) const;
+  ClassifierOutput operator()(const PackedTokens& inputs, const Context& context,
+                              const ForwardOptions& options = {}) const;
 
   /// Draws every weight as BERT and Transkimmer do: N(0, initializer_range), biases 0, predictors so that they keep.
   void initialize(std::uint64_t seed);

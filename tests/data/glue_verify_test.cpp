@@ -14,7 +14,7 @@ TEST_CASE("verify_task: says what is missing, short, broken and a subset") {
   write_file(folder, "QNLI/train-subset.tsv",
              "index\tquestion\tsentence\tlabel\n0\ta\tb\tentailment\n1\ta\tb\tentailment\n");
   write_file(folder, "QNLI/dev.tsv", "index\tquestion\tsentence\tlabel\n0\ta\tb\tmaybe\n");
-  const auto reports = verify_task(find_task("qnli"), folder.path());
+  const auto reports = verify_task(find_glue_task("qnli"), folder.path());
   REQUIRE(reports.size() == 3);
   CHECK(reports[0].status == GlueFileStatus::kSubset);
   CHECK(reports[0].file.filename() == "train-subset.tsv");
@@ -32,9 +32,9 @@ TEST_CASE("verify_task: a complete file is ok and one with a row less is not") {
   std::string rows = "index\tsentence1\tsentence2\n";
   for (int i = 0; i < 146; ++i) rows += std::to_string(i) + "\ta\tb\n";
   write_file(folder, "WNLI/test.tsv", rows);
-  CHECK(verify_task(find_task("wnli"), folder.path())[2].status == GlueFileStatus::kOk);
+  CHECK(verify_task(find_glue_task("wnli"), folder.path())[2].status == GlueFileStatus::kOk);
   write_file(folder, "WNLI/test.tsv", rows.substr(0, rows.rfind("145")));
-  const auto report = verify_task(find_task("wnli"), folder.path())[2];
+  const auto report = verify_task(find_glue_task("wnli"), folder.path())[2];
   CHECK(report.status == GlueFileStatus::kWrongCount);
   CHECK(report.rows == 145);
 }

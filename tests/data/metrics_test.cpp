@@ -1,5 +1,7 @@
 #include "data/metrics.h"
 
+#include "data/glue_task.h"
+
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -108,27 +110,35 @@ TEST_CASE("metrics: two sides of different length are refused") {
 TEST_CASE("compute_metrics: Hugging Face's keys, and their mean when there are several") {
   const Values predictions = {1, 1, 0, 0};
   const Values labels = {1, 0, 0, 0};
-  const auto mrpc = compute_metrics(find_task("mrpc"), predictions, labels);
+  const auto mrpc = compute_metrics(find_glue_task("mrpc").task, predictions, labels);
   REQUIRE(mrpc.size() == 3);
   CHECK(mrpc[0].name == "accuracy");
   CHECK(mrpc[1].name == "f1");
   CHECK(mrpc[2].name == "combined_score");
   CHECK(mrpc[2].value == near((0.75 + 2.0 / 3) / 2));
-  CHECK(headline(find_task("mrpc"), mrpc) == mrpc[2].value);
+  CHECK(headline(find_glue_task("mrpc").task, mrpc) == mrpc[2].value);
 
-  const auto rte = compute_metrics(find_task("rte"), predictions, labels);
+  const auto rte = compute_metrics(find_glue_task("rte").task, predictions, labels);
   REQUIRE(rte.size() == 1);
-  CHECK(headline(find_task("rte"), rte) == 0.75);
-  CHECK(compute_metrics(find_task("cola"), predictions, labels)[0].name == "matthews_correlation");
-  CHECK(compute_metrics(find_task("stsb"), predictions, labels)[1].name == "spearmanr");
+  CHECK(headline(find_glue_task("rte").task, rte) == 0.75);
+  CHECK(compute_metrics(find_glue_task("cola").task, predictions, labels)[0].name == "matthews_correlation");
+  CHECK(compute_metrics(find_glue_task("stsb").task, predictions, labels)[1].name == "spearmanr");
 }
 
 TEST_CASE("predictions_from_logits: argmax takes the first of equals, and a NaN wins") {
   const auto nan = std::numeric_limits<float>::quiet_NaN();
   const Tensor logits = from_values<float>({0, 1, 2, 3, 3, 1, 5, nan, 9, -2, -1, -1}, {4, 3});
-  CHECK(predictions_from_logits(find_task("mnli"), logits) == Values{2, 0, 1, 1});
-  CHECK(predictions_from_logits(find_task("stsb"), from_values<float>({1.5f, -2}, {2, 1})) == Values{1.5, -2});
-  CHECK_THROWS_AS(predictions_from_logits(find_task("rte"), logits), Error);
+  CHECK(predictions_from_logits(find_glue_task("mnli").task, logits) == Values{2, 0, 1, 1});
+  CHECK(predictions_from_logits(find_glue_task("stsb").task, from_values<float>({1.5f, -2}, {2, 1})) ==
+        Values{1.5, -2});
+  CHECK_THROWS_AS(predictions_from_logits(find_glue_task("rte").task, logits), Error);
+}
+
+TEST_CASE("compute_metrics: in tasks of tokens those without a label do not count") {
+  const Task task{.name = "tags", .kind = TaskKind::kTokens, .labels = {"O", "B"}};
+  const Values predictions = {0, 1, 1, 0}, labels = {-1, 1, 0, -1};
+  CHECK(compute_metrics(task, predictions, labels)[0].value == 0.5);
+  CHECK_THROWS_AS(compute_metrics(task, Values{1}, labels), Error);
 }
 
 }  // namespace tk

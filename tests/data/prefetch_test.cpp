@@ -86,7 +86,9 @@ TEST_CASE("prefetch: batches made on another thread are those made here") {
     examples[i].ids.assign(5 + 37 * i % 50, static_cast<std::int32_t>(i));
     examples[i].token_types.assign(examples[i].ids.size(), static_cast<std::int32_t>(i % 2));
   }
-  const auto make = [&](std::int64_t i) { return make_batch(examples, std::vector{i, 63 - i, (i + 20) % 64}, false); };
+  const auto make = [&](std::int64_t i) {
+    return make_batch(examples, std::vector{i, 63 - i, (i + 20) % 64}, TaskKind::kClassification);
+  };
   Prefetch<Batch> ahead(32, true, make);
   for (std::int64_t i = 0; i < 32; ++i) {
     const Batch got = ahead.next(), expected = make(i);  // the same allocator serves both threads

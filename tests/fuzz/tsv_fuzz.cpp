@@ -1,4 +1,4 @@
-#include "data/example.h"
+#include "data/glue_reader.h"
 #include "data/tsv_reader.h"
 #include "tensor/error.h"
 #include "tests/fuzz/fuzz.h"
@@ -22,12 +22,13 @@ void check_reader(const std::filesystem::path& path, std::size_t size) {
 }
 
 void check_examples(const GlueTask& task, const SplitInfo& info, const std::filesystem::path& path) {
-  const SplitExamples split = read_examples(task, info, {.path = path, .subset = false});
+  const GlueExamples split = read_examples(task, info, {.path = path, .subset = false});
   require(split.rows == split.skipped + std::ssize(split.examples), "a row is skipped or an example");
   for (const Example& example : split.examples) {
     require(example.id >= 0 && example.id < split.rows, "ids count rows");
-    require(example.has_b == task.pair(), "pairs have two texts");
-    require(!info.labelled() || (example.label >= 0 && example.label <= (task.regression() ? 5 : task.outputs() - 1)),
+    require(example.has_b == (task.task.texts == 2), "pairs have two texts");
+    require(!info.labelled() ||
+                (example.label >= 0 && example.label <= (task.task.regression() ? 5 : task.task.outputs() - 1)),
             "labels are of the task");
   }
 }

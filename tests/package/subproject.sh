@@ -9,7 +9,7 @@ cat >"$work/CMakeLists.txt" <<CMAKE
 cmake_minimum_required(VERSION 3.25)
 project(outer LANGUAGES CXX)
 add_subdirectory($root transkimmer)
-foreach(layer tensor autograd nn transkimmer data)
+foreach(layer tensor autograd nn transkimmer data training)
   if(NOT TARGET tk::\${layer})
     message(FATAL_ERROR "no target tk::\${layer}")
   endif()

@@ -17,7 +17,7 @@ using namespace tk::test;
 
 namespace {
 
-Inputs golden_inputs(const SafetensorsFile& file, Device device, const std::string& prefix = "") {
+PackedTokens golden_inputs(const SafetensorsFile& file, Device device, const std::string& prefix = "") {
   return {to(golden_packed(file, prefix), device), file.tensor(prefix + "ids").to(device),
           file.tensor(prefix + "token_types").to(device)};
 }
@@ -116,7 +116,7 @@ void check_training(const std::string& name, const std::string& folder, bool sha
   for (const std::string prefix : {"budget.", "share."}) {
     if (prefix == "share." && !share) continue;
     const auto model = golden_model(folder, device);
-    const Inputs inputs = golden_inputs(file, device);
+    const PackedTokens inputs = golden_inputs(file, device);
     std::vector<Tensor> noise = gate_noise(file, golden_packed(file));
     for (Tensor& layer : noise) layer = layer.to(device);
     ForwardOptions options;
@@ -215,7 +215,7 @@ TEST_CASE("paper attention: equals the published graph on sentences of equal len
   config.skim_attention = SkimAttention::kPaper;
   BertClassifier model(config);
   load_weights(golden_path("skim_layer_paper_config"), named_values(model.parameters()));
-  const Inputs inputs = golden_inputs(file, Device::kCpu);
+  const PackedTokens inputs = golden_inputs(file, Device::kCpu);
   const std::vector<Tensor> noise = gate_noise(file, inputs.rows);
   ForwardOptions options;
   options.noise = &noise;

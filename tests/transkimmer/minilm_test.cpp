@@ -29,7 +29,7 @@ TEST_CASE("minilm: states and pooler outputs of real sentences equal transformer
   pooler.collect(parameters, "bert.pooler.dense");
   CHECK(load_weights(folder, named_values(parameters)).missing.empty());
 
-  const Inputs inputs{golden_packed(file), file.tensor("ids"), file.tensor("token_types")};
+  const PackedTokens inputs{golden_packed(file), file.tensor("ids"), file.tensor("token_types")};
   const EncoderOutput out = encoder(embeddings(inputs, {}), inputs.rows, {});
   CHECK(largest_difference(out.x.value(), file.tensor("cls")) < 1e-5);
   CHECK(largest_difference(tanh(pooler(out.x)).value(), file.tensor("pooled")) < 1e-5);

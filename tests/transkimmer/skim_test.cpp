@@ -41,7 +41,7 @@ std::unique_ptr<BertClassifier> mixing_model(const Config& config) {
   return model;
 }
 
-Inputs random_inputs(std::int64_t sentences, std::uint64_t seed) {
+PackedTokens random_inputs(std::int64_t sentences, std::uint64_t seed) {
   Generator generator(seed, Purpose::kData);
   std::vector<std::int64_t> lengths;
   std::vector<std::int32_t> examples, ids, types;
@@ -56,7 +56,7 @@ Inputs random_inputs(std::int64_t sentences, std::uint64_t seed) {
   return {make_packed(lengths, examples), from_values(ids), from_values(types)};
 }
 
-Inputs one_sentence(const Inputs& batch, std::int64_t s) {
+PackedTokens one_sentence(const PackedTokens& batch, std::int64_t s) {
   const auto* offsets = batch.rows.offsets.data<std::int32_t>();
   const std::int64_t begin = offsets[s];
   const std::int64_t length = offsets[s + 1] - begin;
@@ -93,7 +93,7 @@ TEST_CASE("skimming: the masked training pass computes what dropping the rows co
   for (const SkimGate gate : kGates) {
     const Config config = small_config(gate);
     const auto model = mixing_model(config);
-    const Inputs inputs = random_inputs(16, 1);
+    const PackedTokens inputs = random_inputs(16, 1);
     const Context noiseless{.training = true, .state = make_step_state({.gate_noise = 0})};
     const ClassifierOutput masked = (*model)(inputs, noiseless);
     const ClassifierOutput dropped = (*model)(inputs, {});
@@ -109,7 +109,7 @@ TEST_CASE("skimming: the masked training pass computes what dropping the rows co
 TEST_CASE("skimming: a sentence alone and in a batch of 32 gets the same logits") {
   for (const SkimGate gate : {SkimGate::kNone, SkimGate::kLayer, SkimGate::kStaged}) {
     const auto model = mixing_model(small_config(gate));
-    const Inputs inputs = random_inputs(32, 2);
+    const PackedTokens inputs = random_inputs(32, 2);
     const Tensor together = (*model)(inputs, {}).logits.value();
     for (std::int64_t s = 0; s < 32; ++s) {
       const Tensor alone = (*model)(one_sentence(inputs, s), {}).logits.value();
@@ -122,7 +122,7 @@ TEST_CASE("skimming: training draws a sentence's noise by its own example and po
   Config config = small_config(SkimGate::kStaged);
   config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.1;
   const auto model = mixing_model(config);
-  const Inputs inputs = random_inputs(8, 3);
+  const PackedTokens inputs = random_inputs(8, 3);
   const Context training{.training = true, .state = make_step_state({.seed = 4, .step = 9})};
   const Tensor together = (*model)(inputs, training).logits.value();
   for (std::int64_t s = 0; s < 8; ++s) {
@@ -134,7 +134,7 @@ TEST_CASE("skimming: training draws a sentence's noise by its own example and po
 TEST_CASE("skimming: evaluation gives the same bits every time and with every thread count") {
   for (const SkimGate gate : kGates) {
     const auto model = mixing_model(small_config(gate));
-    const Inputs inputs = random_inputs(16, 4);
+    const PackedTokens inputs = random_inputs(16, 4);
     const int threads = num_threads();
     const Tensor first = (*model)(inputs, {}).logits.value();
     set_num_threads(1);
@@ -160,7 +160,7 @@ TEST_CASE("skimming: a model that keeps everything is plain BERT, bit for bit") 
         if (named.name == own.name) own.tensor.copy_from(named.tensor);
       }
     }
-    const Inputs inputs = random_inputs(16, 5);
+    const PackedTokens inputs = random_inputs(16, 5);
     CHECK(largest_difference((*skimmer)(inputs, {}).logits.value(), (*dense)(inputs, {}).logits.value()) == 0);
   }
 }
@@ -179,7 +179,7 @@ TEST_CASE("skimming: ten training steps give the same bits with one and two thre
     const Tensor state = make_step_state(start);
     for (std::int64_t step = 1; step <= 10; ++step) {
       step_state(state).step = step;
-      const Inputs inputs = random_inputs(12, 20 + static_cast<std::uint64_t>(step));
+      const PackedTokens inputs = random_inputs(12, 20 + static_cast<std::uint64_t>(step));
       const ClassifierOutput out = (*model)(inputs, {.training = true, .state = state});
       (cross_entropy_loss(out.logits, zeros({12}, DType::kInt32)) + out.encoder.cost).backward();
       optimizer.step(state);
@@ -205,7 +205,7 @@ TEST_CASE("skimming: a head that reads all rows gets every row's last state") {
   embeddings.collect(parameters, "bert.embeddings");
   encoder.collect(parameters, "bert.encoder");
   CHECK(load_weights(folder, named_values(parameters)).missing.empty());
-  const Inputs inputs{golden_packed(file), file.tensor("ids"), file.tensor("token_types")};
+  const PackedTokens inputs{golden_packed(file), file.tensor("ids"), file.tensor("token_types")};
   ForwardOptions options;
   options.reads = HeadReads::kAllRows;
   const EncoderOutput out = encoder(embeddings(inputs, {}), inputs.rows, {}, options);
@@ -216,7 +216,7 @@ TEST_CASE("skimming: a head that reads all rows gets every row's last state") {
 TEST_CASE("skimming: forced shares keep that part of each sentence in each layer") {
   for (const SkimGate gate : kGates) {
     const auto model = mixing_model(small_config(gate));
-    const Inputs inputs = random_inputs(16, 6);
+    const PackedTokens inputs = random_inputs(16, 6);
     const std::vector<double> shares = {1, 0.7, 0.5, 0.3};
     ForwardOptions options;
     options.keep_shares = &shares;
@@ -236,9 +236,9 @@ TEST_CASE("skimming: rows left are computed in any multiple, among dummies, with
   for (const SkimGate gate : kGates) {
     const Config config = small_config(gate);
     const auto model = mixing_model(config);
-    const Inputs inputs = random_inputs(16, 7);
+    const PackedTokens inputs = random_inputs(16, 7);
     const Tensor none = zeros({9}, DType::kInt32);
-    Inputs with_dummies = inputs;
+    PackedTokens with_dummies = inputs;
     with_dummies.rows.tokens += 9;
     for (Tensor* ids : {&with_dummies.rows.example, &with_dummies.rows.position, &with_dummies.input_ids,
                         &with_dummies.token_types}) {
@@ -260,9 +260,9 @@ TEST_CASE("skimming: rows left are computed in any multiple, among dummies, with
 TEST_CASE("skimming: an empty batch and sentences of one token pass through") {
   for (const SkimGate gate : {SkimGate::kNone, SkimGate::kLayer, SkimGate::kStaged}) {
     const auto model = mixing_model(small_config(gate));
-    const Inputs none{make_packed({}, {}), empty({0}, DType::kInt32), empty({0}, DType::kInt32)};
+    const PackedTokens none{make_packed({}, {}), empty({0}, DType::kInt32), empty({0}, DType::kInt32)};
     CHECK((*model)(none, {}).logits.shape() == Shape{0, 2});
-    const Inputs single{make_packed({1, 1}, {0, 1}), full({2}, 101, DType::kInt32), zeros({2}, DType::kInt32)};
+    const PackedTokens single{make_packed({1, 1}, {0, 1}), full({2}, 101, DType::kInt32), zeros({2}, DType::kInt32)};
     CHECK((*model)(single, {}).logits.shape() == Shape{2, 2});
     const Context training{.training = true, .state = make_step_state({})};
     CHECK((*model)(single, training).logits.shape() == Shape{2, 2});

@@ -17,6 +17,7 @@
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/options.h"
 #include "transkimmer/cli/run/signals.h"
+#include "transkimmer/training/option_error.h"
 
 namespace {
 
@@ -64,6 +65,8 @@ int run_safely(const std::vector<tk::Command>& commands) {
     return fail(stop.exit_code(), stop.what());
   } catch (const tk::UsageError& error) {
     return fail(kWrongCommandLine, error.what());
+  } catch (const tk::OptionError& error) {
+    return fail(kRunTimeError, tk::flag_of_option(error.option()) + ": " + error.problem());
   } catch (const std::bad_alloc&) {
     return fail(kRunTimeError, "out of memory");
   } catch (const std::exception& error) {

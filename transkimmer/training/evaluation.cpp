@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "autograd/grad_mode.h"
-#include "data/data_loader.h"
 #include "data/prefetch.h"
 #include "nn/loss.h"
 #include "tensor/ops/index.h"
@@ -21,8 +20,8 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// The sum of the loss over the batch's examples that have a label.
-double labelled_loss(const GlueTask& task, const Tensor& logits, const Tensor& labels) {
+// The sum of the loss over the batch's labels.
+double labelled_loss(const Task& task, const Tensor& logits, const Tensor& labels) {
   const NoGrad no_grad;
   std::vector<std::int32_t> rows;
   const std::vector<double> values = labels.to(DType::kFloat64).to_vector<double>();
@@ -90,8 +89,8 @@ struct Asked {
       return;
     }
     // The host knows all rows and the first ones: of a dense model these are all there are.
-    copies.know(encoder.layers.front().entering().offsets, batch.packed.offsets);
-    copies.know(encoder.rows.offsets, arange(batch.packed.sentences + 1));
+    copies.know(encoder.layers.front().entering().offsets, batch.tokens.rows.offsets);
+    copies.know(encoder.rows.offsets, arange(batch.tokens.rows.sentences + 1));
     copies.ask_rows(encoder.kept_offsets);
     for_each_offsets(encoder.layers, [&](const Tensor& offsets) { copies.ask(offsets); });
   }
@@ -109,7 +108,7 @@ void add_rows(std::vector<LayerShares>& sums, const std::vector<LayerRows>& laye
 // Rows of each layer from masks (paper attention is evaluated under masks): every row is computed, the ones count.
 void add_masks(std::vector<LayerShares>& sums, Asked& pass) {
   const std::vector<LayerMasks>& masks = pass.encoder.masks;
-  const Packed& rows = pass.batch.packed;
+  const Packed& rows = pass.batch.tokens.rows;
   if (sums.empty()) sums.assign(masks.size(), {0, 0, 0});
   const auto ones = [&](const Variable& mask, std::int64_t otherwise) {
     if (!mask.defined()) return static_cast<double>(otherwise);
@@ -126,14 +125,18 @@ void add_masks(std::vector<LayerShares>& sums, Asked& pass) {
 }
 
 // Waits for a batch's numbers and adds them.
-void take(Evaluation& result, const Config& config, const GlueTask& task, Asked& pass) {
+void take(Evaluation& result, const Config& config, const Task& task, std::span<const std::int64_t> starts,
+          Asked& pass) {
   const Tensor& logits = pass.logits.get();
-  for (std::size_t i = 0; i < pass.indices.size(); ++i) {
-    result.logits.select(0, pass.indices[i]).copy_from(logits.select(0, static_cast<std::int64_t>(i)));
+  std::int64_t row = 0;
+  for (const std::int64_t i : pass.indices) {
+    const std::int64_t rows = starts[i + 1] - starts[i];
+    result.logits.narrow(0, starts[i], rows).copy_from(logits.narrow(0, row, rows));
+    row += rows;
   }
   result.loss += labelled_loss(task, logits, pass.batch.labels);
-  result.tokens += pass.batch.packed.tokens;
-  const double dense = dense_macs(config, pass.batch.packed);
+  result.tokens += pass.batch.tokens.rows.tokens;
+  const double dense = dense_macs(config, pass.batch.tokens.rows);
   result.dense_macs += dense;
   if (pass.encoder.layers.empty()) {
     add_masks(result.layers, pass);
@@ -150,30 +153,31 @@ void take(Evaluation& result, const Config& config, const GlueTask& task, Asked&
 
 }  // namespace
 
-Evaluation evaluate(const BertClassifier& model, const GlueTask& task, std::span<const TokenizedExample> examples,
+Evaluation evaluate(const BertClassifier& model, const Task& task, std::span<const TokenizedExample> examples,
                     const EvaluationOptions& options) {
   const Config& config = model.config();
   std::optional<Inference> of_this_pass;
   if (options.inference == nullptr) of_this_pass.emplace(model, InferenceOptions{.queues = options.queues});
   Inference& forward = options.inference != nullptr ? *options.inference : *of_this_pass;
-  std::vector<std::int64_t> lengths;
-  for (const TokenizedExample& example : examples) lengths.push_back(static_cast<std::int64_t>(example.ids.size()));
-  const auto batches =
-      epoch_batches(lengths, {.batch_size = options.batch_size, .order = BatchOrder::kLongestFirst}, 0);
+  const auto batches = epoch_batches(
+      lengths_of(examples),
+      {.batch_size = options.batch_size, .max_tokens = options.max_tokens, .order = BatchOrder::kLongestFirst}, 0);
+  const std::vector<std::int64_t> starts = label_starts(examples, task.kind);
 
   Evaluation result;
-  result.logits = empty({static_cast<std::int64_t>(examples.size()), config.num_labels()});
+  result.batches = std::ssize(batches);
+  result.logits = empty({starts.back(), config.num_labels()});
   const auto start = std::chrono::steady_clock::now();
   std::int64_t done = 0;
   std::deque<Asked> asked;
   const auto take_first = [&] {
-    take(result, config, task, asked.front());
-    done += asked.front().batch.packed.sentences;
+    take(result, config, task, starts, asked.front());
+    done += asked.front().batch.sentences();
     asked.pop_front();
     if (options.progress) options.progress(done, static_cast<std::int64_t>(examples.size()));
   };
   Prefetch<Batch> made(std::ssize(batches), model.device() != Device::kCpu, [&](std::int64_t i) {
-    return make_batch(examples, batches[static_cast<std::size_t>(i)], task.regression());
+    return make_batch(examples, batches[static_cast<std::size_t>(i)], task.kind);
   });
   for (std::size_t turn = 0; turn < batches.size(); ++turn) {
     // In each queue the device goes from one batch to the next without waiting for the host. The next may be the same
@@ -185,12 +189,12 @@ Evaluation evaluate(const BertClassifier& model, const GlueTask& task, std::span
   }
   while (!asked.empty()) take_first();
   result.seconds = seconds_since(start);
-  const auto labelled = std::ranges::count_if(examples, [](const TokenizedExample& e) { return e.label != -1; });
+  const auto labelled = std::ranges::count_if(labels_of(examples, task.kind), [](double label) { return label != -1; });
   for (LayerShares& layer : result.layers) {
     for (double* share : {&layer.keys, &layer.updated, &layer.fed}) *share /= static_cast<double>(result.tokens);
   }
   if (labelled > 0) result.loss /= static_cast<double>(labelled);
-  result.padded_macs = dense_macs(config, options.padded_length) * static_cast<double>(examples.size());
+  result.padded_macs = dense_macs(config, task.padded_length) * static_cast<double>(examples.size());
   return result;
 }
 

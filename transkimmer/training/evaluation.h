@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "data/batch.h"
+#include "data/data_loader.h"
 #include "data/example.h"
-#include "data/glue_task.h"
 #include "data/metrics.h"
 #include "transkimmer/training/inference.h"
 
@@ -20,29 +20,31 @@ struct LayerShares {
 };
 
 struct EvaluationOptions {
-  std::int64_t batch_size = 32;
-  std::int64_t padded_length = 128;  ///< of convention 1
-  int queues = 1;                    ///< of the device, in which batches run side by side
-  Inference* inference = nullptr;    ///< whose recorded passes and queues are used; null: those of this pass alone
+  std::int64_t batch_size = kBatchSize;  ///< sentences of a batch at most; 0: no bound
+  std::int64_t max_tokens = 0;           ///< tokens of a batch at most; 0: no bound
+  std::int64_t padded_length = 128;      ///< of convention 1
+  int queues = 1;                        ///< of the device, in which batches run side by side
+  Inference* inference = nullptr;        ///< whose recorded passes and queues are used; null: those of this pass alone
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};  ///< sentences so far; may be empty
 };
 
 /// One pass over a split, longest sentences first, rows dropped for real. A device that works on its own is asked for
 /// further batches before a batch's numbers are waited for.
 struct Evaluation {
-  Tensor logits;    ///< [examples, labels] in the order of the examples
-  double loss = 0;  ///< mean over examples with a label; 0 when none has one
+  Tensor logits;    ///< [examples, labels] in the order of the examples; in tasks of tokens [tokens, labels]
+  double loss = 0;  ///< mean over labels; 0 when none has one
   std::vector<LayerShares> layers;
-  double padded_macs = 0;    ///< a dense BERT on sentences padded to padded_length
+  double padded_macs = 0;    ///< a dense BERT on sentences padded to the task's padded_length
   double dense_macs = 0;     ///< a dense BERT on the sentences as they are
   double counted_macs = 0;   ///< this model in convention 2
   double executed_macs = 0;  ///< what was computed
   std::int64_t tokens = 0;
+  std::int64_t batches = 0;
   double seconds = 0;  ///< from before the first batch is made until the last one's numbers are here
 
   double mac_share() const { return counted_macs / dense_macs; }
 };
-Evaluation evaluate(const BertClassifier& model, const GlueTask& task, std::span<const TokenizedExample> examples,
+Evaluation evaluate(const BertClassifier& model, const Task& task, std::span<const TokenizedExample> examples,
                     const EvaluationOptions& options = {});
 
 }  // namespace tk

@@ -20,13 +20,11 @@ std::uint64_t version_of(const BertClassifier& model) {
 
 }  // namespace
 
-Inputs model_inputs(const Batch& batch) { return {batch.packed, batch.input_ids, batch.token_types}; }
-
 Inference::Inference(const BertClassifier& model, const InferenceOptions& options) : model_(model) {
   const int unrecorded = options.unrecorded > 0 ? options.unrecorded : passes_before_recording(model);
   for (int queue = 0; queue < options.queues; ++queue) {
-    passes_.emplace_back(model.device(), unrecorded, [&model, keep_shares = options.keep_shares](const StepInputs& in) {
-      return model(model_inputs(in.batch), Context(), {.keep_shares = keep_shares});
+    passes_.emplace_back(model.device(), unrecorded, [&model, keep_shares = options.keep_shares](const Batch& batch) {
+      return model(batch.tokens, Context(), {.keep_shares = keep_shares});
     });
   }
 }
@@ -50,7 +48,7 @@ void Inference::operator()(std::size_t turn, const Batch& batch,
   {
     const std::size_t index = turn % passes_.size();
     const UseQueue queue(device, {static_cast<int>(index), queues()});
-    read(passes_[index]({batch, {}}));
+    read(passes_[index](batch));
   }
   wait_for_all();  // now the copies of the weights, which all queues read
 }

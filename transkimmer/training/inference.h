@@ -10,9 +10,6 @@
 
 namespace tk {
 
-/// The parts of a batch that the model reads.
-Inputs model_inputs(const Batch& batch);
-
 struct InferenceOptions {
   const std::vector<double>* keep_shares = nullptr;  ///< as in ForwardOptions
   int queues = 1;                                    ///< of the device, which passes take in turn

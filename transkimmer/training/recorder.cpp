@@ -2,12 +2,10 @@
 
 namespace tk {
 
-StepInputs to(const StepInputs& in, Device device) { return {to(in.batch, device), in.teacher.to(device)}; }
-
-StepInputs in_bucket(const StepInputs& in, Device device) {
+Batch in_bucket(const Batch& batch, Device device) {
   constexpr std::int64_t kRows = 64;  // few shapes, and few dummy rows
-  if (!Capture::is_possible(device)) return in;
-  return {with_dummy_rows(in.batch, (in.batch.packed.tokens + kRows - 1) / kRows * kRows), in.teacher};
+  if (!Capture::is_possible(device)) return batch;
+  return with_dummy_rows(batch, (batch.tokens.rows.tokens + kRows - 1) / kRows * kRows);
 }
 
 }  // namespace tk

@@ -11,16 +11,9 @@
 
 namespace tk {
 
-/// What a step reads, training or inference.
-struct StepInputs {
-  Batch batch;
-  Tensor teacher;  ///< [sentences, labels] logits, or undefined
-};
-
-StepInputs to(const StepInputs& in, Device device);
-/// Where the device records: the same with dummy rows up to a bucket's edge, so that steps of almost one size have one
+/// Where the device records: the batch with dummy rows up to a bucket's edge, so that steps of almost one size have one
 /// shape. Elsewhere as it is.
-StepInputs in_bucket(const StepInputs& in, Device device);
+Batch in_bucket(const Batch& batch, Device device);
 
 /// One kind of work on batches. A device that records is asked for all of it, kernel by kernel, the first `unrecorded`
 /// times that a bucket comes; then the bucket is recorded, and replayed from there on: one call, and the same bits.
@@ -28,7 +21,7 @@ StepInputs in_bucket(const StepInputs& in, Device device);
 template <class Outputs>
 class Recorder {
  public:
-  using Work = std::function<Outputs(const StepInputs&)>;
+  using Work = std::function<Outputs(const Batch&)>;
 
   /// `unrecorded` is at least 1: libraries set themselves up in the first run, and parameters their copies in other
   /// dtypes, which must not be part of what one body of a switch does.
@@ -37,18 +30,17 @@ class Recorder {
     TK_CHECK(unrecorded >= 1, "recorder: a shape must run once before it is recorded");
   }
 
-  /// Inputs lie on the CPU. The outputs of a recorded bucket are valid until it is replayed again.
-  Outputs operator()(const StepInputs& in) {
-    const StepInputs rounded = in_bucket(in, device_);
+  /// The batch lies on the CPU. The outputs of a recorded bucket are valid until it is replayed again.
+  Outputs operator()(const Batch& batch) {
+    const Batch rounded = in_bucket(batch, device_);
     if (!Capture::is_possible(device_) || is_profiling()) return work_(to(rounded, device_));
-    Step& step = steps_[{rounded.batch.packed.tokens, rounded.batch.packed.sentences}];
+    Step& step = steps_[{rounded.tokens.rows.tokens, rounded.sentences()}];
     if (step.seen++ < unrecorded_) return work_(to(rounded, device_));
     if (!step.capture) {
-      step.inputs = to(rounded, device_);
-      step.capture = Capture::record(device_, [&] { step.outputs = work_(step.inputs); });
+      step.batch = to(rounded, device_);
+      step.capture = Capture::record(device_, [&] { step.outputs = work_(step.batch); });
     } else {
-      overwrite(step.inputs.batch, rounded.batch);
-      if (rounded.teacher.defined()) step.inputs.teacher.copy_from(rounded.teacher);
+      overwrite(step.batch, rounded);
     }
     step.capture.replay();
     return step.outputs;
@@ -60,7 +52,7 @@ class Recorder {
  private:
   struct Step {
     std::int64_t seen = 0;
-    StepInputs inputs;
+    Batch batch;
     Outputs outputs;
     Capture capture;
   };

@@ -9,27 +9,51 @@
 #include "autograd/ops/optim.h"
 #include "nn/loss.h"
 #include "nn/optim/schedule.h"
-#include "transkimmer/training/inference.h"
+#include "transkimmer/training/option_error.h"
 
 namespace tk {
 namespace {
 
-// Before the optimizer moves the model's parameters.
-const TrainerOptions& checked(const BertClassifier& model, const TrainerOptions& options) {
-  TK_CHECK(options.epochs > 0 || options.max_steps > 0, "--num_train_epochs: expected a number above 0, got ",
-           options.epochs);
-  TK_CHECK(!(options.skim_target && options.skim_coefficient),
-           "--skim_coefficient: a fixed weight and a budget (--skim_target) exclude each other");
+void check_options(const BertClassifier& model, const TrainerOptions& options) {
+  check_option(options.epochs > 0 || options.max_steps > 0, "epochs", "expected a number above 0, got ",
+               options.epochs);
+  check_option(!(options.skim_target && options.skim_coefficient), "skim_coefficient",
+               "a fixed weight and a budget (skim_target) exclude each other");
   const bool skims = model.config().skim_gate != SkimGate::kNone;
-  TK_CHECK(skims || !(options.skim_target || options.skim_coefficient),
-           "--skim_target: the model has no skim predictors");
-  TK_CHECK(!options.skim_target || (*options.skim_target > 0 && *options.skim_target <= 1),
-           "--skim_target: expected a share of the dense MACs in (0, 1], got ", *options.skim_target);
-  TK_CHECK(options.temperature > 0, "--skim_temperature: expected a number above 0, got ", options.temperature);
-  TK_CHECK(options.skim_noise_fade >= 0 && options.skim_noise_fade <= kGateNoiseEnd,
-           "--skim_noise_fade: expected a share in [0, ", kGateNoiseEnd, "], got ", options.skim_noise_fade);
-  TK_CHECK(options.distill_weight >= 0 && options.distill_weight <= 1,
-           "--distill_weight: expected a share in [0, 1], got ", options.distill_weight);
+  for (const auto& [option, given] : {std::pair("skim_target", options.skim_target.has_value()),
+                                      std::pair("skim_coefficient", options.skim_coefficient.has_value())}) {
+    check_option(skims || !given, option, "the model has no skim predictors");
+  }
+  const double target = options.skim_target.value_or(1);
+  check_option(target > 0 && target <= 1, "skim_target", "expected a share of the dense MACs in (0, 1], got ", target);
+  check_option(options.skim_temperature > 0, "skim_temperature", "expected a number above 0, got ",
+               options.skim_temperature);
+  check_option(options.skim_noise_fade >= 0 && options.skim_noise_fade <= kGateNoiseEnd, "skim_noise_fade",
+               "expected a share in [0, ", kGateNoiseEnd, "], got ", options.skim_noise_fade);
+  check_option(options.distill_weight >= 0 && options.distill_weight <= 1, "distill_weight",
+               "expected a share in [0, 1], got ", options.distill_weight);
+  check_option(options.batch_size >= 1, "batch_size", "expected at least 1, got ", options.batch_size);
+}
+
+// Training on a label that the task does not have would end in a kernel, if at all.
+void check_labels(const Task& task, const std::vector<TokenizedExample>& examples) {
+  const std::vector<double> labels = labels_of(examples, task.kind);
+  const bool may_lack = task.kind == TaskKind::kTokens;
+  for (const double label : labels) {
+    if (may_lack && label == -1) continue;
+    TK_CHECK(label != -1, "train: an example has no label");
+    TK_CHECK(task.regression() || (label >= 0 && label < static_cast<double>(task.outputs())), "train: label ", label,
+             " is none of the ", task.outputs(), " of ", task.name);
+  }
+}
+
+// The options, checked before the optimizer moves the model's parameters.
+const TrainerOptions& checked(const BertClassifier& model, const Task& task,
+                              const std::vector<TokenizedExample>& examples, const TrainerOptions& options) {
+  check_options(model, options);
+  check_labels(task, examples);
+  TK_CHECK(model.config().num_labels() == task.outputs(), "train: expected a model with the ", task.outputs(),
+           " outputs of ", task.name, ", got ", model.config().num_labels());
   return options;
 }
 
@@ -37,28 +61,28 @@ StepState initial_state(const TrainerOptions& options) {
   StepState state;
   state.seed = options.seed;
   state.max_grad_norm = options.max_grad_norm;
-  state.temperature = options.temperature;
+  state.temperature = options.skim_temperature;
   for (double& decay : state.weight_decay) decay = options.weight_decay;
   return state;
 }
 
 }  // namespace
 
-Trainer::Trainer(BertClassifier& model, const GlueTask& task, const std::vector<TokenizedExample>& examples,
+Trainer::Trainer(BertClassifier& model, const Task& task, const std::vector<TokenizedExample>& examples,
                  const TrainerOptions& options, const Tensor& teacher_logits)
     : model_(model),
-      task_(task),
-      options_(checked(model, options)),
-      batches_(examples, task.regression(),
-               {.batch_size = options.batch_size, .order = options.order, .seed = options.seed}, teacher_logits),
+      kind_(task.kind),
+      options_(checked(model, task, examples, options)),
+      batches_(examples, task.kind, {.batch_size = options.batch_size, .order = options.order, .seed = options.seed},
+               teacher_logits),
       optimizer_(model.parameters(), options.adam, model.compute_dtype()),
       settings_(initial_state(options)),
       state_(make_step_state(settings_, model.device())),
       steps_(model.device(), options.capture ? 1 : std::numeric_limits<int>::max(),
-             [this](const StepInputs& in) { return run(in); }) {
-  const auto rows = static_cast<std::int64_t>(examples.size());
-  TK_CHECK(!teacher_logits.defined() || teacher_logits.shape() == Shape({rows, model.config().num_labels()}),
-           "--teacher: expected logits [", rows, ", ", model.config().num_labels(), "], got ", teacher_logits.shape());
+             [this](const Batch& batch) { return run(batch); }) {
+  const std::int64_t rows = label_starts(examples, task.kind).back();
+  TK_CHECK(!teacher_logits.defined() || teacher_logits.shape() == Shape({rows, task.outputs()}),
+           "train: expected a teacher's logits [", rows, ", ", task.outputs(), "], got ", teacher_logits.shape());
   steps_per_epoch_ = batches_.per_epoch();
   total_steps_ =
       options.max_steps > 0
@@ -66,7 +90,28 @@ Trainer::Trainer(BertClassifier& model, const GlueTask& task, const std::vector<
           : std::max<std::int64_t>(1, std::llround(std::ceil(options.epochs * static_cast<double>(steps_per_epoch_))));
   warmup_steps_ = options.warmup < 1 ? std::llround(std::ceil(options.warmup * static_cast<double>(total_steps_)))
                                      : std::llround(options.warmup);
-  inputs_.emplace(total_steps_, model.device() != Device::kCpu, [this](std::int64_t step) { return batches_(step); });
+  make_batches_from(0);
+}
+
+void Trainer::make_batches_from(std::int64_t step) {
+  inputs_.emplace(std::max<std::int64_t>(0, total_steps_ - step), model_.device() != Device::kCpu,
+                  [this, step](std::int64_t i) { return batches_(step + i); });
+}
+
+TrainerState Trainer::state() const {
+  TK_CHECK(!is_ahead(), "trainer: the model is already on its way to step ", begun_, "; its state is none of a step");
+  return {.steps = done_, .skim_multiplier = read_step_state(state_).multiplier, .optimizer = optimizer_.state()};
+}
+
+void Trainer::restore(const TrainerState& state) {
+  TK_CHECK(begun_ == 0, "trainer: ", begun_, " steps are done; a state is restored before the first");
+  TK_CHECK(state.steps >= 0 && state.steps <= total_steps_, "trainer: cannot go on after step ", state.steps, " of ",
+           total_steps_);
+  optimizer_.restore(state.optimizer);
+  settings_.multiplier = state.skim_multiplier;
+  write_step_state(state_, settings_);
+  done_ = begun_ = state.steps;
+  make_batches_from(state.steps);
 }
 
 void Trainer::set_schedule() {
@@ -83,22 +128,30 @@ void Trainer::set_schedule() {
   set_step(state_, settings_);
 }
 
-Variable Trainer::task_loss(const Variable& logits, const Tensor& labels) const {
-  return task_.regression() ? mse_loss(logits, labels.reshape(logits.shape())) : cross_entropy_loss(logits, labels);
+Variable Trainer::task_loss(const Variable& logits, const Batch& batch) const {
+  switch (kind_) {
+    case TaskKind::kRegression:
+      return mse_loss(logits, batch.labels.reshape(logits.shape()));
+    case TaskKind::kTokens:
+      return labelled_cross_entropy_loss(logits, batch.labels);
+    case TaskKind::kClassification:
+      break;
+  }
+  return cross_entropy_loss(logits, batch.labels);
 }
 
-Variable Trainer::teacher_loss(const Variable& logits, const Tensor& teacher) const {
-  return task_.regression() ? mse_loss(logits, teacher)
-                            : distillation_loss(logits, teacher, options_.distill_temperature);
+Variable Trainer::teacher_loss(const Variable& logits, const Batch& batch) const {
+  return kind_ == TaskKind::kRegression ? mse_loss(logits, batch.teacher)
+                                        : distillation_loss(logits, batch.teacher, options_.distill_temperature);
 }
 
 // Everything that a step does, in an order that a device can record: nothing is read back.
-StepLosses Trainer::run(const StepInputs& in) {
-  const ClassifierOutput out = model_(model_inputs(in.batch), {.training = true, .state = state_});
-  const Variable task = task_loss(out.logits, in.batch.labels);
+StepLosses Trainer::run(const Batch& batch) {
+  const ClassifierOutput out = model_(batch.tokens, {.training = true, .state = state_});
+  const Variable task = task_loss(out.logits, batch);
   Variable loss = task;
-  if (in.teacher.defined()) {
-    loss = task * (1 - options_.distill_weight) + teacher_loss(out.logits, in.teacher) * options_.distill_weight;
+  if (batch.teacher.defined()) {
+    loss = task * (1 - options_.distill_weight) + teacher_loss(out.logits, batch) * options_.distill_weight;
   }
   if (options_.skim_target) loss = loss + budget_loss(out.encoder.cost, state_);
   if (options_.skim_coefficient) {
@@ -116,16 +169,16 @@ Trainer::Asked Trainer::ask() {
   Asked step;
   step.start = std::chrono::steady_clock::now();
   set_schedule();
-  const StepInputs in = inputs_->next();
-  const StepLosses losses = steps_(in);
+  const Batch batch = inputs_->next();
+  const StepLosses losses = steps_(batch);
   step.loss = ReadBack(losses.loss);
   step.task = ReadBack(losses.task);
   step.cost = ReadBack(losses.cost);
   step.state = ReadBack(state_);
   step.report.step = ++begun_;
-  step.report.sentences = in.batch.packed.sentences;
-  step.report.tokens = in.batch.packed.tokens;
-  step.report.longest = std::ranges::max(in.batch.lengths);
+  step.report.sentences = batch.sentences();
+  step.report.tokens = batch.tokens.rows.tokens;
+  step.report.longest = std::ranges::max(batch.lengths);
   return step;
 }
 

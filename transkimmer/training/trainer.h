@@ -7,8 +7,8 @@
 
 #include "data/data_loader.h"
 #include "data/example.h"
-#include "data/glue_task.h"
 #include "data/prefetch.h"
+#include "data/task.h"
 #include "nn/optim/adamw.h"
 #include "tensor/read_back.h"
 #include "transkimmer/classifier.h"
@@ -20,7 +20,7 @@ namespace tk {
 struct TrainerOptions {
   double epochs = 3;            ///< may be fractional
   std::int64_t max_steps = -1;  ///< in place of epochs when positive
-  std::int64_t batch_size = 32;
+  std::int64_t batch_size = kBatchSize;
   BatchOrder order = BatchOrder::kRandom;
   std::uint64_t seed = 42;
   double learning_rate = 5e-5;
@@ -28,14 +28,14 @@ struct TrainerOptions {
   double weight_decay = 0;           ///< never on biases and layer norms
   double warmup = 0;                 ///< steps, or a share of all steps when below 1
   double max_grad_norm = 1;
-  AdamWConstants adam;
+  AdamWConstants adam = {};
 
   /// Skimming: the budget as a share of the dense MACs, or the paper's fixed weight on the skim loss. Neither: the
   /// gates (if any) learn from the task alone.
-  std::optional<double> skim_target;
-  std::optional<double> skim_coefficient;
-  double skim_ramp = 0.4;  ///< share of the steps over which the budget falls from 1 to the target
-  double temperature = 1;
+  std::optional<double> skim_target = {};
+  std::optional<double> skim_coefficient = {};
+  double skim_ramp = 0.4;        ///< share of the steps over which the budget falls from 1 to the target
+  double skim_temperature = 1;   ///< of the gates' samples
   double skim_noise_fade = 0.4;  ///< share of the steps over which the gates' noise fades: gate_noise_schedule
 
   bool capture = true;  ///< on a device that can, record a step once for each bucket of shapes and replay it
@@ -61,6 +61,14 @@ struct StepReport {
   double seconds = 0;        ///< since the step before was done, or since this one was asked for
 };
 
+/// What a trainer has beside the model's weights after a step. Schedules and the position in the data follow from the
+/// number of steps.
+struct TrainerState {
+  std::int64_t steps = 0;
+  double skim_multiplier = 0;               ///< a: of the budget's controller
+  std::vector<NamedTensor> optimizer = {};  ///< its state under published names, on any device
+};
+
 /// What a step leaves to read: rank 0.
 struct StepLosses {
   Tensor loss;  ///< all terms
@@ -72,9 +80,10 @@ struct StepLosses {
 /// and examples give the same bits, whatever the thread count.
 class Trainer {
  public:
-  /// `teacher_logits` [examples, labels] in the order of the examples, or undefined. The model and the examples must
-  /// outlive the trainer. Throws when there is nothing to train on, or on options that contradict the model.
-  Trainer(BertClassifier& model, const GlueTask& task, const std::vector<TokenizedExample>& examples,
+  /// `teacher_logits` as StepBatches takes them. The model and the examples must outlive the trainer. Throws when there
+  /// is nothing to train on, an example has no label or one that the task does not have, and OptionError on options
+  /// that contradict the model.
+  Trainer(BertClassifier& model, const Task& task, const std::vector<TokenizedExample>& examples,
           const TrainerOptions& options, const Tensor& teacher_logits = {});
 
   Trainer(const Trainer&) = delete;
@@ -93,8 +102,14 @@ class Trainer {
   /// Whether a step was asked for whose report nobody has: the model is not that of steps_done().
   bool is_ahead() const { return asked_.has_value(); }
 
+  /// What restore() needs beside the weights; throws if is_ahead().
+  TrainerState state() const;
+  /// Goes on where another trainer with the same options, examples and weights was: the next step has the same bits as
+  /// its next one. Before the first step; throws when the state does not fit.
+  void restore(const TrainerState& state);
+
   const AdamW& optimizer() const { return optimizer_; }
-  const Tensor& state() const { return state_; }
+  const Tensor& step_state() const { return state_; }
 
  private:
   // A step that the device was asked for: what is known of it, and what is on its way.
@@ -105,14 +120,15 @@ class Trainer {
   };
 
   void set_schedule();
-  Variable task_loss(const Variable& logits, const Tensor& labels) const;
-  Variable teacher_loss(const Variable& logits, const Tensor& teacher) const;
-  StepLosses run(const StepInputs& in);
+  Variable task_loss(const Variable& logits, const Batch& batch) const;
+  Variable teacher_loss(const Variable& logits, const Batch& batch) const;
+  StepLosses run(const Batch& batch);
+  void make_batches_from(std::int64_t step);
   Asked ask();
   StepReport wait_for(Asked step);
 
   BertClassifier& model_;
-  const GlueTask& task_;
+  TaskKind kind_;
   TrainerOptions options_;
   StepBatches batches_;
   AdamW optimizer_;
@@ -124,7 +140,7 @@ class Trainer {
   std::int64_t done_ = 0;
   std::int64_t begun_ = 0;  // done_, or one more
   Recorder<StepLosses> steps_;
-  std::optional<Prefetch<StepInputs>> inputs_;  // where the device does the work, made while it does
+  std::optional<Prefetch<Batch>> inputs_;  // where the device does the work, made while it does
   std::optional<Asked> asked_;
   std::chrono::steady_clock::time_point last_done_;
 };

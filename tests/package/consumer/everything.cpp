@@ -14,7 +14,7 @@ int main() {
   const std::vector<TokenizedExample> examples = tokenize_examples(tokenizer, corpus.train.examples, 64);
   std::vector<std::int64_t> all(examples.size());
   std::iota(all.begin(), all.end(), 0);
-  const Batch batch = make_batch(examples, all, /*regression=*/false);
+  const Batch batch = make_batch(examples, all, TaskKind::kClassification);
 
   Config config;
   config.vocab_size = tokenizer.vocabulary().size();
@@ -25,7 +25,7 @@ int main() {
   BertClassifier model(config);
   model.initialize(/*seed=*/1);
 
-  const ClassifierOutput output = model({batch.packed, batch.input_ids, batch.token_types}, Context{});
+  const ClassifierOutput output = model(batch.tokens, Context{});
   const Variable loss = cross_entropy_loss(output.logits, batch.labels);
   loss.backward();
   const double value = loss.value().item();

@@ -9,8 +9,7 @@
 #include "tests/support/golden.h"
 #include "tests/transkimmer/mixing_gates.h"
 #include "tests/transkimmer/training/toy_task.h"
-#include "transkimmer/cli/run/scoring.h"
-#include "transkimmer/cli/run/speed.h"
+#include "transkimmer/training/scoring.h"
 
 using namespace tk;
 using namespace tk::test;
@@ -75,13 +74,13 @@ TEST_CASE("evaluation: a threshold is fitted so that a split costs at most what 
   const ToyTask toy;
   BertClassifier model(toy.config(SkimGate::kStaged));
   model.initialize(1);
-  TaskSplit split;
+  Split split;
   split.examples = toy.corpus.dev.examples;
   split.tokenized = toy.dev;
   const auto cost = [&] { return evaluate(model, toy.task, toy.dev).mac_share(); };
   const double before = cost();  // untrained gates keep all; of two layers the last updates first rows alone
   for (const double asked : {0.9 * before, 0.8 * before}) {
-    fit_skim_threshold(model, toy.task, split, asked, {.progress = ProgressMode::kOff});
+    fit_skim_threshold(model, toy.task, split, asked);
     CHECK(cost() <= asked);
     CHECK(cost() > asked - 0.1);
   }
@@ -107,19 +106,19 @@ TEST_CASE("evaluation: a pass is the sum of its batches") {
           evaluate(dropping.model, toy.task, toy.dev,
                    {.batch_size = kBatch, .progress = [&](std::int64_t done, std::int64_t) { seen.push_back(done); }});
       for (const std::vector<std::int64_t>& indices : batches) {
-        const Batch batch = make_batch(toy.dev, indices, false);
-        const ClassifierOutput out = dropping.model(model_inputs(batch), {});
+        const Batch batch = make_batch(toy.dev, indices, TaskKind::kClassification);
+        const ClassifierOutput out = dropping.model(batch.tokens, {});
         for (std::size_t i = 0; i < indices.size(); ++i) {
           CHECK(largest_difference(whole.logits.select(0, indices[i]),
                                    out.logits.value().select(0, static_cast<std::int64_t>(i))) == 0);
         }
-        const double dense = dense_macs(config, batch.packed);
+        const double dense = dense_macs(config, batch.tokens.rows);
         const bool masked = out.encoder.layers.empty();
         sum.counted_macs += masked ? out.encoder.cost.item() * dense : counted_macs(config, out.encoder.layers);
         sum.executed_macs += masked ? dense : executed_macs(config, out.encoder.layers);
         for (std::size_t i = 0; i < 3; ++i) {
-          sum.layers[i].keys +=
-              masked ? ones(out.encoder.masks[i].keys, batch.packed.tokens) : out.encoder.layers[i].keys.count().item();
+          sum.layers[i].keys += masked ? ones(out.encoder.masks[i].keys, batch.tokens.rows.tokens)
+                                       : out.encoder.layers[i].keys.count().item();
         }
       }
       CHECK(seen == std::vector<std::int64_t>{24, 48, 64});
@@ -136,7 +135,7 @@ TEST_CASE("evaluation: a pass is the sum of its batches") {
 TEST_CASE("cuda evaluation: batches that replay one recorded pass one after the other give the eager passes' numbers") {
   if (!has_cuda()) return;
   const ToyTask toy;
-  const std::vector<TokenizedExample> alike = of_length(toy.dev, 20, 0);
+  const std::vector<TokenizedExample> alike = of_one_length(toy.dev, 20);
   for (const SkimGate gate : kGates) {
     for (const SkimAttention attention : {SkimAttention::kExact, SkimAttention::kPaper}) {
       INFO(name(gate) << (attention == SkimAttention::kPaper ? ", paper attention" : ""));
@@ -153,7 +152,7 @@ TEST_CASE("cuda evaluation: batches that replay one recorded pass one after the 
 TEST_CASE("cuda evaluation: batches side by side in several queues give the same bits eager, recorded and again") {
   if (!has_cuda()) return;
   const ToyTask toy;
-  const std::vector<TokenizedExample> alike = of_length(toy.dev, 20, 0);
+  const std::vector<TokenizedExample> alike = of_one_length(toy.dev, 20);
   for (const SkimGate gate : kGates) {
     INFO(name(gate));
     const DroppingModel dropping(toy, gate, SkimAttention::kExact, Device::kCuda);

@@ -40,7 +40,7 @@ std::vector<Batch> batches(const ToyTask& toy) {
   std::vector<Batch> result;
   for (int turn = 0; turn < 2; ++turn) {
     for (std::int64_t i = 0; i < 32; ++i) indices[static_cast<std::size_t>(i)] = turn == 0 ? i : 31 - i;
-    result.push_back(make_batch(toy.dev, indices, false));
+    result.push_back(make_batch(toy.dev, indices, TaskKind::kClassification));
   }
   return result;
 }
@@ -68,7 +68,7 @@ TEST_CASE("inference: on the CPU a pass is the model's own") {
   Inference inference(mixing.model, {.unrecorded = 1});
   for (const Batch& batch : batches(toy)) {
     const NoGrad no_grad;
-    const Tensor expected = mixing.model(model_inputs(batch), {}).logits.value();
+    const Tensor expected = mixing.model(batch.tokens, {}).logits.value();
     CHECK(largest_difference(run(inference, mixing.model, batch).logits, expected) == 0);
   }
 }
@@ -114,14 +114,14 @@ TEST_CASE("cuda inference: near the CPU's, dense and skimmed, and masked trainin
       const Tensor rough = run(in_bfloat16, narrow.model, batch).logits;
       CHECK(largest_difference(rough, expected.logits) < (gate == SkimGate::kNone ? 0.05 : 1.0));
       if (gate == SkimGate::kNone) continue;
-      const Packed& rows = batch.packed;
+      const Packed& rows = batch.tokens.rows;
       const std::vector<Tensor> noise(
           static_cast<std::size_t>(here.model.config().num_predictors()),
           zeros({rows.tokens - rows.sentences, gate == SkimGate::kStaged ? 3 : 1}, DType::kFloat32, Device::kCuda));
       ForwardOptions options;
       options.noise = &noise;
       const Context training{.training = true, .state = make_step_state({}, Device::kCuda)};
-      const ClassifierOutput masked = there.model(model_inputs(to(batch, Device::kCuda)), training, options);
+      const ClassifierOutput masked = there.model(to(batch, Device::kCuda).tokens, training, options);
       CHECK(largest_difference(masked.logits.value(), got.logits) < 2e-5);
     }
   }
@@ -134,7 +134,7 @@ TEST_CASE("cuda inference: gradients near the CPU's") {
   const auto gradients = [&](Device device, DType dtype) {
     const MixingModel mixing(toy, SkimGate::kNone, device, dtype);
     const Batch moved = to(batch, device);
-    cross_entropy_loss(mixing.model(model_inputs(moved), {}).logits, moved.labels).backward();
+    cross_entropy_loss(mixing.model(moved.tokens, {}).logits, moved.labels).backward();
     return named_gradients(mixing.model.parameters());
   };
   const std::vector<NamedTensor> expected = gradients(Device::kCpu, DType::kFloat32);

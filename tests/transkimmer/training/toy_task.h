@@ -32,10 +32,19 @@ struct ToyTask {
     return config;
   }
 
-  const GlueTask& task = find_task("sst2");
+  const Task& task = find_glue_task("sst2").task;
   ToyCorpus corpus;
   std::vector<TokenizedExample> train;
   std::vector<TokenizedExample> dev;
 };
+
+/// The examples cut or filled up with padding to one length, so that batches have one shape.
+inline std::vector<TokenizedExample> of_one_length(std::vector<TokenizedExample> examples, std::size_t length) {
+  for (TokenizedExample& example : examples) {
+    example.ids.resize(length, 0);
+    example.token_types.resize(length, 0);
+  }
+  return examples;
+}
 
 }  // namespace tk::test

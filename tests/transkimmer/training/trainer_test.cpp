@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "data/metrics.h"
 #include "tensor/allocator.h"
 #include "tensor/backend.h"
 #include "tensor/threads.h"
@@ -9,6 +10,7 @@
 #include "tests/support/devices.h"
 #include "tests/transkimmer/training/toy_task.h"
 #include "transkimmer/training/evaluation.h"
+#include "transkimmer/training/option_error.h"
 
 using namespace tk;
 using namespace tk::test;
@@ -110,6 +112,103 @@ TEST_CASE("trainer: a teacher's logits pull the student to them, and options tha
   CHECK_THROWS_WITH((Trainer(model, toy.task, {}, TrainerOptions())), ContainsSubstring("no examples"));
 }
 
+TEST_CASE("trainer: an example without a label, or with one that the task lacks, is refused before the first step") {
+  ToyTask toy;
+  BertClassifier model(toy.config(SkimGate::kNone));
+  toy.train[3].label = -1;
+  CHECK_THROWS_WITH((Trainer(model, toy.task, toy.train, {})), ContainsSubstring("has no label"));
+  toy.train[3].label = 2;
+  CHECK_THROWS_WITH((Trainer(model, toy.task, toy.train, {})), ContainsSubstring("label 2 is none of the 2 of sst2"));
+}
+
+TEST_CASE("trainer: options are refused by their names") {
+  const ToyTask toy;
+  BertClassifier model(toy.config(SkimGate::kStaged));
+  const auto refused = [&](TrainerOptions options) -> std::string {
+    try {
+      Trainer(model, toy.task, toy.train, options);
+      return "";
+    } catch (const OptionError& error) {
+      return error.option();
+    }
+  };
+  CHECK(refused({.epochs = 0}) == "epochs");
+  CHECK(refused({.batch_size = 0}) == "batch_size");
+  CHECK(refused({.skim_target = 1.5}) == "skim_target");
+  CHECK(refused({.skim_target = 0.5, .skim_coefficient = 1.0}) == "skim_coefficient");
+  CHECK(refused({.skim_temperature = 0}) == "skim_temperature");
+  CHECK(refused({.skim_noise_fade = 0.95}) == "skim_noise_fade");
+  CHECK(refused({.distill_weight = 2}) == "distill_weight");
+}
+
+namespace {
+
+// Steps begin to end of a run of eight with a budget and a teacher, two epochs of four; from the state and the weights
+// that a run left after `begin` of them, or from the start.
+std::vector<float> gone_on(const ToyTask& toy, Device device, SkimGate gate, std::int64_t begin, TrainerState& state,
+                           std::vector<NamedTensor>& saved) {
+  BertClassifier model(toy.config(gate));
+  model.initialize(1);
+  model.place(device, device == Device::kCpu ? DType::kFloat32 : DType::kBFloat16);
+  TrainerOptions options = few_steps(8, 1e-3);
+  options.warmup = 2;
+  if (gate != SkimGate::kNone) options.skim_target = 0.5;
+  const auto examples = static_cast<std::int64_t>(toy.train.size());
+  Trainer trainer(model, toy.task, toy.train, options, full({examples, model.config().num_labels()}, 0.25));
+  if (begin > 0) {
+    const std::vector<NamedTensor> values = named_values(model.parameters());
+    for (std::size_t i = 0; i < values.size(); ++i) values[i].tensor.copy_from(saved[i].tensor);
+    trainer.restore(state);
+    CHECK(trainer.steps_done() == begin);
+  }
+  while (!trainer.finished()) {
+    const StepReport report = trainer.step();
+    if (begin > 0 || report.step != 5) continue;
+    state = trainer.state();
+    for (NamedTensor& named : state.optimizer) named.tensor = named.tensor.to(Device::kCpu).clone();
+    saved.clear();
+    for (const NamedTensor& named : named_values(model.parameters())) {
+      saved.push_back({named.name, named.tensor.to(Device::kCpu).clone()});
+    }
+  }
+  return weights(model);
+}
+
+void check_going_on(Device device) {
+  ToyTask toy;
+  toy.train.resize(120);
+  for (const SkimGate gate : {SkimGate::kNone, SkimGate::kStaged}) {
+    INFO(name(gate));
+    TrainerState state;
+    std::vector<NamedTensor> saved;
+    const std::vector<float> whole = gone_on(toy, device, gate, 0, state, saved);
+    CHECK(state.steps == 5);
+    CHECK(gone_on(toy, device, gate, 5, state, saved) == whole);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("trainer: restored after a step it goes on with the same bits") { check_going_on(Device::kCpu); }
+
+TEST_CASE("cuda trainer: restored after a step it goes on with the same bits") {
+  if (has_cuda()) check_going_on(Device::kCuda);
+}
+
+TEST_CASE("trainer: a state that does not fit is refused") {
+  const ToyTask toy;
+  BertClassifier model(toy.config(SkimGate::kNone));
+  Trainer trainer(model, toy.task, toy.train, few_steps(4, 1e-3));
+  TrainerState state = trainer.state();
+  state.steps = 5;
+  CHECK_THROWS_WITH(trainer.restore(state), ContainsSubstring("cannot go on after step 5 of 4"));
+  state.steps = 1;
+  state.optimizer.pop_back();
+  CHECK_THROWS_AS(trainer.restore(state), Error);
+  trainer.step();
+  CHECK_THROWS_WITH(trainer.restore(trainer.state()), ContainsSubstring("restored before the first"));
+}
+
 namespace {
 
 struct Trained {
@@ -180,7 +279,7 @@ TEST_CASE("cuda trainer: a replayed step is one call beside its batch and its nu
   CHECK(calls.replays == 1);
   CHECK(calls.launches == 0);
   CHECK(calls.waits == 0);
-  CHECK(calls.copies_in == 3);   // the step's settings, the batch, the teacher's logits
+  CHECK(calls.copies_in == 2);   // the step's settings, and the batch with the teacher's logits
   CHECK(calls.copies_out == 4);  // loss, task loss, cost, state
 }
 

@@ -10,6 +10,7 @@
 #include <set>
 #include <string_view>
 
+#include "data/glue_reader.h"
 #include "tensor/allocator.h"
 #include "tensor/backend.h"
 #include "tensor/error.h"
@@ -22,7 +23,7 @@
 #include "transkimmer/cli/run/signals.h"
 #include "transkimmer/cli/run/speed.h"
 #include "transkimmer/cli/run/task_flags.h"
-#include "transkimmer/cli/run/task_model.h"
+#include "transkimmer/cli/run/task_splits.h"
 #include "transkimmer/training/trainer.h"
 
 namespace tk {
@@ -61,7 +62,7 @@ struct BenchCommand {
   std::int64_t max_eval_samples = 512;
   std::int64_t max_train_samples = 320;
   std::int64_t length = 0;
-  std::int64_t batch_size = 32;
+  std::int64_t batch_size = kBatchSize;
   bool train = false;
   std::string sampling = "random";
   std::int64_t repeats = 5;
@@ -79,8 +80,8 @@ struct Pass {
   Work work;                       // what it did at least
 };
 
-Pass inference_pass(const BenchCommand& c, const BertClassifier& model, Inference& inference, const GlueTask& task,
-                    const TaskSplit& split) {
+Pass inference_pass(const BenchCommand& c, const BertClassifier& model, Inference& inference, const Task& task,
+                    const Split& split) {
   const Evaluation evaluation =
       evaluate(model, task, split.tokenized, {.batch_size = c.batch_size, .inference = &inference});
   return {
@@ -88,7 +89,7 @@ Pass inference_pass(const BenchCommand& c, const BertClassifier& model, Inferenc
 }
 
 // What the steps of an epoch do at least. Rows of embeddings that the sentences name were all touched in the warm-up.
-Work epoch_work(const Config& config, const Trainer& trainer, const TaskSplit& split) {
+Work epoch_work(const Config& config, const Trainer& trainer, const Split& split) {
   std::set<std::int32_t> words;
   std::vector<std::int32_t> examples;
   for (const TokenizedExample& example : split.tokenized) {
@@ -151,8 +152,8 @@ json floor_json(const Work& work, const MachineRates& rates, double sentences, d
           {"bytes_per_second", std::round(rates.bytes_per_second)}};
 }
 
-json results(const BenchCommand& c, const BertClassifier& model, const TaskSplit& split,
-             const std::vector<Pass>& passes, const MachineRates& rates) {
+json results(const BenchCommand& c, const BertClassifier& model, const Split& split, const std::vector<Pass>& passes,
+             const MachineRates& rates) {
   Timing timing;
   std::int64_t padded_tokens = 0;
   for (const Pass& pass : passes) {
@@ -240,14 +241,14 @@ TrainerOptions trainer_options(const BenchCommand& c, const Config& config, int 
   return options;
 }
 
-TaskSplit load_sentences(const BenchCommand& c, const TaskModel& model, const GlueTask& task) {
+Split load_sentences(const BenchCommand& c, const TaskModel& model, const GlueReader& reader) {
   const std::string wanted = !c.split.empty() ? c.split : c.train ? "train" : "dev";
-  TaskSplit split = load_split(task, find_split(task, wanted), c.task.data_dir, model.tokenizer,
-                               {.max_length = fitting_length(model, c.task.max_seq_length),
-                                .limit = c.train ? c.max_train_samples : c.max_eval_samples});
+  const LoadOptions loading{.max_length = told_length(model, c.task.max_seq_length)};
+  const SplitInfo& info = find_split(find_glue_task(c.task.task_name), wanted);
+  Split split = prepared(reader.read(info, c.train ? c.max_train_samples : c.max_eval_samples), model, loading);
   if (c.train) check_labelled(split);
   if (c.length > 0) {
-    split.tokenized = of_length(std::move(split.tokenized), fitting_length(model, c.length),
+    split.tokenized = of_length(std::move(split.tokenized), told_length(model, c.length),
                                 model.tokenizer.vocabulary().pad().value_or(0));
   }
   return split;
@@ -278,17 +279,19 @@ Measured measure(std::int64_t warm_up, std::int64_t repeats, Device device, Prog
 int run(const BenchCommand& c, const Invocation& invocation) {
   check_combinations(c);
   start_runtime(c.runtime, invocation.argv);
-  const GlueTask& task = find_task(c.task.task_name);
+  const GlueReader reader(c.task.task_name, c.task.data_dir);
+  const Task& task = reader.task();
   std::optional<SkimSettings> skim;
   if (c.skim) skim = SkimSettings{.gate = skim_gate_from_name(c.skim_gate)};
   const Placement placement = placement_of(c.runtime);
   // Before anything is loaded: its memory is given back, and the peak is the model's.
   const MachineRates rates = measure_rates(placement.device, placement.dtype);
   const TaskModel model = load_for_training(c.task.model, task, skim, kSeed);
+  tell(model.notes);
   model.model->place(placement.device, placement.dtype);
   const Config& config = model.model->config();
   check_keep_shares(c, config);
-  const TaskSplit split = load_sentences(c, model, task);
+  const Split split = load_sentences(c, model, reader);
 
   const int warm_up = warm_up_passes(placement.device);
   std::optional<Trainer> trainer;

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "data/glue_reader.h"
 #include "data/toy_corpus.h"
 #include "tensor/error.h"
 #include "tensor/io/atomic_file.h"
@@ -14,6 +15,7 @@
 #include "transkimmer/cli/commands/training_job.h"
 #include "transkimmer/cli/report/run_report.h"
 #include "transkimmer/cli/run/log.h"
+#include "transkimmer/cli/run/results.h"
 #include "transkimmer/cli/run/runtime.h"
 
 namespace tk {
@@ -102,13 +104,12 @@ TrainingSettings settings(const DemoCommand& c, std::int64_t steps, double learn
   return s;
 }
 
-TrainingJob job(const DemoCommand& c, const Invocation& invocation, const fs::path& folder, const fs::path& start,
+TrainingJob job(const DemoCommand& c, const Invocation& invocation, const Reader& reader, const fs::path& start,
                 const TrainingSettings& settings) {
-  return {.task = find_task("sst2"),
-          .data_dir = folder / "data",
+  return {.reader = reader,
           .model_folder = start,
           .placement = placement_of(c.runtime),
-          .official_data = false,
+          .data_notes = false,
           .settings = settings,
           .command = invocation.text,
           .flags = c.flags.values()};
@@ -145,7 +146,7 @@ std::string trace_text(const Trace& trace, std::int64_t layers, bool colours) {
 }
 
 void print_outcome(const TrainingOutcome& outcome) {
-  const GlueTask& task = find_task("sst2");
+  const Task& task = outcome.model.task;
   const bool colours = has_colours();
   const Config& config = outcome.model.model->config();
   const Evaluation& evaluation = outcome.result.scores.front().evaluation;
@@ -156,7 +157,7 @@ void print_outcome(const TrainingOutcome& outcome) {
   fmt::print("\nWhat the layers skim ({}; later layers still read a word that they no longer work on, unless *):\n",
              colours ? "the brighter, the more layers worked on a word" : "word_n: n layers worked on it");
   constexpr std::int64_t kShown = 4;
-  const TaskSplit& dev = outcome.dev.front();
+  const Split& dev = outcome.dev.front();
   for (const Trace& trace :
        trace_words(*outcome.model.model, outcome.model.tokenizer, dev, readable_examples(dev, kShown))) {
     fmt::print("{}", trace_text(trace, config.num_hidden_layers, colours));
@@ -181,14 +182,15 @@ int run(const DemoCommand& c, const Invocation& invocation) {
   for (const char* part : {"data", "start", "dense"}) fs::remove_all(out / part);
   write_inputs(out, c.seed);
 
+  const GlueReader reader("sst2", out / "data");
   info("1. a dense model learns the corpus");
   OutputFolder dense_folder(out / "dense", true);
-  TrainingJob dense = job(c, invocation, out, out / "start", settings(c, kDenseSteps, 1e-3));
+  TrainingJob dense = job(c, invocation, reader, out / "start", settings(c, kDenseSteps, 1e-3));
   dense.report = false;
   run_training_job(dense, dense_folder);
 
   info("2. a skimmed model learns from it to spend {:.0f} % of the arithmetic", 100 * c.skim_target);
-  TrainingJob skimmed = job(c, invocation, out, out / "dense", settings(c, kSkimSteps, 3e-4));
+  TrainingJob skimmed = job(c, invocation, reader, out / "dense", settings(c, kSkimSteps, 3e-4));
   skimmed.skim = SkimSettings{};
   skimmed.teacher.by_default = true;
   skimmed.settings.trainer.skim_target = c.skim_target;

@@ -4,13 +4,16 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "data/glue_reader.h"
 #include "tensor/error.h"
 #include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/run/evaluation_progress.h"
 #include "transkimmer/cli/run/log.h"
+#include "transkimmer/cli/run/results.h"
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/speed.h"
 #include "transkimmer/cli/run/task_flags.h"
-#include "transkimmer/cli/run/task_model.h"
+#include "transkimmer/cli/run/task_splits.h"
 
 namespace tk {
 namespace {
@@ -36,7 +39,7 @@ struct EvalCommand {
   Flags flags;
   TaskFlags task;
   RuntimeFlags runtime;
-  std::int64_t batch_size = 32;
+  std::int64_t batch_size = kBatchSize;
   std::int64_t max_eval_samples = -1;
   std::int64_t speed_samples = 256;
   std::optional<double> skim_cost;
@@ -45,22 +48,26 @@ struct EvalCommand {
 
 int run(const EvalCommand& c, const Invocation& invocation) {
   start_runtime(c.runtime, invocation.argv);
-  const GlueTask& task = find_task(c.task.task_name);
+  const GlueReader reader(c.task.task_name, c.task.data_dir);
+  const Task& task = reader.task();
   const TaskModel model = load_for_scoring(c.task.model, task);
+  tell(model.notes);
   const Placement placement = placement_of(c.runtime);
   model.model->place(placement.device, placement.dtype);
-  const std::vector<TaskSplit> dev =
-      load_dev(task, c.task.data_dir, model.tokenizer,
-               {.max_length = fitting_length(model, c.task.max_seq_length), .limit = c.max_eval_samples});
-  const ScoringOptions scoring{
-      .batch_size = c.batch_size, .queues = placement.queues, .progress = c.runtime.progress_mode()};
+  const std::vector<Split> dev =
+      load_labelled(reader, Part::kDev, model,
+                    {.max_length = told_length(model, c.task.max_seq_length), .limit = c.max_eval_samples});
+  const EvaluationOptions options{.batch_size = c.batch_size,
+                                  .queues = placement.queues,
+                                  .progress = evaluation_progress(c.runtime.progress_mode())};
   if (c.skim_cost) {
     TK_CHECK(model.model->config().skim_gate != SkimGate::kNone, "--skim_cost: ", c.task.model,
              " has no skim predictors");
-    fit_skim_threshold(*model.model, task, dev.front(), *c.skim_cost, scoring);
+    fit_skim_threshold(*model.model, task, dev.front(), *c.skim_cost, options);
     info("skim threshold {:.3f}", model.model->config().skim_threshold);
   }
-  const std::vector<SplitScore> scores = score_all(*model.model, task, dev, scoring);
+  const std::vector<SplitScore> scores = score_all(*model.model, task, dev, options);
+  warn_of_undefined(scores);
   nlohmann::json results = eval_results(scores);
   const Evaluation& evaluation = scores.front().evaluation;
   std::optional<SpeedComparison> speed;

@@ -47,9 +47,10 @@ int print_info() {
   fmt::print("{:<6} {:<6} {:<7} {:<36} {:<33} {}\n", "task", "folder", "type", "rows of its files", "metrics",
              "labels");
   for (const GlueTask& task : glue_tasks()) {
-    fmt::print("{:<6} {:<6} {:<7} {:<36} {:<33} {}\n", task.name, task.folder, task.pair() ? "pair" : "single",
-               rows_text(task), joined(task.metrics),
-               task.regression() ? "a number from 0 to 5" : joined(task.label_names));
+    fmt::print(
+        "{:<6} {:<6} {:<7} {:<36} {:<33} {}\n", task.task.name, task.folder, task.task.texts == 2 ? "pair" : "single",
+        rows_text(task), joined(task.task.metrics),
+        task.task.regression() ? fmt::format("a number from 0 to {}", task.highest_score) : joined(task.task.labels));
   }
   return 0;
 }
@@ -57,7 +58,7 @@ int print_info() {
 std::string counts_text(const GlueFileReport& report) {
   std::string text;
   for (std::size_t i = 0; i < report.label_counts.size(); ++i) {
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", report.task->label_names[i], report.label_counts[i]);
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", report.task->task.labels[i], report.label_counts[i]);
   }
   return text;
 }
@@ -69,7 +70,7 @@ int verify_folder(const std::string& data_dir) {
   for (const GlueFileReport& report : reports) {
     good = good && report.status != GlueFileStatus::kBroken && report.status != GlueFileStatus::kWrongCount;
     const std::string rows = report.status == GlueFileStatus::kMissing ? "" : std::to_string(report.rows);
-    fmt::print("{:<6} {:<16} {:<12} {:>8} {:>8}  {}\n", report.task->name, report.split->name, name(report.status),
+    fmt::print("{:<6} {:<16} {:<12} {:>8} {:>8}  {}\n", report.task->task.name, report.split->name, name(report.status),
                rows, report.expected, report.problem.empty() ? counts_text(report) : report.problem);
   }
   return good ? 0 : 1;

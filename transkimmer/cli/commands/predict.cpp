@@ -3,13 +3,16 @@
 #include <filesystem>
 #include <memory>
 
+#include "data/glue_reader.h"
+#include "data/metrics.h"
 #include "tensor/error.h"
 #include "tensor/io/atomic_file.h"
 #include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/run/evaluation_progress.h"
 #include "transkimmer/cli/run/runtime.h"
-#include "transkimmer/cli/run/scoring.h"
 #include "transkimmer/cli/run/task_flags.h"
-#include "transkimmer/cli/run/task_model.h"
+#include "transkimmer/cli/run/task_splits.h"
+#include "transkimmer/training/evaluation.h"
 
 namespace tk {
 namespace fs = std::filesystem;
@@ -37,7 +40,7 @@ struct PredictCommand {
   std::string output_dir;
   std::string split = "test";
   bool write_logits = false;
-  std::int64_t batch_size = 32;
+  std::int64_t batch_size = kBatchSize;
   std::int64_t max_predict_samples = -1;
 };
 
@@ -47,18 +50,18 @@ std::string score_text(double score) {
   return text == "-0.000" ? "0.000" : text;
 }
 
-std::string predictions_text(const GlueTask& task, const TaskSplit& split, const Tensor& logits) {
+std::string predictions_text(const Task& task, const Split& split, const Tensor& logits) {
   const std::vector<double> predictions = predictions_from_logits(task, logits);
   std::string text = "index\tprediction\n";
   for (std::size_t i = 0; i < predictions.size(); ++i) {
     const std::string label =
-        task.regression() ? score_text(predictions[i]) : task.label_names[static_cast<std::size_t>(predictions[i])];
+        task.regression() ? score_text(predictions[i]) : task.labels[static_cast<std::size_t>(predictions[i])];
     text += fmt::format("{}\t{}\n", split.examples[i].id, label);
   }
   return text;
 }
 
-std::string logits_text(const TaskSplit& split, const Tensor& logits) {
+std::string logits_text(const Split& split, const Tensor& logits) {
   const std::int64_t labels = logits.size(1);
   std::string text = "index";
   for (std::int64_t i = 0; i < labels; ++i) text += fmt::format("\tlogit_{}", i);
@@ -74,32 +77,24 @@ std::string logits_text(const TaskSplit& split, const Tensor& logits) {
   return text;
 }
 
-// MNLI has two parts of each split.
-std::vector<const SplitInfo*> parts(const GlueTask& task, const std::string& split) {
-  const bool test = split == "test";
-  std::vector<const SplitInfo*> result;
-  for (const SplitInfo& info : task.splits) {
-    const bool matched = info.split == (test ? Split::kTest : Split::kDev);
-    const bool mismatched = info.split == (test ? Split::kTestMismatched : Split::kDevMismatched);
-    if (matched || mismatched) result.push_back(&info);
-  }
-  TK_CHECK(!result.empty(), "--split: ", task.name, " has no ", split, " set");
-  return result;
-}
-
 int run(const PredictCommand& c, const Invocation& invocation) {
   start_runtime(c.runtime, invocation.argv);
-  const GlueTask& task = find_task(c.task.task_name);
+  const GlueReader reader(c.task.task_name, c.task.data_dir);
+  const Task& task = reader.task();
   const TaskModel model = load_for_scoring(c.task.model, task);
+  tell(model.notes);
   const Placement placement = placement_of(c.runtime);
   model.model->place(placement.device, placement.dtype);
-  const LoadOptions loading{.max_length = fitting_length(model, c.task.max_seq_length), .limit = c.max_predict_samples};
+  const LoadOptions loading{.max_length = told_length(model, c.task.max_seq_length), .limit = c.max_predict_samples};
   const fs::path folder = c.output_dir;
-  for (const SplitInfo* part : parts(task, c.split)) {
-    const TaskSplit split = load_split(task, *part, c.task.data_dir, model.tokenizer, loading);
-    const Evaluation evaluation =
-        evaluate_split(*model.model, task, split,
-                       {.batch_size = c.batch_size, .queues = placement.queues, .progress = c.runtime.progress_mode()});
+  std::vector<Split> splits = reader.read(c.split == "test" ? Part::kTest : Part::kDev, loading.limit);
+  TK_CHECK(!splits.empty(), "--split: ", task.name, " has no ", c.split, " set");
+  for (Split& read : splits) {
+    const Split split = prepared(std::move(read), model, loading);
+    const Evaluation evaluation = evaluate(*model.model, task, split.tokenized,
+                                           {.batch_size = c.batch_size,
+                                            .queues = placement.queues,
+                                            .progress = evaluation_progress(c.runtime.progress_mode())});
     std::error_code error;
     fs::create_directories(folder, error);
     TK_CHECK(!error, "--output_dir: ", folder.string(), ": cannot make the folder: ", error.message());

@@ -5,6 +5,7 @@
 #include <optional>
 #include <random>
 
+#include "data/glue_reader.h"
 #include "nn/optim/schedule.h"
 #include "tensor/error.h"
 #include "transkimmer/cli/commands/commands.h"
@@ -138,7 +139,7 @@ void TrainCommand::add_skim_flags() {
   flags
       .add("--skim_attention", skim_attention, "whether a skimmed token leaves the softmax in training (default exact)")
       .choices({"exact", "paper"});
-  flags.add("--skim_temperature", t.temperature, "of the gates' Gumbel noise").above(0);
+  flags.add("--skim_temperature", t.skim_temperature, "of the gates' Gumbel noise").above(0);
   flags
       .add(
           "--skim_noise_fade", t.skim_noise_fade,
@@ -212,8 +213,8 @@ int run(TrainCommand& c, const Invocation& invocation) {
   start_runtime(c.runtime, invocation.argv);
   complete_settings(c);
   OutputFolder folder(c.output_dir, c.overwrite_output_dir);
-  run_training_job({.task = find_task(c.task.task_name),
-                    .data_dir = c.task.data_dir,
+  const GlueReader reader(c.task.task_name, c.task.data_dir);
+  run_training_job({.reader = reader,
                     .model_folder = c.task.model,
                     .placement = placement_of(c.runtime),
                     .max_seq_length = c.task.max_seq_length,

@@ -5,6 +5,8 @@
 #include <chrono>
 
 #include "transkimmer/cli/report/run_report.h"
+#include "transkimmer/cli/run/log.h"
+#include "transkimmer/cli/run/results.h"
 #include "transkimmer/cli/run/run_log.h"
 
 namespace tk {
@@ -14,21 +16,31 @@ void write_run_report(const TrainingJob& job, TrainingOutcome& outcome, const Ou
                       Manifest& manifest) {
   const auto start = std::chrono::steady_clock::now();
   outcome.speed = compare_speed(
-      *outcome.model.model, job.task, outcome.dev.front(), outcome.model.tokenizer.vocabulary().pad().value_or(0),
+      *outcome.model.model, job.reader.task(), outcome.dev.front(),
+      outcome.model.tokenizer.vocabulary().pad().value_or(0),
       {.batch_size = job.settings.eval_batch_size, .queues = job.placement.queues, .progress = job.settings.progress});
   write_results(folder.path(), "speed", speed_results(*outcome.speed));
   manifest.add_duration("timing", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   const bool skims = outcome.model.model->config().skim_gate != SkimGate::kNone;
-  const Report report = make_run_report(
-      {.task = job.task,
-       .model = outcome.model,
-       .dev = outcome.dev.front(),
-       .result = outcome.result,
-       .teaching = outcome.teaching,
-       .speed = outcome.speed,
-       .manifest = manifest,
-       .title = fmt::format("{} {}", skims ? "A skimmed model on" : "A dense model on", job.task.folder)});
+  const Report report =
+      make_run_report({.model = outcome.model,
+                       .dev = outcome.dev.front(),
+                       .result = outcome.result,
+                       .teaching = outcome.teaching,
+                       .speed = outcome.speed,
+                       .manifest = manifest,
+                       .title = fmt::format("{} {}", skims ? "A skimmed model on" : "A dense model on",
+                                            job.reader.task().shown_name())});
   write_report((folder.path() / "report.html").string(), report);
+}
+
+void introduce(const Teaching& teaching, const Task& task) {
+  tell(teaching.notes);
+  if (!teaching.logits.defined()) return;
+  warn_of_undefined(teaching.scores);
+  const std::string score =
+      teaching.scores.empty() ? "" : fmt::format(" (dev {} {:.4f})", task.headline, headline(task, teaching.scores));
+  info("teacher: {}{}; its logits took {:.1f} s", teaching.who, score, teaching.seconds);
 }
 
 }  // namespace
@@ -37,33 +49,29 @@ TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
   TrainingSettings settings = job.settings;
   settings.eval_queues = job.placement.queues;
   Manifest manifest(job.command, job.flags, settings.trainer.seed, job.placement.device);
-  TaskModel model = load_for_training(job.model_folder, job.task, job.skim, settings.trainer.seed);
+  TaskModel model = load_for_training(job.model_folder, job.reader.task(), job.skim, settings.trainer.seed);
+  tell(model.notes);
   model.model->place(job.placement.device, job.placement.dtype);
-  LoadOptions loading{.max_length = fitting_length(model, job.max_seq_length),
-                      .limit = job.max_train_samples,
-                      .official = job.official_data};
-  const TaskSplit train =
-      load_split(job.task, find_split(job.task, Split::kTrain), job.data_dir, model.tokenizer, loading);
-  check_labelled(train);
+  LoadOptions loading{
+      .max_length = told_length(model, job.max_seq_length), .limit = job.max_train_samples, .notes = job.data_notes};
+  const Split train = std::move(load_labelled(job.reader, Part::kTrain, model, loading).front());
   loading.limit = job.max_eval_samples;
-  std::vector<TaskSplit> dev;
-  if (job.do_eval) dev = load_dev(job.task, job.data_dir, model.tokenizer, loading);
+  std::vector<Split> dev;
+  if (job.do_eval) dev = load_labelled(job.reader, Part::kDev, model, loading);
   manifest.add_file(model.folder / "model.safetensors");
   manifest.add_file(train.path);
-  for (const TaskSplit& split : dev) manifest.add_file(split.path);
+  for (const Split& split : dev) manifest.add_file(split.path);
 
   Teaching teaching;
   if (settings.trainer.distill_weight > 0) {
-    teaching = teach(job.teacher, job.task, model, train, dev, settings.scoring(), loading.max_length);
+    teaching = teach(job.teacher, model, train, dev, settings.evaluation(), loading.max_length);
+    introduce(teaching, model.task);
     if (teaching.logits.defined()) manifest.add_duration("teacher", teaching.seconds);
   }
   TrainingOutcome outcome{.model = std::move(model), .dev = std::move(dev), .teaching = std::move(teaching)};
-  outcome.result = run_training({.task = job.task,
-                                 .model = outcome.model,
-                                 .train = train,
-                                 .dev = outcome.dev,
-                                 .teacher_logits = outcome.teaching.logits},
-                                settings, folder, manifest);
+  outcome.result = run_training(
+      {.model = outcome.model, .train = train, .dev = outcome.dev, .teacher_logits = outcome.teaching.logits}, settings,
+      folder, manifest);
   if (job.do_eval && job.report) write_run_report(job, outcome, folder, manifest);
   manifest.finish();
   manifest.write(folder.path() / "run.json");

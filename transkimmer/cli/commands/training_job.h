@@ -8,19 +8,19 @@
 
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/speed.h"
-#include "transkimmer/cli/run/teacher.h"
+#include "transkimmer/cli/run/task_splits.h"
 #include "transkimmer/cli/run/training_run.h"
+#include "transkimmer/training/teacher.h"
 
 namespace tk {
 
 /// All that `transkimmer train` is told.
 struct TrainingJob {
-  const GlueTask& task;
-  std::filesystem::path data_dir;
+  const Reader& reader;
   std::filesystem::path model_folder;
   Placement placement = {};
   std::int64_t max_seq_length = 128;
-  bool official_data = true;  ///< to say when files are not the complete official ones
+  bool data_notes = true;  ///< to say what the reader notes of its files
   std::int64_t max_train_samples = -1;
   std::int64_t max_eval_samples = -1;
   bool do_eval = true;
@@ -35,7 +35,7 @@ struct TrainingJob {
 /// What came of it.
 struct TrainingOutcome {
   TaskModel model;
-  std::vector<TaskSplit> dev = {};
+  std::vector<Split> dev = {};
   TrainingResult result = {};
   Teaching teaching = {};
   std::optional<SpeedComparison> speed = {};

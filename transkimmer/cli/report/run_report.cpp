@@ -40,7 +40,7 @@ std::vector<ReportScore> scores(const RunReportInputs& in) {
       result.push_back(row);
     }
   }
-  const auto is_headline = [&](const ReportScore& score) { return score.metric == in.task.headline; };
+  const auto is_headline = [&](const ReportScore& score) { return score.metric == in.model.task.headline; };
   std::stable_partition(result.begin(), result.end(), is_headline);
   return result;
 }
@@ -48,7 +48,7 @@ std::vector<ReportScore> scores(const RunReportInputs& in) {
 ReportSpeedUps speed_ups(const RunReportInputs& in) {
   const Evaluation& e = evaluation(in);
   ReportSpeedUps s{.macs_padded = e.padded_macs / e.counted_macs};
-  s.padded_length = in.task.padded_length;
+  s.padded_length = in.model.task.padded_length;
   if (in.speed) {
     s.padded_length = in.speed->padded_length;
     s.batch_size = in.speed->batch_size;
@@ -68,7 +68,8 @@ std::vector<LineChart> charts(const RunReportInputs& in) {
                     .curves = {{.name = "each step", .points = c.loss, .style = LineStyle::kFaint},
                                {.name = "smoothed", .points = smoothed(c.loss)}}});
   if (c.dev_score.size() > 1) {
-    result.push_back({.title = "Dev score", .unit = in.task.headline, .curves = {{in.task.headline, c.dev_score}}});
+    result.push_back(
+        {.title = "Dev score", .unit = in.model.task.headline, .curves = {{in.model.task.headline, c.dev_score}}});
   }
   if (!c.mac_share.empty()) {
     LineChart chart;
@@ -93,19 +94,19 @@ std::vector<ReportLayer> layers(const RunReportInputs& in) {
 
 std::vector<ReportExample> examples(const RunReportInputs& in) {
   if (!skims(in)) return {};
-  const std::vector<double> predictions = predictions_from_logits(in.task, evaluation(in).logits);
+  const std::vector<double> predictions = predictions_from_logits(in.model.task, evaluation(in).logits);
   std::vector<double> dense;
   if (!in.teaching.scores.empty()) {
-    dense = predictions_from_logits(in.task, in.teaching.scores.front().evaluation.logits);
+    dense = predictions_from_logits(in.model.task, in.teaching.scores.front().evaluation.logits);
   }
   std::vector<ReportExample> result;
   for (const Trace& trace :
        trace_words(*in.model.model, in.model.tokenizer, in.dev, readable_examples(in.dev, kExamples))) {
     const auto at = static_cast<std::size_t>(trace.index);
     result.push_back({.words = trace.words,
-                      .gold = label_text(in.task, in.dev.examples[at].label),
-                      .prediction = label_text(in.task, predictions[at]),
-                      .dense_prediction = dense.empty() ? "" : label_text(in.task, dense[at]),
+                      .gold = label_text(in.model.task, in.dev.examples[at].label),
+                      .prediction = label_text(in.model.task, predictions[at]),
+                      .dense_prediction = dense.empty() ? "" : label_text(in.model.task, dense[at]),
                       .cost_share = trace.cost_share});
   }
   return result;
@@ -147,14 +148,14 @@ std::vector<std::string> summary_of(const RunReportInputs& in, const std::vector
 
 }  // namespace
 
-std::string label_text(const GlueTask& task, double value) {
-  return task.regression() ? fmt::format("{:.2f}", value) : task.label_names[static_cast<std::size_t>(value)];
+std::string label_text(const Task& task, double value) {
+  return task.regression() ? fmt::format("{:.2f}", value) : task.labels[static_cast<std::size_t>(value)];
 }
 
 Report make_run_report(const RunReportInputs& in) {
   Report report;
   report.title = in.title;
-  report.task = in.task.folder;
+  report.task = in.model.task.shown_name();
   report.model = summary(in.model.model->config());
   report.command = in.manifest.json()["command"].get<std::string>();
   report.scores = scores(in);
@@ -163,7 +164,7 @@ Report make_run_report(const RunReportInputs& in) {
   report.charts = charts(in);
   report.layers = layers(in);
   report.is_staged = in.model.model->config().skim_gate == SkimGate::kStaged;
-  report.is_regression = in.task.regression();
+  report.is_regression = in.model.task.regression();
   report.examples = examples(in);
   report.facts = facts(in.manifest.json());
   return report;

@@ -7,17 +7,15 @@
 #include "transkimmer/cli/report/report.h"
 #include "transkimmer/cli/report/traces.h"
 #include "transkimmer/cli/run/speed.h"
-#include "transkimmer/cli/run/task_model.h"
-#include "transkimmer/cli/run/teacher.h"
 #include "transkimmer/cli/run/training_run.h"
+#include "transkimmer/training/teacher.h"
 
 namespace tk {
 
 /// What a finished training run's report is made from.
 struct RunReportInputs {
-  const GlueTask& task;
   const TaskModel& model;
-  const TaskSplit& dev;  ///< the first dev set
+  const Split& dev;  ///< the first dev set
   const TrainingResult& result;
   const Teaching& teaching;
   const std::optional<SpeedComparison>& speed;
@@ -28,6 +26,6 @@ struct RunReportInputs {
 Report make_run_report(const RunReportInputs& inputs);
 
 /// The label or number that a prediction stands for.
-std::string label_text(const GlueTask& task, double value);
+std::string label_text(const Task& task, double value);
 
 }  // namespace tk

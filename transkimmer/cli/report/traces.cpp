@@ -58,11 +58,9 @@ void add_piece(ReportWord& word, const TokenFate& fate) {
   word.layers_updated = std::max(word.layers_updated, fate.layers_updated);
 }
 
-std::vector<ReportWord> words_of(const Tokenizer& tokenizer, const Example& example, const TokenizedExample& tokens,
+std::vector<ReportWord> words_of(const Tokenizer& tokenizer, const Example& example, const Encoding& encoding,
                                  const std::vector<TokenFate>& fates) {
   const std::array<std::string_view, 2> texts = {example.text_a, example.text_b};
-  const Encoding encoding =
-      tokenizer.encode(texts[0], example.has_b ? std::optional(texts[1]) : std::nullopt, std::ssize(tokens.ids));
   std::vector<ReportWord> words;
   std::int32_t end = -1;  // of the word's source so far
   for (std::size_t i = 0; i < encoding.ids.size(); ++i) {
@@ -86,25 +84,29 @@ std::vector<ReportWord> words_of(const Tokenizer& tokenizer, const Example& exam
 
 }  // namespace
 
-std::vector<Trace> trace_words(const BertClassifier& model, const Tokenizer& tokenizer, const TaskSplit& split,
+std::vector<Trace> trace_words(const BertClassifier& model, const Tokenizer& tokenizer, const Split& split,
                                const std::vector<std::int64_t>& indices) {
   const NoGrad no_grad;
   std::vector<Trace> traces;
   for (const std::int64_t index : indices) {
     const auto at = static_cast<std::size_t>(index);
-    const Batch batch = make_batch(split.tokenized, std::span(&index, 1), false);
-    const EncoderOutput out = model(model_inputs(to(batch, model.device())), Context()).encoder;
+    const Example& example = split.examples[at];
+    const Encoding encoding =
+        tokenizer.encode(example.text_a, example.has_b ? std::optional<std::string_view>(example.text_b) : std::nullopt,
+                         std::ssize(split.tokenized[at].ids));
+    const Batch batch = make_batch(split.tokenized, std::span(&index, 1), TaskKind::kClassification);
+    const EncoderOutput out = model(to(batch, model.device()).tokens, Context()).encoder;
     Trace trace{.index = index};
-    trace.words = words_of(tokenizer, split.examples[at], split.tokenized[at], token_fates(out, batch.packed.tokens));
+    trace.words = words_of(tokenizer, example, encoding, token_fates(out, batch.tokens.rows.tokens));
     trace.cost_share = out.layers.empty()
                            ? out.cost.item()
-                           : counted_macs(model.config(), out.layers) / dense_macs(model.config(), batch.packed);
+                           : counted_macs(model.config(), out.layers) / dense_macs(model.config(), batch.tokens.rows);
     traces.push_back(std::move(trace));
   }
   return traces;
 }
 
-std::vector<std::int64_t> readable_examples(const TaskSplit& split, std::int64_t count) {
+std::vector<std::int64_t> readable_examples(const Split& split, std::int64_t count) {
   constexpr std::int64_t kLeastTokens = 7;
   constexpr std::int64_t kMostTokens = 64;
   std::vector<std::int64_t> readable;

@@ -4,9 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "data/example.h"
+#include "data/tokenizer.h"
 #include "transkimmer/classifier.h"
 #include "transkimmer/cli/report/report.h"
-#include "transkimmer/cli/run/task_data.h"
 
 namespace tk {
 
@@ -18,10 +19,10 @@ struct Trace {
 };
 
 /// Runs the examples at `indices` one by one through the model in evaluation.
-std::vector<Trace> trace_words(const BertClassifier& model, const Tokenizer& tokenizer, const TaskSplit& split,
+std::vector<Trace> trace_words(const BertClassifier& model, const Tokenizer& tokenizer, const Split& split,
                                const std::vector<std::int64_t>& indices);
 
 /// At most `count` indices of examples short enough to be read at a glance, taken evenly from the split.
-std::vector<std::int64_t> readable_examples(const TaskSplit& split, std::int64_t count);
+std::vector<std::int64_t> readable_examples(const Split& split, std::int64_t count);
 
 }  // namespace tk

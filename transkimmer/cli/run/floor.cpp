@@ -15,7 +15,8 @@ namespace tk {
 namespace {
 
 constexpr double kProductsOfStep = 3;  // y = x w; dx = dy w^T; dw = x^T dy
-constexpr std::int64_t kProductSize = 1536;
+// Large enough to fill what computes it: a GPU has many times the cores.
+constexpr std::int64_t product_size(Device device) { return device == Device::kCpu ? 1536 : 8192; }
 constexpr std::int64_t kCopyBytes = std::int64_t{64} << 20;
 constexpr double kSeconds = 0.3;  // of runs
 
@@ -38,16 +39,25 @@ double least_seconds(Device device, const std::function<void()>& run) {
   return least;
 }
 
+// Normal numbers, the same few rows over and over: equal ones would cost a GPU less power, and so less time.
+Tensor random_matrix(std::int64_t n, std::uint32_t sequence) {
+  constexpr std::int64_t kRows = 64;
+  const Tensor rows = empty({1, kRows, n});
+  init_normal(rows, 0, 1, /*seed=*/1, sequence);
+  return rows.expand({n / kRows, kRows, n}).reshape({n, n});
+}
+
 double product_seconds(Device device, DType dtype) {
-  constexpr std::int64_t n = kProductSize;
-  const Tensor a = full({n, n}, 1, dtype, device);
-  const Tensor b = full({n, n}, 1, dtype, device);
+  const std::int64_t n = product_size(device);
+  const Tensor a = random_matrix(n, 1).to(dtype).to(device);
+  const Tensor b = random_matrix(n, 2).to(dtype).to(device);
   const double own = least_seconds(device, [&] { matmul(a, b); });
   if (device != Device::kCpu) return own;
   const Tensor y = empty({n, n}, dtype);
   const double blas = least_seconds(device, [&] {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, a.data<float>(), n, b.data<float>(), n, 0,
-                y.data<float>(), n);
+    const auto size = static_cast<blasint>(n);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, size, size, size, 1, a.data<float>(), size, b.data<float>(),
+                size, 0, y.data<float>(), size);
   });
   return std::min(own, blas);
 }
@@ -80,7 +90,7 @@ double optimizer_bytes(const FlatParameters& parameters, std::int64_t touched_ro
 }
 
 MachineRates measure_rates(Device device, DType dtype) {
-  constexpr auto n = static_cast<double>(kProductSize);
+  const auto n = static_cast<double>(product_size(device));
   const MachineRates rates = {.macs_per_second = n * n * n / product_seconds(device, dtype),
                               .bytes_per_second = 2 * static_cast<double>(kCopyBytes) / copy_seconds(device)};
   release_cached(device);

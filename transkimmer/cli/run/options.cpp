@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -335,6 +336,14 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
     }
   }
   return nearest;
+}
+
+std::string flag_of_option(const std::string& option) {
+  static const std::map<std::string, std::string> flags = {{"epochs", "num_train_epochs"},
+                                                           {"batch_size", "per_device_train_batch_size"},
+                                                           {"order", "train_sampling_strategy"}};
+  const auto found = flags.find(option);
+  return "--" + (found == flags.end() ? option : found->second);
 }
 
 void set_help_layout(CLI::App& program) {

@@ -83,6 +83,9 @@ std::vector<std::string> normalised_arguments(int argc, const char* const* argv)
 /// The known name most like `name`, or nothing when none is near.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known);
 
+/// The flag that sets a library's option: "--num_train_epochs" for "epochs", else the option's own name.
+std::string flag_of_option(const std::string& option);
+
 /// Gives the program and its commands this program's help layout.
 void set_help_layout(CLI::App& program);
 

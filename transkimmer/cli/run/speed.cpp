@@ -7,7 +7,7 @@
 
 #include "transkimmer/cli/run/manifest.h"
 #include "transkimmer/cli/run/signals.h"
-#include "transkimmer/cli/run/task_model.h"
+#include "transkimmer/training/task_model.h"
 
 namespace tk {
 
@@ -16,6 +16,7 @@ std::vector<TokenizedExample> of_length(std::vector<TokenizedExample> examples, 
   for (TokenizedExample& example : examples) {
     example.ids.resize(static_cast<std::size_t>(length), padding_id);
     example.token_types.resize(static_cast<std::size_t>(length), 0);
+    if (!example.token_labels.empty()) example.token_labels.resize(static_cast<std::size_t>(length), -1);
   }
   return examples;
 }
@@ -41,7 +42,7 @@ std::vector<TokenizedExample> evenly_taken(const std::vector<TokenizedExample>& 
   return taken;
 }
 
-SpeedComparison compare_speed(const BertClassifier& model, const GlueTask& task, const TaskSplit& split,
+SpeedComparison compare_speed(const BertClassifier& model, const Task& task, const Split& split,
                               std::int32_t padding_id, const SpeedOptions& options) {
   constexpr std::int64_t kPaddedSentences = 64;
   const auto twin = dense_twin(model);

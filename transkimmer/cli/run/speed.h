@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "transkimmer/cli/run/scoring.h"
+#include "data/example.h"
+#include "transkimmer/cli/run/progress.h"
+#include "transkimmer/training/evaluation.h"
 
 namespace tk {
 
@@ -37,14 +39,14 @@ struct SpeedComparison {
 };
 
 struct SpeedOptions {
-  std::int64_t batch_size = 32;
+  std::int64_t batch_size = kBatchSize;
   int queues = 1;                     ///< as in EvaluationOptions
   std::int64_t most_sentences = 256;  ///< taken evenly from the whole split
   int repeats = 3;                    ///< after a warm-up
   ProgressMode progress = ProgressMode::kAuto;
 };
 
-SpeedComparison compare_speed(const BertClassifier& model, const GlueTask& task, const TaskSplit& split,
+SpeedComparison compare_speed(const BertClassifier& model, const Task& task, const Split& split,
                               std::int32_t padding_id, const SpeedOptions& options);
 
 /// Passes before times count: one to set up, and one in which a device that records does.

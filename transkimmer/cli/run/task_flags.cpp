@@ -13,7 +13,7 @@ void add_task_flags(Flags& flags, TaskFlags& task) {
       .required()
       .check([](const std::string& name) -> std::string {
         try {
-          find_task(name);
+          find_glue_task(name);
           return "";
         } catch (const Error& error) {
           return error.what();

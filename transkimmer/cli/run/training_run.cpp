@@ -10,6 +10,7 @@
 #include "tensor/io/atomic_file.h"
 #include "transkimmer/checkpoint.h"
 #include "transkimmer/cli/run/log.h"
+#include "transkimmer/cli/run/results.h"
 #include "transkimmer/cli/run/run_log.h"
 #include "transkimmer/cli/run/signals.h"
 
@@ -59,7 +60,8 @@ class Run {
         settings_(settings),
         folder_(folder.path()),
         manifest_(manifest),
-        trainer_(*inputs.model.model, inputs.task, inputs.train.tokenized, settings.trainer, inputs.teacher_logits),
+        trainer_(*inputs.model.model, inputs.model.task, inputs.train.tokenized, settings.trainer,
+                 inputs.teacher_logits),
         log_(begin(folder)),
         skims_(inputs.model.model->config().skim_gate != SkimGate::kNone) {}
 
@@ -85,7 +87,7 @@ class Run {
 
   void tell_start() const {
     info("training on {} examples of {}, {} steps ({:.2f} epochs of {}), batch {}, learning rate {:g}{}, seed {}",
-         inputs_.train.size(), inputs_.task.name, trainer_.total_steps(), epochs_of(trainer_.total_steps()),
+         inputs_.train.size(), inputs_.model.task.name, trainer_.total_steps(), epochs_of(trainer_.total_steps()),
          trainer_.steps_per_epoch(), settings_.trainer.batch_size, settings_.trainer.learning_rate,
          skims_ ? fmt::format(" (predictors {:g})", settings_.trainer.skim_learning_rate) : "", settings_.trainer.seed);
   }
@@ -111,10 +113,10 @@ class Run {
   // A budget that training sentences keep can be missed on others.
   void keep_budget() {
     BertClassifier& model = *inputs_.model.model;
-    const ScoringOptions options = settings_.scoring();
-    const double cost = evaluate_split(model, inputs_.task, inputs_.dev.front(), options).mac_share();
+    const EvaluationOptions options = settings_.evaluation();
+    const double cost = evaluate(model, inputs_.model.task, inputs_.dev.front().tokenized, options).mac_share();
     if (cost <= *settings_.trainer.skim_target) return;
-    fit_skim_threshold(model, inputs_.task, inputs_.dev.front(), *settings_.trainer.skim_target, options);
+    fit_skim_threshold(model, inputs_.model.task, inputs_.dev.front(), *settings_.trainer.skim_target, options);
     info("skim threshold {:.3f}: the dev set cost {:.1f} % of the dense model's MACs, now it keeps the budget",
          model.config().skim_threshold, 100 * cost);
   }
@@ -175,7 +177,10 @@ class Run {
   }
 
   std::vector<SplitScore> score_dev() const {
-    return score_all(*inputs_.model.model, inputs_.task, inputs_.dev, settings_.scoring());
+    std::vector<SplitScore> scores =
+        score_all(*inputs_.model.model, inputs_.model.task, inputs_.dev, settings_.evaluation());
+    warn_of_undefined(scores);
+    return scores;
   }
 
   // Adds the scores to the log; the line says them.
@@ -184,7 +189,7 @@ class Run {
     row["step"] = trainer_.steps_done();
     row["epoch"] = rounded(epochs_of(trainer_.steps_done()), 4);
     log_.add(row);
-    const double score = headline(inputs_.task, scores);
+    const double score = headline(inputs_.model.task, scores);
     result_.curves.dev_score.push_back({static_cast<double>(trainer_.steps_done()), score});
     if (!best_score_ || score > *best_score_) best_score_ = score;
     std::string text = fmt::format("step {:>6}  dev:", trainer_.steps_done());
@@ -215,7 +220,7 @@ class Run {
     AtomicFolder complete(path);
     save_model_folder(complete.path(), inputs_.model.model->config(), named_values(inputs_.model.model->parameters()),
                       tokenizer_files());
-    save_safetensors(complete.path() / "optimizer.safetensors", trainer_.optimizer().state());
+    save_safetensors(complete.path() / "optimizer.safetensors", trainer_.state().optimizer);
     write_file_atomically(complete.path() / "trainer_state.json", trainer_state().dump(2) + '\n');
     complete.commit();
     checkpoints_.push_back(path);

@@ -5,10 +5,11 @@
 #include <vector>
 
 #include "transkimmer/cli/run/curve_point.h"
+#include "transkimmer/cli/run/evaluation_progress.h"
 #include "transkimmer/cli/run/manifest.h"
 #include "transkimmer/cli/run/output_folder.h"
-#include "transkimmer/cli/run/scoring.h"
-#include "transkimmer/cli/run/task_model.h"
+#include "transkimmer/training/scoring.h"
+#include "transkimmer/training/task_model.h"
 #include "transkimmer/training/trainer.h"
 
 namespace tk {
@@ -21,7 +22,7 @@ Strategy strategy_from_name(std::string_view name);
 
 struct TrainingSettings {
   TrainerOptions trainer;
-  std::int64_t eval_batch_size = 32;
+  std::int64_t eval_batch_size = kBatchSize;
   int eval_queues = 1;  ///< as in EvaluationOptions
   std::int64_t logging_steps = 50;
   Strategy eval_strategy = Strategy::kNo;
@@ -33,18 +34,17 @@ struct TrainingSettings {
   bool print_metrics = true;          ///< on standard output, at the end
   ProgressMode progress = ProgressMode::kAuto;
 
-  ScoringOptions scoring() const {
-    return {.batch_size = eval_batch_size, .queues = eval_queues, .progress = progress};
+  EvaluationOptions evaluation() const {
+    return {.batch_size = eval_batch_size, .queues = eval_queues, .progress = evaluation_progress(progress)};
   }
 };
 
 /// What is trained on what.
 struct TrainingInputs {
-  const GlueTask& task;
   TaskModel& model;
-  const TaskSplit& train;
-  const std::vector<TaskSplit>& dev;  ///< may be empty: then nothing is scored
-  Tensor teacher_logits;              ///< [train examples, labels] or undefined
+  const Split& train;
+  const std::vector<Split>& dev;  ///< may be empty: then nothing is scored
+  Tensor teacher_logits;          ///< [train examples, labels] or undefined
 };
 
 /// The curves of a run, a point a step or an evaluation.

@@ -1,4 +1,4 @@
-#include "transkimmer/cli/run/task_model.h"
+#include "transkimmer/training/task_model.h"
 
 #include <algorithm>
 #include <cctype>
@@ -8,7 +8,7 @@
 #include "tensor/io/in_quotes.h"
 #include "tensor/ops/index.h"
 #include "transkimmer/checkpoint.h"
-#include "transkimmer/cli/run/log.h"
+#include "transkimmer/training/option_error.h"
 
 namespace tk {
 namespace fs = std::filesystem;
@@ -37,11 +37,9 @@ std::vector<std::string> unnamed_labels(std::int64_t count) {
   return labels;
 }
 
-std::vector<std::string> task_labels(const GlueTask& task) {
-  return task.regression() ? unnamed_labels(1) : task.label_names;
-}
+std::vector<std::string> task_labels(const Task& task) { return task.regression() ? unnamed_labels(1) : task.labels; }
 
-LabelMatch match_labels(const Config& config, const GlueTask& task) {
+LabelMatch match_labels(const Config& config, const Task& task) {
   if (config.num_labels() != task.outputs()) return LabelMatch::kOther;
   const std::vector<std::string> have = lower(config.labels);
   const std::vector<std::string> want = lower(task_labels(task));
@@ -57,10 +55,10 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
-Config task_config(Config config, const GlueTask& task) {
+Config task_config(Config config, const Task& task) {
   config.labels = task_labels(task);
   config.problem_type = task.regression() ? "regression" : "single_label_classification";
-  config.finetuning_task = task.name;
+  config.finetuning_task = task.name.empty() ? std::nullopt : std::optional(task.name);
   config.architectures = {"BertForSequenceClassification"};
   return config;
 }
@@ -72,11 +70,10 @@ bool has_classifier(const LoadReport& report) {
 }
 
 // Puts the classifier's rows, which are in the order of the checkpoint's labels, into the task's.
-void permute_classifier(const BertClassifier& model, const std::vector<std::string>& from, const GlueTask& task) {
+void permute_classifier(const BertClassifier& model, const std::vector<std::string>& from, const Task& task) {
   std::vector<std::int64_t> rows;
   const std::vector<std::string> have = lower(from);
-  for (const std::string& label : lower(task.label_names))
-    rows.push_back(std::ranges::find(have, label) - have.begin());
+  for (const std::string& label : lower(task.labels)) rows.push_back(std::ranges::find(have, label) - have.begin());
   for (const NamedTensor& weight : named_values(model.parameters())) {
     if (!is_classifier(weight.name)) continue;
     weight.tensor.copy_from(index_select(weight.tensor, from_values(rows)));
@@ -95,38 +92,49 @@ void add_predictors(Config& config, const SkimSettings& skim) {
   config.skim_width = skim.width > 0 ? skim.width : std::max<std::int64_t>(1, config.hidden_size / 4);
 }
 
+void warn(std::vector<Note>& notes, const std::string& text) { notes.push_back({.is_warning = true, .text = text}); }
+
+void inform(std::vector<Note>& notes, const std::string& text) { notes.push_back({.is_warning = false, .text = text}); }
+
 // A checkpoint's predictors have a gate already: settings may name it, not change it.
-void check_own_predictors(const Config& config, const std::optional<SkimSettings>& skim, const fs::path& folder) {
+void check_own_predictors(const Config& config, const std::optional<SkimSettings>& skim, const fs::path& folder,
+                          std::vector<Note>& notes) {
   if (!skim) {
-    warn("{}: has skim predictors; without --skim no budget binds them", folder.string());
+    warn(notes, concat(folder.string(), ": has skim predictors; without --skim no budget binds them"));
     return;
   }
-  const auto check = [&](const char* flag, const auto& asked, const auto& found) {
-    TK_CHECK(asked == found, flag, ": ", folder.string(), " has skim predictors with ", found, ", which cannot become ",
-             asked);
+  const auto check = [&](const char* option, const auto& asked, const auto& found) {
+    check_option(asked == found, option, folder.string(), " has skim predictors with ", found, ", which cannot become ",
+                 asked);
   };
   using Name = std::string_view;
-  check("--skim_gate", Name(name(skim->gate.value_or(config.skim_gate))), Name(name(config.skim_gate)));
-  check("--skim_attention", Name(name(skim->attention.value_or(config.skim_attention))),
+  check("skim_gate", Name(name(skim->gate.value_or(config.skim_gate))), Name(name(config.skim_gate)));
+  check("skim_attention", Name(name(skim->attention.value_or(config.skim_attention))),
         Name(name(config.skim_attention)));
-  check("--skim_width", skim->width > 0 ? skim->width : config.skim_width, config.skim_width);
+  check("skim_width", skim->width > 0 ? skim->width : config.skim_width, config.skim_width);
 }
 
 bool is_predictor(const std::string& name) { return name.find(".skim_predictors.") != std::string::npos; }
 
 // What is new in the model to train, without a list of each new predictor's weights.
-void tell_new_weights(LoadReport report, const Config& config, const fs::path& folder) {
+void tell_new_weights(LoadReport report, const Config& config, const fs::path& folder, std::vector<Note>& notes) {
   if (std::erase_if(report.missing, is_predictor) > 0) {
-    info("{} new skim predictors of width {} (gate {}, attention {})", config.num_predictors(), config.skim_width,
-         name(config.skim_gate), name(config.skim_attention));
+    inform(notes, concat(config.num_predictors(), " new skim predictors of width ", config.skim_width, " (gate ",
+                         name(config.skim_gate), ", attention ", name(config.skim_attention), ")"));
   }
-  for (const std::string& line : messages(report, folder)) info("{}", line);
+  for (const std::string& line : messages(report, folder)) inform(notes, line);
 }
 
-void check_same_task(const Config& config, const GlueTask& task, const fs::path& folder) {
+void check_same_task(const Config& config, const Task& task, const fs::path& folder, std::vector<Note>& notes) {
   if (config.finetuning_task && *config.finetuning_task != task.name) {
-    warn("{}: was fine-tuned for {}, not for {}", folder.string(), printable(*config.finetuning_task), task.name);
+    warn(notes,
+         concat(folder.string(), ": was fine-tuned for ", printable(*config.finetuning_task), ", not for ", task.name));
   }
+}
+
+void tell_permuted(const Config& found, const Task& task, const fs::path& folder, std::vector<Note>& notes) {
+  warn(notes, concat(folder.string(), ": its labels are in the order ", joined(found.labels),
+                     "; put into the task's order ", joined(task.labels)));
 }
 
 }  // namespace
@@ -143,15 +151,15 @@ SkimAttention skim_attention_from_name(std::string_view name) {
   return SkimAttention::kPaper;
 }
 
-TaskModel load_for_training(const fs::path& folder, const GlueTask& task, const std::optional<SkimSettings>& skim,
+TaskModel load_for_training(const fs::path& folder, const Task& task, const std::optional<SkimSettings>& skim,
                             std::uint64_t seed) {
   const Config found = load_config(folder);
   const LabelMatch match = match_labels(found, task);
   Config config = task_config(found, task);
-  TaskModel result{.folder = folder, .model = nullptr, .tokenizer = Tokenizer::from_folder(folder)};
+  TaskModel result{.folder = folder, .task = task, .model = nullptr, .tokenizer = Tokenizer::from_folder(folder)};
   result.was_dense = found.skim_gate == SkimGate::kNone;
   if (!result.was_dense) {
-    check_own_predictors(config, skim, folder);
+    check_own_predictors(config, skim, folder, result.notes);
   } else if (skim) {
     add_predictors(config, *skim);
   }
@@ -165,29 +173,28 @@ TaskModel load_for_training(const fs::path& folder, const GlueTask& task, const 
   result.model->initialize(seed, anew);
   result.fine_tuned = match != LabelMatch::kOther && has_classifier(report);
   if (match == LabelMatch::kOther) std::erase_if(report.unexpected, is_classifier);
-  tell_new_weights(report, config, folder);
+  tell_new_weights(report, config, folder, result.notes);
   if (match == LabelMatch::kOther && found.labels != unnamed_labels(found.num_labels())) {
-    warn("{}: its labels ({}) are not those of {} ({}): the classifier starts anew", folder.string(),
-         joined(found.labels), task.name, joined(task_labels(task)));
+    warn(result.notes, concat(folder.string(), ": its labels (", joined(found.labels), ") are not those of ", task.name,
+                              " (", joined(task_labels(task)), "): the classifier starts anew"));
   }
   if (result.fine_tuned && match == LabelMatch::kPermuted) {
     permute_classifier(*result.model, found.labels, task);
-    warn("{}: its labels are in the order {}; put into the task's order {}", folder.string(), joined(found.labels),
-         joined(task.label_names));
+    tell_permuted(found, task, folder, result.notes);
   }
   // An untrained classifier under default names belongs to no task.
   if (match == LabelMatch::kUnnamed && found.finetuning_task != task.name) result.fine_tuned = false;
   return result;
 }
 
-TaskModel load_for_scoring(const fs::path& folder, const GlueTask& task, bool dense) {
+TaskModel load_for_scoring(const fs::path& folder, const Task& task, bool dense) {
   const Config found = load_config(folder);
   const LabelMatch match = match_labels(found, task);
   TK_CHECK(match != LabelMatch::kOther, folder.string(), ": its ", found.num_labels(), " labels (",
            joined(found.labels), ") are not the ", task.outputs(), " of ", task.name, " (", joined(task_labels(task)),
            "); a score would mean nothing");
   Config config = task_config(found, task);
-  TaskModel result{.folder = folder, .model = nullptr, .tokenizer = Tokenizer::from_folder(folder)};
+  TaskModel result{.folder = folder, .task = task, .model = nullptr, .tokenizer = Tokenizer::from_folder(folder)};
   result.was_dense = found.skim_gate == SkimGate::kNone;
   if (dense) config.skim_gate = SkimGate::kNone;
   result.model = std::make_unique<BertClassifier>(config);
@@ -196,16 +203,30 @@ TaskModel load_for_scoring(const fs::path& folder, const GlueTask& task, bool de
   TK_CHECK(report.missing.empty(), folder.string(), ": lacks weights of the model, such as ",
            in_quotes(report.missing.front()));
   result.fine_tuned = true;
-  check_same_task(found, task, folder);
+  check_same_task(found, task, folder, result.notes);
   if (match == LabelMatch::kPermuted) {
     permute_classifier(*result.model, found.labels, task);
-    warn("{}: its labels are in the order {}; put into the task's order {}", folder.string(), joined(found.labels),
-         joined(task.label_names));
+    tell_permuted(found, task, folder, result.notes);
   } else if (match == LabelMatch::kUnnamed && !task.regression() && found.finetuning_task != task.name) {
-    warn("{}: its labels have no names; they are taken in the task's order {}", folder.string(),
-         joined(task.label_names));
+    warn(result.notes, concat(folder.string(), ": its labels have no names; they are taken in the task's order ",
+                              joined(task.labels)));
   }
   return result;
+}
+
+TaskModel load_model(const fs::path& folder) {
+  const Config config = load_config(folder);
+  Task task{.name = config.finetuning_task.value_or(""), .labels = config.labels};
+  if (config.problem_type == "regression" || config.num_labels() == 1) {
+    task.kind = TaskKind::kRegression;
+    task.labels.clear();
+  }
+  return load_for_scoring(folder, task);
+}
+
+void save_model(const TaskModel& model, const fs::path& folder) {
+  save_model_folder(folder, model.model->config(), named_values(model.model->parameters()),
+                    {.copy_from = model.folder});
 }
 
 std::unique_ptr<BertClassifier> dense_twin(const BertClassifier& model) {
@@ -223,10 +244,7 @@ std::int64_t fitting_length(const TaskModel& model, std::int64_t asked) {
   const Config& config = model.model->config();
   TK_CHECK(model.tokenizer.vocabulary().size() <= config.vocab_size, model.folder.string(), ": the vocabulary has ",
            model.tokenizer.vocabulary().size(), " tokens, the model embeds ", config.vocab_size);
-  if (asked <= config.max_position_embeddings) return asked;
-  warn("--max_seq_length: {} is more than the {} positions of {}; texts are cut there", asked,
-       config.max_position_embeddings, model.folder.string());
-  return config.max_position_embeddings;
+  return std::min(asked, config.max_position_embeddings);
 }
 
 }  // namespace tk

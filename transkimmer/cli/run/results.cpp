@@ -1,15 +1,13 @@
-#include "transkimmer/cli/run/scoring.h"
+#include "transkimmer/cli/run/results.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/manifest.h"
-#include "transkimmer/cli/run/signals.h"
 
 namespace tk {
 namespace {
@@ -34,60 +32,16 @@ std::string value_text(const std::string& key, const json& value) {
   return value.is_null() ? "nan" : value.dump();
 }
 
-// A correlation needs two examples or more whose predictions and labels vary.
-void warn_of_undefined(const SplitScore& score) {
-  for (const Metric& metric : score.metrics) {
-    if (std::isfinite(metric.value)) continue;
-    warn("{}{}: not defined for these {} examples: too few, or all predictions or labels are equal", metric.name,
-         score.suffix, score.examples);
-  }
-}
-
 }  // namespace
 
-Evaluation evaluate_split(const BertClassifier& model, const GlueTask& task, const TaskSplit& split,
-                          const ScoringOptions& options) {
-  Progress progress("evaluate", split.size(), options.progress);
-  const auto show = [&](std::int64_t done, std::int64_t) {
-    throw_if_stopped();
-    progress.update(done);
-  };
-  return evaluate(model, task, split.tokenized,
-                  {.batch_size = options.batch_size,
-                   .padded_length = task.padded_length,
-                   .queues = options.queues,
-                   .progress = show});
-}
-
-SplitScore score(const BertClassifier& model, const GlueTask& task, const TaskSplit& split,
-                 const ScoringOptions& options) {
-  const auto start = std::chrono::steady_clock::now();
-  SplitScore result{.suffix = split.suffix, .examples = split.size()};
-  result.batches = (split.size() + options.batch_size - 1) / options.batch_size;
-  result.evaluation = evaluate_split(model, task, split, options);
-  const std::vector<double> predictions = predictions_from_logits(task, result.evaluation.logits);
-  result.metrics = compute_metrics(task, predictions, labels_of(split.tokenized));
-  warn_of_undefined(result);
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return result;
-}
-
-void fit_skim_threshold(BertClassifier& model, const GlueTask& task, const TaskSplit& split, double mac_share,
-                        const ScoringOptions& options) {
-  double low = -16, high = 16;  // costs too much at `low`, not at `high`
-  for (int halving = 0; halving < 12; ++halving) {
-    const double middle = (low + high) / 2;
-    model.set_skim_threshold(middle);
-    (evaluate_split(model, task, split, options).mac_share() > mac_share ? low : high) = middle;
+void warn_of_undefined(const std::vector<SplitScore>& scores) {
+  for (const SplitScore& score : scores) {
+    for (const Metric& metric : score.metrics) {
+      if (std::isfinite(metric.value)) continue;
+      warn("{}{}: not defined for these {} examples: too few, or all predictions or labels are equal", metric.name,
+           score.suffix, score.examples);
+    }
   }
-  model.set_skim_threshold(high);
-}
-
-std::vector<SplitScore> score_all(const BertClassifier& model, const GlueTask& task,
-                                  const std::vector<TaskSplit>& splits, const ScoringOptions& options) {
-  std::vector<SplitScore> scores;
-  for (const TaskSplit& split : splits) scores.push_back(score(model, task, split, options));
-  return scores;
 }
 
 json eval_results(const std::vector<SplitScore>& scores) {
@@ -100,7 +54,7 @@ json eval_results(const std::vector<SplitScore>& scores) {
     set("runtime", rounded(s.seconds, 4));
     set("samples", s.examples);
     set("samples_per_second", rounded(static_cast<double>(s.examples) / s.seconds, 3));
-    set("steps_per_second", rounded(static_cast<double>(s.batches) / s.seconds, 3));
+    set("steps_per_second", rounded(static_cast<double>(e.batches) / s.seconds, 3));
     set("mac_share", number(e.mac_share()));
     set("mac_speedup_unpadded", number(e.dense_macs / e.counted_macs));
     set("mac_speedup_padded", number(e.padded_macs / e.counted_macs));
@@ -108,10 +62,6 @@ json eval_results(const std::vector<SplitScore>& scores) {
     set("executed_macs", number(e.executed_macs));
   }
   return results;
-}
-
-double headline(const GlueTask& task, const std::vector<SplitScore>& scores) {
-  return headline(task, scores.front().metrics);
 }
 
 std::string metrics_text(const std::string& title, const json& results) {

@@ -6,20 +6,29 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "data/glue_task.h"
+#include "data/task.h"
 #include "data/tokenizer.h"
 #include "transkimmer/classifier.h"
 
 namespace tk {
 
+/// Something that whoever asked for a model or a teacher may want to know.
+struct Note {
+  bool is_warning = false;
+  std::string text = {};
+};
+
 /// A checkpoint made ready for a task: labels in the task's order, with its tokenizer.
 struct TaskModel {
   std::filesystem::path folder;
+  Task task;
   std::unique_ptr<BertClassifier> model;
   Tokenizer tokenizer;
   bool fine_tuned = false;  ///< the folder had a classifier whose labels are the task's
   bool was_dense = true;    ///< the folder had no skim predictors
+  std::vector<Note> notes = {};
 };
 
 /// The predictors that training adds to a checkpoint without any. What is left open is staged, exact and a quarter of
@@ -34,21 +43,29 @@ struct SkimSettings {
 SkimGate skim_gate_from_name(std::string_view name);
 SkimAttention skim_attention_from_name(std::string_view name);
 
-/// A model to train. Weights that the checkpoint lacks, or a classifier of other labels, are drawn from `seed`, which
-/// is said on standard error. A checkpoint's own predictors stay as they are. Throws for a folder that does not fit,
-/// and for settings that contradict its own predictors.
-TaskModel load_for_training(const std::filesystem::path& folder, const GlueTask& task,
-                            const std::optional<SkimSettings>& skim, std::uint64_t seed);
+/// A model to train. Weights that the checkpoint lacks, or a classifier of other labels, are drawn from `seed`; the
+/// notes say so. A checkpoint's own predictors stay as they are. Throws for a folder that does not fit, and OptionError
+/// (skim_gate, skim_attention, skim_width) for settings that contradict its own predictors.
+TaskModel load_for_training(const std::filesystem::path& folder, const Task& task,
+                            const std::optional<SkimSettings>& skim = {}, std::uint64_t seed = 42);
 
 /// A model to evaluate; with `dense` without its predictors. Throws where a score would mean nothing: no classifier, or
 /// labels other than the task's.
-TaskModel load_for_scoring(const std::filesystem::path& folder, const GlueTask& task, bool dense = false);
+TaskModel load_for_scoring(const std::filesystem::path& folder, const Task& task, bool dense = false);
+
+/// A fine-tuned model with the task that its configuration tells of: kind, labels, and the name if it was saved with
+/// one.
+TaskModel load_model(const std::filesystem::path& folder);
+
+/// Writes a folder that transformers loads, the tokenizer's files copied from the folder that the model came from. See
+/// save_model_folder.
+void save_model(const TaskModel& model, const std::filesystem::path& folder);
 
 /// A dense model with the weights of `model`.
 std::unique_ptr<BertClassifier> dense_twin(const BertClassifier& model);
 
-/// `asked`, or the number of the model's positions if that is smaller, which is said on standard error. Throws unless
-/// the model embeds every token of its vocabulary.
+/// `asked`, or the number of the model's positions if that is smaller. Throws unless the model embeds every token of
+/// its vocabulary.
 std::int64_t fitting_length(const TaskModel& model, std::int64_t asked);
 
 }  // namespace tk

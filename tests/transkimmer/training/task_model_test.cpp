@@ -1,0 +1,88 @@
+#include "transkimmer/training/task_model.h"
+
+#include "tests/support/catch.h"
+#include "tests/support/golden.h"
+#include "tests/transkimmer/training/saved_toy_model.h"
+#include "transkimmer/training/option_error.h"
+
+using namespace tk;
+using namespace tk::test;
+
+namespace {
+
+Tensor weight(const TaskModel& model, const std::string& name) {
+  for (const NamedTensor& named : named_values(model.model->parameters())) {
+    if (named.name == name) return named.tensor;
+  }
+  throw Error("no weight " + name);
+}
+
+bool has_note(const TaskModel& model, const std::string& text, bool is_warning) {
+  for (const Note& note : model.notes) {
+    if (note.is_warning == is_warning && note.text.find(text) != std::string::npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("load_for_training: new predictors are drawn, and what is new is said") {
+  const SavedToyModel saved(SkimGate::kNone);
+  const TaskModel model = load_for_training(saved.folder(), saved.toy.task, SkimSettings{.gate = SkimGate::kLayer});
+  CHECK(model.was_dense);
+  CHECK(model.fine_tuned);
+  CHECK(model.model->config().skim_gate == SkimGate::kLayer);
+  CHECK(model.model->config().skim_width == 8);
+  CHECK(has_note(model, "2 new skim predictors of width 8 (gate layer, attention exact)", false));
+}
+
+TEST_CASE("load_for_training: labels of another task start a new classifier, and that is a warning") {
+  const SavedToyModel saved(SkimGate::kNone);
+  const Task other{.name = "tone", .labels = {"glad", "sad", "neither"}};
+  const TaskModel model = load_for_training(saved.folder(), other);
+  CHECK_FALSE(model.fine_tuned);
+  CHECK(weight(model, "classifier.weight").shape() == Shape({3, 32}));
+  CHECK(has_note(model, "its labels (negative, positive) are not those of tone (glad, sad, neither)", true));
+}
+
+TEST_CASE("load_for_scoring: labels in another order are put into the task's, rows and all") {
+  Config config = SavedToyModel::labelled(ToyTask().config(SkimGate::kNone));
+  config.labels = {"positive", "negative"};
+  const SavedToyModel saved(config);
+  const TaskModel model = load_for_scoring(saved.folder(), saved.toy.task);
+  const Tensor before = named_values(saved.model->parameters()).back().tensor;  // classifier.bias
+  const Tensor after = weight(model, "classifier.bias");
+  CHECK(after.select(0, 0).item() == before.select(0, 1).item());
+  CHECK(after.select(0, 1).item() == before.select(0, 0).item());
+  CHECK(has_note(model, "put into the task's order negative, positive", true));
+}
+
+TEST_CASE("load_for_training: settings that contradict a checkpoint's own predictors name the option") {
+  const SavedToyModel saved(SkimGate::kStaged);
+  try {
+    load_for_training(saved.folder(), saved.toy.task, SkimSettings{.gate = SkimGate::kLayer});
+    FAIL_CHECK("nothing was thrown");
+  } catch (const OptionError& error) {
+    CHECK(error.option() == "skim_gate");
+    CHECK_THAT(error.problem(), ContainsSubstring("has skim predictors with staged, which cannot become layer"));
+  }
+}
+
+TEST_CASE("save_model: a folder that loads again, with the tokenizer's files") {
+  const SavedToyModel saved(SkimGate::kStaged);
+  const TaskModel model = load_model(saved.folder());
+  CHECK(model.task.name == "sst2");
+  save_model(model, saved.temporary / "again");
+  const TaskModel again = load_model(saved.temporary / "again");
+  for (const NamedTensor& named : named_values(model.model->parameters())) {
+    CHECK(largest_difference(weight(again, named.name), named.tensor) == 0);
+  }
+  CHECK(again.tokenizer.vocabulary().size() == model.tokenizer.vocabulary().size());
+}
+
+TEST_CASE("fitting_length: as asked, or the model's positions") {
+  const SavedToyModel saved(SkimGate::kNone);
+  const TaskModel model = load_model(saved.folder());
+  CHECK(fitting_length(model, 32) == 32);
+  CHECK(fitting_length(model, 1000) == 64);
+}

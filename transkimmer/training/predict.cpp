@@ -1,0 +1,44 @@
+#include "transkimmer/training/predict.h"
+
+#include <limits>
+
+#include "data/metrics.h"
+#include "tensor/error.h"
+#include "tensor/ops/softmax.h"
+
+namespace tk {
+
+std::vector<Prediction> predict(const TaskModel& model, const std::vector<Example>& examples,
+                                const EvaluationOptions& options) {
+  const Task& task = model.task;
+  TK_CHECK(task.kind != TaskKind::kTokens, "predict: expected a model of sentences, got one of tokens");
+  const std::int64_t length = fitting_length(model, std::numeric_limits<std::int64_t>::max());
+  const Tensor logits =
+      evaluate(*model.model, task, tokenize_examples(model.tokenizer, examples, length), options).logits;
+  const std::vector<double> best = predictions_from_logits(task, logits);
+  std::vector<Prediction> predictions;
+  if (task.regression()) {
+    for (const double value : best) predictions.push_back({.value = value});
+    return predictions;
+  }
+  const Tensor probabilities = softmax(logits.to(DType::kFloat64));
+  for (std::size_t i = 0; i < best.size(); ++i) {
+    const auto label = static_cast<std::size_t>(best[i]);
+    Prediction prediction{.label = task.labels[label]};
+    prediction.probabilities = probabilities.select(0, static_cast<std::int64_t>(i)).to_vector<double>();
+    prediction.value = prediction.probabilities[label];
+    predictions.push_back(std::move(prediction));
+  }
+  return predictions;
+}
+
+std::vector<Prediction> predict(const TaskModel& model, const std::vector<std::string>& sentences,
+                                const EvaluationOptions& options) {
+  std::vector<Example> examples;
+  for (const std::string& sentence : sentences) {
+    examples.push_back({.id = static_cast<std::int32_t>(examples.size()), .text_a = sentence});
+  }
+  return predict(model, examples, options);
+}
+
+}  // namespace tk

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "transkimmer/training/evaluation.h"
+#include "transkimmer/training/task_model.h"
+
+namespace tk {
+
+/// What a model says of a sentence or pair.
+struct Prediction {
+  std::string label = {};                  ///< name of the most likely class; empty for regression
+  double value = 0;                        ///< its probability; for regression the number itself
+  std::vector<double> probabilities = {};  ///< of each of the task's labels; empty for regression
+};
+
+/// One prediction an example, texts cut where the model's positions end. Throws for a task of tokens.
+std::vector<Prediction> predict(const TaskModel& model, const std::vector<Example>& examples,
+                                const EvaluationOptions& options = {});
+/// The same of single sentences.
+std::vector<Prediction> predict(const TaskModel& model, const std::vector<std::string>& sentences,
+                                const EvaluationOptions& options = {});
+
+}  // namespace tk

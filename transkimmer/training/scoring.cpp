@@ -1,0 +1,39 @@
+#include "transkimmer/training/scoring.h"
+
+#include <chrono>
+
+namespace tk {
+
+SplitScore score(const BertClassifier& model, const Task& task, const Split& split, const EvaluationOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  SplitScore result{.suffix = split.suffix, .examples = split.size()};
+  result.evaluation = evaluate(model, task, split.tokenized, options);
+  const std::vector<double> predictions = predictions_from_logits(task, result.evaluation.logits);
+  result.metrics = compute_metrics(task, predictions, labels_of(split.tokenized, task.kind));
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+std::vector<SplitScore> score_all(const BertClassifier& model, const Task& task, const std::vector<Split>& splits,
+                                  const EvaluationOptions& options) {
+  std::vector<SplitScore> scores;
+  for (const Split& split : splits) scores.push_back(score(model, task, split, options));
+  return scores;
+}
+
+void fit_skim_threshold(BertClassifier& model, const Task& task, const Split& split, double mac_share,
+                        const EvaluationOptions& options) {
+  double low = -16, high = 16;  // costs too much at `low`, not at `high`
+  for (int halving = 0; halving < 12; ++halving) {
+    const double middle = (low + high) / 2;
+    model.set_skim_threshold(middle);
+    (evaluate(model, task, split.tokenized, options).mac_share() > mac_share ? low : high) = middle;
+  }
+  model.set_skim_threshold(high);
+}
+
+double headline(const Task& task, const std::vector<SplitScore>& scores) {
+  return headline(task, scores.front().metrics);
+}
+
+}  // namespace tk

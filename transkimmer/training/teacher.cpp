@@ -1,0 +1,51 @@
+#include "transkimmer/training/teacher.h"
+
+#include <chrono>
+#include <utility>
+
+#include "tensor/error.h"
+
+namespace tk {
+namespace {
+
+// The same examples as another model's tokenizer cuts them.
+Split retokenized(Split split, const TaskModel& model, std::int64_t max_length) {
+  tokenize(split, model.tokenizer, max_length);
+  return split;
+}
+
+Teaching listen(std::string who, const BertClassifier& teacher, const Task& task, const Split& train,
+                const std::vector<Split>& dev, const EvaluationOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  Teaching teaching{.who = std::move(who)};
+  teaching.logits = evaluate(teacher, task, train.tokenized, options).logits;
+  teaching.scores = score_all(teacher, task, dev, options);
+  teaching.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return teaching;
+}
+
+}  // namespace
+
+Teaching teach(const TeacherChoice& choice, const TaskModel& start, const Split& train, const std::vector<Split>& dev,
+               const EvaluationOptions& options, std::int64_t max_length) {
+  if (choice.folder) {
+    TaskModel teacher = load_for_scoring(*choice.folder, start.task, true);
+    teacher.model->place(start.model->device(), start.model->compute_dtype());
+    const std::int64_t length = fitting_length(teacher, max_length);
+    std::vector<Split> own_dev;
+    for (const Split& split : dev) own_dev.push_back(retokenized(split, teacher, length));
+    Teaching teaching = listen(choice.folder->string(), *teacher.model, start.task, retokenized(train, teacher, length),
+                               own_dev, options);
+    teaching.notes = std::move(teacher.notes);
+    return teaching;
+  }
+  if (!choice.by_default) return {};
+  if (!start.was_dense || !start.fine_tuned) {
+    const std::string text = concat("no teacher: ", start.folder.string(), " is not a dense model fine-tuned for ",
+                                    start.task.name, "; scores are better when it is, or with --teacher");
+    return {.notes = {{.text = text}}};
+  }
+  return listen("the starting model", *dense_twin(*start.model), start.task, train, dev, options);
+}
+
+}  // namespace tk
