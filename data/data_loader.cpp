@@ -68,13 +68,6 @@ Indices ordered(Lengths lengths, const LoaderOptions& options, std::int64_t epoc
 
 }  // namespace
 
-BatchOrder batch_order_from_name(std::string_view name) {
-  if (name == "random") return BatchOrder::kRandom;
-  if (name == "sequential") return BatchOrder::kSequential;
-  if (name == "group_by_length") return BatchOrder::kGroupByLength;
-  throw Error(concat("unknown sampling strategy \"", name, "\"; known: random, sequential, group_by_length"));
-}
-
 std::vector<std::vector<std::int64_t>> epoch_batches(Lengths lengths, const LoaderOptions& options,
                                                      std::int64_t epoch) {
   TK_CHECK(options.batch_size >= 0 && options.max_tokens >= 0 && options.batch_size + options.max_tokens > 0,

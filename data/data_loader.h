@@ -2,8 +2,9 @@
 
 #include <cstdint>
 #include <span>
-#include <string_view>
 #include <vector>
+
+#include "tensor/choices.h"
 
 namespace tk {
 
@@ -15,8 +16,11 @@ enum class BatchOrder {
   kLongestFirst    ///< all sorted from long to short: fewest operations for an evaluation
 };
 
-/// "random", "sequential" or "group_by_length", as --train_sampling_strategy has them; throws on another name.
-BatchOrder batch_order_from_name(std::string_view name);
+/// Those of Hugging Face's train_sampling_strategy.
+inline constexpr Choice<BatchOrder> kBatchOrders[] = {{BatchOrder::kRandom, "random"},
+                                                      {BatchOrder::kSequential, "sequential"},
+                                                      {BatchOrder::kGroupByLength, "group_by_length"}};
+inline Choices<BatchOrder> choices(BatchOrder) { return kBatchOrders; }
 
 /// Sentences of a batch where nobody says otherwise.
 inline constexpr std::int64_t kBatchSize = 32;

@@ -44,7 +44,7 @@ TokenizedExample tokenize_example(const Tokenizer& tokenizer, const Example& exa
 
 }  // namespace
 
-std::vector<TokenizedExample> tokenize_examples(const Tokenizer& tokenizer, const std::vector<Example>& examples,
+std::vector<TokenizedExample> tokenize_examples(const Tokenizer& tokenizer, std::span<const Example> examples,
                                                 std::int64_t max_length, int threads) {
   std::vector<TokenizedExample> tokenized(examples.size());
   std::exception_ptr failure;  // an exception must not leave the parallel region

@@ -48,7 +48,7 @@ struct Split {
 
 /// Tokenizes in order, truncated to `max_length` tokens, on at most `threads` threads (0 = as many as OpenMP offers).
 /// The result does not depend on their number.
-std::vector<TokenizedExample> tokenize_examples(const Tokenizer& tokenizer, const std::vector<Example>& examples,
+std::vector<TokenizedExample> tokenize_examples(const Tokenizer& tokenizer, std::span<const Example> examples,
                                                 std::int64_t max_length, int threads = 0);
 
 /// Fills split.tokenized; throws, naming the file, when the split has no examples.

@@ -43,16 +43,15 @@ Variable Attention::attend(const Variable& x, const Variable& asking, const Kept
   return packed_attention(q, kv, key_weight, key);
 }
 
-void Attention::collect(ParameterList& list, const std::string& path) {
-  const auto names = [&](const std::string& kind) {
-    std::vector<std::string> all;
-    for (const char* part : {"query", "key", "value"}) all.push_back(path + ".self." + part + kind);
-    return all;
+void Attention::collect(ParameterList& list, const std::string& layer_path, const AttentionNames& names) {
+  const std::string path = layer_path + '.';
+  const auto three = [&](const char* kind) {
+    return std::vector<std::string>{path + names.query + kind, path + names.key + kind, path + names.value + kind};
   };
-  list.push_back({names(".weight"), &query_key_value.weight});
-  list.push_back({names(".bias"), &query_key_value.bias});
-  output.collect(list, path + ".output.dense");
-  norm.collect(list, path + ".output.LayerNorm");
+  list.push_back({three(".weight"), &query_key_value.weight});
+  list.push_back({three(".bias"), &query_key_value.bias});
+  output.collect(list, path + names.output);
+  norm.collect(list, path + names.norm);
 }
 
 }  // namespace tk

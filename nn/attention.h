@@ -18,8 +18,17 @@ struct AttentionOptions {
   std::uint8_t layer = 0;  ///< names the random streams
 };
 
-/// The first half of an encoder layer: y = LN(x + dropout(W_o attention(x) + b_o)), on two row sets: every row is a key,
-/// and some or all of them ask and are updated.
+/// What its parts are called in a checkpoint, behind the layer's path.
+struct AttentionNames {
+  const char* query;
+  const char* key;
+  const char* value;
+  const char* output;
+  const char* norm;
+};
+
+/// The first half of an encoder layer: y = LN(x + dropout(W_o attention(x) + b_o)), on two row sets: every row is a
+/// key, and some or all of them ask and are updated.
 class Attention {
  public:
   Attention() = default;
@@ -30,7 +39,7 @@ class Attention {
   Variable operator()(const Variable& x, const Packed& rows, const Kept* queries, const Variable& key_weight,
                       const Context& context) const;
   /// Query, key and value weights are published as three matrices and lie in one [3 hidden, hidden].
-  void collect(ParameterList& list, const std::string& path);
+  void collect(ParameterList& list, const std::string& layer_path, const AttentionNames& names);
 
   Linear query_key_value;
   Linear output;

@@ -7,6 +7,12 @@
 
 namespace tk {
 
+/// What the parts of a layer are called in a checkpoint.
+struct EncoderLayerNames {
+  AttentionNames attention;
+  FeedForwardNames feed_forward;
+};
+
 /// A transformer encoder layer on row sets: all rows are keys; `queries` (null: all) are updated. Its two halves are
 /// public, since skimming decides between them.
 struct EncoderLayer {
@@ -23,9 +29,9 @@ struct EncoderLayer {
     return feed_forward(y, queries != nullptr ? queries->packed : rows, Variable(), context);
   }
 
-  void collect(ParameterList& list, const std::string& path) {
-    attention.collect(list, path + ".attention");
-    feed_forward.collect(list, path);
+  void collect(ParameterList& list, const std::string& path, const EncoderLayerNames& names) {
+    attention.collect(list, path, names.attention);
+    feed_forward.collect(list, path, names.feed_forward);
   }
 };
 

@@ -20,10 +20,11 @@ Variable FeedForward::operator()(const Variable& y, const Packed& rows, const Va
                                      norm.epsilon, dropout);
 }
 
-void FeedForward::collect(ParameterList& list, const std::string& layer_path) {
-  intermediate.collect(list, layer_path + ".intermediate.dense");
-  output.collect(list, layer_path + ".output.dense");
-  norm.collect(list, layer_path + ".output.LayerNorm");
+void FeedForward::collect(ParameterList& list, const std::string& layer_path, const FeedForwardNames& names) {
+  const std::string path = layer_path + '.';
+  intermediate.collect(list, path + names.intermediate);
+  output.collect(list, path + names.output);
+  norm.collect(list, path + names.norm);
 }
 
 }  // namespace tk

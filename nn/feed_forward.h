@@ -16,6 +16,13 @@ struct FeedForwardOptions {
   std::uint8_t layer = 0;
 };
 
+/// What its parts are called in a checkpoint, behind the layer's path.
+struct FeedForwardNames {
+  const char* intermediate;
+  const char* output;
+  const char* norm;
+};
+
 /// The second half of an encoder layer: LN(y + scale * dropout(W_2 gelu(W_1 y + b_1) + b_2)).
 class FeedForward {
  public:
@@ -24,8 +31,7 @@ class FeedForward {
 
   /// y [rows, hidden]; scale [rows] may be undefined (1).
   Variable operator()(const Variable& y, const Packed& rows, const Variable& scale, const Context& context) const;
-  /// Names are those of BERT: `<layer>.intermediate.dense`, `<layer>.output.dense`, `<layer>.output.LayerNorm`.
-  void collect(ParameterList& list, const std::string& layer_path);
+  void collect(ParameterList& list, const std::string& layer_path, const FeedForwardNames& names);
 
   Linear intermediate;
   Linear output;

@@ -27,10 +27,11 @@ struct StepState {
   /// Of each group: for all its parameters (0 is a rate too), and for those that decay.
   LearningRate learning_rate[kGroups] = {};
   double weight_decay[kGroups] = {};
-  double max_grad_norm = 0;  ///< 0: no clipping
-  double temperature = 1;    ///< of the gates
-  double gate_noise = 1;     ///< factor of the gates' noise: 0 makes them decide as in evaluation
-  double budget = 1;         ///< t: target share of the dense MACs at this step
+  double max_grad_norm = 0;   ///< 0: no clipping
+  double temperature = 1;     ///< of the gates
+  double gate_noise = 1;      ///< factor of the gates' noise: 0 makes them decide as in evaluation
+  double budget = 1;          ///< t: target share of the dense MACs at this step
+  double skim_threshold = 0;  ///< evaluation passes a gate where z is above it
 
   // What the step itself writes.
   double grad_norm = 0;   ///< of the last step, before clipping

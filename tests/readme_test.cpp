@@ -106,7 +106,7 @@ TEST_CASE("readme: links lead to files") {
 
 TEST_CASE("readme: flags are the program's") {
   std::set<std::string> known = {"--help", "--version", "--build_info"};
-  for (const auto& entry : fs::directory_iterator(kRoot / "transkimmer/cli")) {
+  for (const auto& entry : fs::recursive_directory_iterator(kRoot / "transkimmer/cli")) {
     if (entry.path().extension() == ".cpp")
       known.merge(matches(text_of(entry.path()), std::regex(R"rx("(--[a-z0-9_]+)")rx")));
   }

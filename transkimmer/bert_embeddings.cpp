@@ -20,11 +20,11 @@ Variable BertEmbeddings::operator()(const PackedTokens& inputs, const Context& c
   return dropout_(norm_(sum), inputs.rows, context);
 }
 
-void BertEmbeddings::collect(ParameterList& list, const std::string& path) {
-  word_.collect(list, path + ".word_embeddings");
-  position_.collect(list, path + ".position_embeddings");
-  token_type_.collect(list, path + ".token_type_embeddings");
-  norm_.collect(list, path + ".LayerNorm");
+void BertEmbeddings::collect(ParameterList& list, const WeightNames& names) {
+  word_.collect(list, names.word_embeddings);
+  position_.collect(list, names.position_embeddings);
+  token_type_.collect(list, names.token_type_embeddings);
+  norm_.collect(list, names.embeddings_norm);
 }
 
 }  // namespace tk

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <string>
-
 #include "nn/context.h"
 #include "nn/dropout.h"
 #include "nn/embedding.h"
 #include "nn/layer_norm.h"
 #include "transkimmer/config.h"
+#include "transkimmer/families/family.h"
 
 namespace tk {
 
@@ -18,7 +17,7 @@ class BertEmbeddings {
 
   /// [tokens, hidden]. Throws on an id, type or position that the tables do not have.
   Variable operator()(const PackedTokens& inputs, const Context& context) const;
-  void collect(ParameterList& list, const std::string& path);
+  void collect(ParameterList& list, const WeightNames& names);
 
  private:
   Embedding word_, position_, token_type_;

@@ -1,7 +1,6 @@
 #include "transkimmer/checkpoint.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -11,25 +10,13 @@
 #include "tensor/error.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/in_quotes.h"
+#include "transkimmer/families/family.h"
 
 namespace tk {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kWeights = "model.safetensors";
-constexpr std::string_view kFirstPredictor = "bert.encoder.skim_predictors.0.predictor.";
-constexpr std::array<std::string_view, 5> kTokenizerFiles = {"vocab.txt", "tokenizer.json", "tokenizer_config.json",
-                                                             "special_tokens_map.json", "added_tokens.json"};
-
-bool replace_suffix(std::string& text, std::string_view suffix, std::string_view replacement) {
-  if (!text.ends_with(suffix)) return false;
-  text.replace(text.size() - suffix.size(), suffix.size(), replacement);
-  return true;
-}
-
-bool is_passed_over(std::string_view name) {
-  return name.starts_with("cls.") || name.ends_with("embeddings.position_ids");
-}
 
 std::string shape_text(std::span<const std::int64_t> shape) {
   std::string text = "[";
@@ -38,10 +25,10 @@ std::string shape_text(std::span<const std::int64_t> shape) {
 }
 
 // The file's tensors under their published names; two under one name would leave open which one counts.
-std::map<std::string, const SafetensorsEntry*> by_published_name(const SafetensorsFile& file) {
+std::map<std::string, const SafetensorsEntry*> by_published_name(const SafetensorsFile& file, const Family& family) {
   std::map<std::string, const SafetensorsEntry*> entries;
   for (const SafetensorsEntry& entry : file.entries()) {
-    const auto [place, is_new] = entries.emplace(published_name(entry.name), &entry);
+    const auto [place, is_new] = entries.emplace(family.published_name(entry.name), &entry);
     TK_CHECK(is_new, file.path(), ": ", in_quotes(place->second->name), " and ", in_quotes(entry.name),
              " are the same weight");
   }
@@ -58,13 +45,16 @@ void copy_weight(const SafetensorsFile& file, const SafetensorsEntry& entry, con
 std::optional<PredictorShape> predictor_shape(const fs::path& folder) {
   if (!fs::exists(folder / kWeights)) return std::nullopt;
   const SafetensorsFile file = SafetensorsFile::open(folder / kWeights);
-  const auto entries = by_published_name(file);
-  const auto last = entries.find(concat(kFirstPredictor, "4.weight"));
-  if (last == entries.end()) return std::nullopt;
-  const std::vector<std::int64_t>& shape = last->second->shape;
-  TK_CHECK(shape.size() == 2, file.path(), ": tensor ", in_quotes(last->second->name),
-           ": expected [outputs, width], got ", shape_text(shape));
-  return PredictorShape{.width = shape[1], .outputs = shape[0]};
+  for (const Family* family : families()) {
+    const auto entries = by_published_name(file, *family);
+    const auto last = entries.find(concat(family->weights.predictors, "0.predictor.4.weight"));
+    if (last == entries.end()) continue;
+    const std::vector<std::int64_t>& shape = last->second->shape;
+    TK_CHECK(shape.size() == 2, file.path(), ": tensor ", in_quotes(last->second->name),
+             ": expected [outputs, width], got ", shape_text(shape));
+    return PredictorShape{.width = shape[1], .outputs = shape[0]};
+  }
+  return std::nullopt;
 }
 
 std::string dtype_name(FloatStorage storage) {
@@ -78,16 +68,19 @@ std::string dtype_name(FloatStorage storage) {
   }
 }
 
-// A folder with a classifier is loaded by that class; one without it must not claim to be.
-std::vector<std::string> architectures(const Config& config, std::span<const NamedTensor> weights) {
-  const std::vector<std::string> classifier = {"BertForSequenceClassification"};
-  const auto is_head = [](const NamedTensor& weight) { return weight.name.starts_with("classifier."); };
-  if (std::ranges::any_of(weights, is_head)) return classifier;
-  return config.architectures == classifier ? std::vector<std::string>{"BertModel"} : config.architectures;
+// A folder with a head is loaded by that head's class; one without must not claim to have it.
+void name_architecture(Config& config, std::span<const NamedTensor> weights) {
+  const Family& family = config.family();
+  const std::string head = concat(family.weights.classifier, '.');
+  const auto is_head = [&](const NamedTensor& weight) { return weight.name.starts_with(head); };
+  if (std::ranges::any_of(weights, is_head)) return config.set_head(config.head());
+  const Architectures& classes = family.architectures;
+  const auto claims_head = [&](const std::string& name) { return name == classes.sequence || name == classes.token; };
+  if (std::ranges::all_of(config.architectures, claims_head)) config.architectures = {classes.base};
 }
 
 std::string default_tokenizer_config(const Config& config, bool lower_case) {
-  const nlohmann::json settings = {{"tokenizer_class", "BertTokenizer"},
+  const nlohmann::json settings = {{"tokenizer_class", config.family().tokenizer_class},
                                    {"do_lower_case", lower_case},
                                    {"model_max_length", config.max_position_embeddings}};
   return settings.dump(2) + '\n';
@@ -101,7 +94,7 @@ void write_tokenizer(const fs::path& folder, const Config& config, const Tokeniz
   const auto is_copied = [&](std::string_view file) {
     return !tokenizer.copy_from.empty() && fs::exists(tokenizer.copy_from / file);
   };
-  for (const std::string_view file : kTokenizerFiles) {
+  for (const std::string_view file : config.family().tokenizer_files) {
     if (is_copied(file)) {
       copy_file_atomically(tokenizer.copy_from / file, folder / file);
     } else {
@@ -116,7 +109,7 @@ void write_tokenizer(const fs::path& folder, const Config& config, const Tokeniz
 
 void write_files(const fs::path& folder, Config config, std::span<const NamedTensor> weights,
                  const TokenizerFiles& tokenizer, FloatStorage storage) {
-  config.architectures = architectures(config, weights);
+  name_architecture(config, weights);
   config.torch_dtype = dtype_name(storage);
   write_tokenizer(folder, config, tokenizer);
   write_file_atomically(folder / "config.json", to_json(config));
@@ -150,21 +143,10 @@ Config load_config(const fs::path& folder) {
   return read_config(folder / "config.json", predictor_shape(folder));
 }
 
-std::string published_name(std::string_view name) {
-  std::string result(name);
-  if (name.starts_with("embeddings.") || name.starts_with("encoder.") || name.starts_with("pooler.")) {
-    result.insert(0, "bert.");
-  }
-  // Only behind LayerNorm: elsewhere gamma and beta are other models' own names.
-  replace_suffix(result, "LayerNorm.gamma", "LayerNorm.weight") ||
-      replace_suffix(result, "LayerNorm.beta", "LayerNorm.bias");
-  return result;
-}
-
 LoadReport load_weights(const fs::path& folder_or_file, std::span<const NamedTensor> destinations,
-                        bool ignore_mismatched_sizes) {
+                        bool ignore_mismatched_sizes, const Family& family) {
   const SafetensorsFile file = SafetensorsFile::open(weights_file(folder_or_file));
-  auto entries = by_published_name(file);
+  auto entries = by_published_name(file, family);
   LoadReport report;
   std::size_t found = 0;
   for (const auto& [name, destination] : destinations) {
@@ -189,7 +171,7 @@ LoadReport load_weights(const fs::path& folder_or_file, std::span<const NamedTen
            ": shapes differ: ", report.mismatched.front(),
            report.mismatched.size() > 1 ? concat(" (and ", report.mismatched.size() - 1, " more)") : "");
   for (const auto& [name, entry] : entries) {
-    if (!is_passed_over(name)) report.unexpected.push_back(entry->name);
+    if (!family.passed_over(name)) report.unexpected.push_back(entry->name);
   }
   return report;
 }

@@ -9,6 +9,7 @@
 #include "tensor/io/safetensors.h"
 #include "tensor/named_tensor.h"
 #include "transkimmer/config.h"
+#include "transkimmer/families/bert.h"
 
 // Model folders as Hugging Face lays them out: config.json, model.safetensors, vocab.txt and the tokenizer's settings.
 namespace tk {
@@ -21,10 +22,6 @@ std::filesystem::path weights_file(const std::filesystem::path& folder_or_file);
 /// folder's skim predictors (see parse_config).
 Config load_config(const std::filesystem::path& folder);
 
-/// The published name of a weight: "bert." in front of a bare encoder's names, and weight and bias for the
-/// LayerNorm.gamma and LayerNorm.beta of TensorFlow checkpoints.
-std::string published_name(std::string_view name);
-
 /// How a checkpoint's names compare with the model's.
 struct LoadReport {
   std::vector<std::string> missing;     ///< weights of the model that the file lacks: they keep their values
@@ -32,11 +29,11 @@ struct LoadReport {
   std::vector<std::string> mismatched;  ///< "name: [3, 32] in the file, [2, 32] in the model": they keep their values
 };
 
-/// Copies weights into `destinations`, matched by published name and converted to each destination's dtype. Heads of
-/// pre-training (cls.*) and position_ids are passed over. Throws tk::Error for a bad file, for a file without a single
+/// Copies weights into `destinations`, matched by their family's published names and converted to each destination's
+/// dtype. What the family passes over is not reported. Throws tk::Error for a bad file, for a file without a single
 /// weight of the model, and, unless `ignore_mismatched_sizes`, for a shape that differs, naming both.
 LoadReport load_weights(const std::filesystem::path& folder_or_file, std::span<const NamedTensor> destinations,
-                        bool ignore_mismatched_sizes = false);
+                        bool ignore_mismatched_sizes = false, const Family& family = kBert);
 
 /// What `report` has to say, in Hugging Face's words, a line for each kind; empty when all went in.
 std::vector<std::string> messages(const LoadReport& report, const std::filesystem::path& source);
@@ -51,8 +48,8 @@ struct TokenizerFiles {
 
 /// Writes a folder that transformers loads: config.json, model.safetensors and the tokenizer files. A folder that does
 /// not exist yet appears complete or not at all. In one that does, each file is replaced atomically, the weights last,
-/// and other files stay. The `config` written says the dtype of `storage`, and BertForSequenceClassification if and
-/// only if there is a classifier. Throws tk::Error with the path at fault.
+/// and other files stay. The `config` written says the dtype of `storage`, and the class of its head if and only if
+/// there is a classifier. Throws tk::Error with the path at fault.
 void save_model_folder(const std::filesystem::path& folder, Config config, std::span<const NamedTensor> weights,
                        const TokenizerFiles& tokenizer, FloatStorage storage = FloatStorage::kFloat32);
 /// The same for a folder that does not exist. Throws if it does by now, another program's included.

@@ -2,15 +2,14 @@
 
 #include <algorithm>
 
-#include "autograd/ops/elementwise.h"
 #include "autograd/ops/to.h"
+#include "tensor/backend.h"
+#include "tensor/step_state.h"
 
 namespace tk {
 namespace {
 
-// Where the predictors' bias starts. Published: 5 on either side, which needs hundreds of updates to cross.
-constexpr double kLayerGateBias = 2.5;  // keep; skim starts at the opposite
-constexpr double kStagedGateBias = 5;
+StepState evaluation_state(const Config& config) { return {.skim_threshold = config.skim_threshold}; }
 
 // Draws the values of a parameter that go by these names: query, key and value lie in one.
 template <class F>
@@ -32,23 +31,23 @@ BertClassifier::BertClassifier(const Config& config)
     : config_(config),
       embeddings_(config),
       encoder_(config),
-      pooler_(config.hidden_size, config.hidden_size),
-      classifier_(config.hidden_size, config.num_labels()),
-      dropout_{config.head_dropout(), {Purpose::kHeadDropout}} {
+      head_(make_head(config)),
+      evaluation_(make_step_state(evaluation_state(config))) {
   validate(config, "config");
-  embeddings_.collect(parameters_, "bert.embeddings");
-  encoder_.collect(parameters_, "bert.encoder");
-  pooler_.collect(parameters_, "bert.pooler.dense");
-  classifier_.collect(parameters_, "classifier");
+  const WeightNames& names = config.family().weights;
+  embeddings_.collect(parameters_, names);
+  encoder_.collect(parameters_, names);
+  head_->collect(parameters_, names);
 }
 
 ClassifierOutput BertClassifier::operator()(const PackedTokens& inputs, const Context& context,
                                             const ForwardOptions& options) const {
-  TK_CHECK(options.reads == HeadReads::kFirstRows, "classifier: reads first rows only");
+  const Context own{.training = context.training, .state = context.training ? context.state : evaluation_};
+  ForwardOptions of_head = options;
+  of_head.reads = head_->reads();
   ClassifierOutput out;
-  out.encoder = encoder_(to(embeddings_(inputs, context), compute_dtype_), inputs.rows, context, options);
-  const Variable pooled = tanh(pooler_(out.encoder.x));
-  out.logits = to(classifier_(dropout_(pooled, out.encoder.rows, context)), DType::kFloat32);
+  out.encoder = encoder_(to(embeddings_(inputs, own), compute_dtype_), inputs.rows, own, of_head);
+  out.logits = to((*head_)(out.encoder, own), DType::kFloat32);
   return out;
 }
 
@@ -56,12 +55,15 @@ void BertClassifier::place(Device device, DType compute_dtype) {
   TK_CHECK(compute_dtype == DType::kFloat32 || (compute_dtype == DType::kBFloat16 && device == Device::kCuda),
            "classifier: computes in float32, or in bfloat16 on CUDA, not in ", compute_dtype, " on ", device);
   for (const NamedParameter& named : parameters_) named.parameter->move_to(device);
+  evaluation_ = make_step_state(evaluation_state(config_), device);
   compute_dtype_ = compute_dtype;
 }
 
 void BertClassifier::set_skim_threshold(double threshold) {
   config_.skim_threshold = threshold;
-  encoder_.set_threshold(threshold);
+  synchronize(device());  // passes in other queues may still read the one before
+  set_step(evaluation_, evaluation_state(config_));
+  synchronize(device());  // and the next may be asked for in another
 }
 
 void BertClassifier::initialize(std::uint64_t seed) {
@@ -79,14 +81,15 @@ void BertClassifier::initialize(std::uint64_t seed, std::span<const std::string>
     }
     ++sequence;
   }
-  const bool staged = config_.skim_gate == SkimGate::kStaged;
+  const GateTraits& gate = traits(config_.skim_gate);
   for (const SkimPredictor& predictor : encoder_.predictors) {
     const auto bias = std::ranges::find(parameters_, &predictor.output.bias, &NamedParameter::parameter);
     draw(*bias, names, [&](const Tensor& x) {
-      init_normal(x, staged ? kStagedGateBias : kLayerGateBias, deviation, seed, sequence);
-      if (!staged) init_normal(x.narrow(0, 0, 1), -kLayerGateBias, deviation, seed, sequence + 1);
+      init_normal(x, gate.first_bias, deviation, seed, sequence);
+      if (gate.scores_in_pairs())
+        init_normal(x.narrow(0, 0, gate.gates), -gate.first_bias, deviation, seed, sequence + 1);
     });
-    sequence += staged ? 1 : 2;
+    sequence += gate.scores_in_pairs() ? 2 : 1;
   }
 }
 

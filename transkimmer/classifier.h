@@ -1,22 +1,24 @@
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "transkimmer/bert_embeddings.h"
-#include "transkimmer/skim_encoder.h"
+#include "transkimmer/heads/head.h"
+#include "transkimmer/skim/encoder.h"
 
 namespace tk {
 
 struct ClassifierOutput {
-  Variable logits;  ///< [sentences, labels]
+  Variable logits;  ///< [sentences, labels], or [tokens, labels] of a head that answers for each
   EncoderOutput encoder;
 };
 
-/// BERT for sentence (pair) classification and regression, dense or skimmed. Logits are float32, whatever the compute
-/// dtype. Parameters have the names that
-/// BertForSequenceClassification publishes.
+/// Embeddings, encoder and head: classification and regression of sentences and pairs, or classification of tokens,
+/// dense or skimmed. Logits are float32, whatever the compute dtype. Parameters have the names that the family's class
+/// for the head publishes.
 class BertClassifier {
  public:
   /// Weights are zeros (layer norms the identity) until initialize() or a checkpoint fills them.
@@ -24,6 +26,7 @@ class BertClassifier {
   BertClassifier(const BertClassifier&) = delete;
   BertClassifier& operator=(const BertClassifier&) = delete;
 
+  /// What the head reads is no option here. Only training needs a state in the context.
   ClassifierOutput operator()(const PackedTokens& inputs, const Context& context,
                               const ForwardOptions& options = {}) const;
 
@@ -38,7 +41,8 @@ class BertClassifier {
   Device device() const { return parameters_.front().parameter->value().device(); }
   DType compute_dtype() const { return compute_dtype_; }
 
-  /// What z must exceed for a gate to let a row pass in evaluation: higher costs less.
+  /// What z must exceed for a gate to let a row pass in evaluation: higher costs less. Passes that were recorded
+  /// follow, those that the device was asked for before do not.
   void set_skim_threshold(double threshold);
 
   const Config& config() const { return config_; }
@@ -48,10 +52,9 @@ class BertClassifier {
   Config config_;
   BertEmbeddings embeddings_;
   SkimEncoder encoder_;
-  Linear pooler_;
-  Linear classifier_;
-  Dropout dropout_;
+  std::unique_ptr<Head> head_;
   ParameterList parameters_;
+  Tensor evaluation_;  // the step state of evaluation, where the model computes: its threshold
   DType compute_dtype_ = DType::kFloat32;
 };
 

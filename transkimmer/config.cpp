@@ -8,6 +8,7 @@
 #include "tensor/io/in_quotes.h"
 #include "tensor/io/input_file.h"
 #include "tensor/random.h"
+#include "transkimmer/families/family.h"
 
 namespace tk {
 namespace {
@@ -109,13 +110,25 @@ void check_only(const Keys& keys, const char* key, const json& supported) {
   }
 }
 
-void check_model(const Keys& keys) {
-  check_only(keys, "model_type", "bert");
-  check_only(keys, "hidden_act", "gelu");
-  check_only(keys, "position_embedding_type", "absolute");
-  check_only(keys, "is_decoder", false);
-  check_only(keys, "add_cross_attention", false);
-  check_only(keys, "pruned_heads", json::object());
+// "a", "b" or "c".
+std::string choice(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    text += (i == 0 ? "" : i + 1 < names.size() ? ", " : " or ") + in_quotes(names[i]);
+  }
+  return text;
+}
+
+// The family of a file's model_type; BERT's files may lack it. The key stays for writing back.
+const Family& family_of(const Keys& keys, const Config& defaults) {
+  const json value = keys.peek("model_type");
+  if (value.is_null()) return defaults.family();
+  const Family* family = value.is_string() ? find_family(value.get<std::string>()) : nullptr;
+  if (family != nullptr) return *family;
+  std::vector<std::string> known;
+  for (const Family* each : families()) known.emplace_back(each->model_type);
+  keys.fail("model_type", "expected ", choice(known), known.size() == 1 ? ", the only one" : ", the ones",
+            " supported, got ", shown(value));
 }
 
 // {"0": "negative", "1": "positive"}: the ids are the strings of 0 to n - 1.
@@ -180,31 +193,31 @@ std::vector<std::string> take_labels(Keys& keys) {
   return labels;
 }
 
-SkimGate gate_from_name(const Keys& keys, const std::string& text) {
-  for (const SkimGate gate : {SkimGate::kNone, SkimGate::kLayer, SkimGate::kStaged}) {
-    if (text == name(gate)) return gate;
-  }
-  keys.fail("skim_gate", "expected \"none\", \"layer\" or \"staged\", got ", in_quotes(text));
-}
-
-SkimAttention attention_from_name(const Keys& keys, const std::string& text) {
-  for (const SkimAttention attention : {SkimAttention::kExact, SkimAttention::kPaper}) {
-    if (text == name(attention)) return attention;
-  }
-  keys.fail("skim_attention", "expected \"exact\" or \"paper\", got ", in_quotes(text));
+// The value that a key names, if it is there.
+template <class E>
+std::optional<E> take_named(Keys& keys, const char* key, std::optional<E> (*from_name)(std::string_view),
+                            const std::vector<std::string>& names) {
+  const auto text = keys.text(key);
+  if (!text) return std::nullopt;
+  const std::optional<E> value = from_name(*text);
+  if (!value) keys.fail(key, "expected ", choice(names), ", got ", in_quotes(*text));
+  return value;
 }
 
 void take_skimming(Keys& keys, Config& config, std::optional<PredictorShape> predictor) {
-  if (const auto gate = keys.text("skim_gate")) {
-    config.skim_gate = gate_from_name(keys, *gate);
+  constexpr SkimGate kPublished = SkimGate::kLayer;
+  if (const auto gate = take_named(keys, "skim_gate", skim_gate_from_name, skim_gate_names())) {
+    config.skim_gate = *gate;
   } else if (predictor) {
-    if (predictor->outputs != 2) {
+    if (predictor->outputs != traits(kPublished).outputs) {
       keys.fail("skim_gate", "missing, and the checkpoint's predictors have ", predictor->outputs,
-                " outputs where the published gate has 2");
+                " outputs where the published gate has ", traits(kPublished).outputs);
     }
-    config.skim_gate = SkimGate::kLayer;
+    config.skim_gate = kPublished;
   }
-  if (const auto attention = keys.text("skim_attention")) config.skim_attention = attention_from_name(keys, *attention);
+  if (const auto attention = take_named(keys, "skim_attention", skim_attention_from_name, skim_attention_names())) {
+    config.skim_attention = *attention;
+  }
   config.skim_threshold = keys.number("skim_threshold").value_or(0);
   const std::int64_t width = predictor ? predictor->width : std::max<std::int64_t>(config.hidden_size / 4, 1);
   config.skim_width = keys.integer("skim_width", config.skim_gate == SkimGate::kNone ? 0 : width);
@@ -215,41 +228,31 @@ void check_range(std::string_view source, const char* key, T value, T least, T m
   TK_CHECK(value >= least && value <= most, source, ": ", key, ": expected ", least, " to ", most, ", got ", value);
 }
 
-Config preset(std::int64_t layers, std::int64_t hidden, std::int64_t heads) {
+Config config_of(const Family& family, const Preset& preset) {
   Config config;
-  config.num_hidden_layers = layers;
-  config.hidden_size = hidden;
-  config.num_attention_heads = heads;
-  config.intermediate_size = 4 * hidden;
+  config.model_type = family.model_type;
+  config.num_hidden_layers = preset.layers;
+  config.hidden_size = preset.hidden;
+  config.num_attention_heads = preset.heads;
+  config.intermediate_size = 4 * preset.hidden;
   return config;
 }
 
 }  // namespace
 
-const char* name(SkimGate gate) {
-  switch (gate) {
-    case SkimGate::kNone:
-      return "none";
-    case SkimGate::kLayer:
-      return "layer";
-    case SkimGate::kStaged:
-      break;
-  }
-  return "staged";
+const Family& Config::family() const {
+  const Family* family = find_family(model_type);
+  TK_CHECK(family != nullptr, "config: no family of models has the model_type ", in_quotes(model_type));
+  return *family;
 }
 
-const char* name(SkimAttention attention) { return attention == SkimAttention::kExact ? "exact" : "paper"; }
+HeadKind Config::head() const {
+  return std::ranges::count(architectures, family().architectures.token) > 0 ? HeadKind::kToken : HeadKind::kSequence;
+}
 
-std::int64_t Config::num_predictors() const {
-  switch (skim_gate) {
-    case SkimGate::kNone:
-      return 0;
-    case SkimGate::kLayer:
-      return num_hidden_layers;
-    case SkimGate::kStaged:
-      break;
-  }
-  return num_hidden_layers - 1;
+void Config::set_head(HeadKind kind) {
+  const Architectures& classes = family().architectures;
+  architectures = {kind == HeadKind::kToken ? classes.token : classes.sequence};
 }
 
 std::int64_t parameter_count(const Config& c) {
@@ -260,9 +263,9 @@ std::int64_t parameter_count(const Config& c) {
   const std::int64_t norm = 2 * d;
   const std::int64_t embeddings = (c.vocab_size + c.max_position_embeddings + c.type_vocab_size) * d + norm;
   const std::int64_t layer = 4 * linear(d, d) + linear(d, f) + linear(f, d) + 2 * norm;
-  const std::int64_t predictor = norm + linear(d, w) + 2 * w + linear(w, c.predictor_outputs());
-  return embeddings + c.num_hidden_layers * layer + c.num_predictors() * predictor + linear(d, d) +
-         linear(d, c.num_labels());
+  const std::int64_t predictor = norm + linear(d, w) + 2 * w + linear(w, traits(c.skim_gate).outputs);
+  const std::int64_t pooler = c.head() == HeadKind::kSequence ? linear(d, d) : 0;
+  return embeddings + c.num_hidden_layers * layer + c.num_predictors() * predictor + pooler + linear(d, c.num_labels());
 }
 
 void validate(const Config& c, std::string_view source) {
@@ -297,20 +300,17 @@ void validate(const Config& c, std::string_view source) {
 
 Config parse_config(std::string_view text, std::string_view source, std::optional<PredictorShape> predictor) {
   Keys keys(text, source);
-  check_model(keys);
   Config c;
-  c.vocab_size = keys.required_integer("vocab_size");
-  c.hidden_size = keys.required_integer("hidden_size");
-  c.num_hidden_layers = keys.required_integer("num_hidden_layers");
-  c.num_attention_heads = keys.required_integer("num_attention_heads");
-  c.intermediate_size = keys.required_integer("intermediate_size");
-  c.max_position_embeddings = keys.required_integer("max_position_embeddings");
-  c.type_vocab_size = keys.integer("type_vocab_size", c.type_vocab_size);
-  c.layer_norm_eps = keys.number("layer_norm_eps").value_or(c.layer_norm_eps);
-  c.hidden_dropout_prob = keys.number("hidden_dropout_prob").value_or(c.hidden_dropout_prob);
-  c.attention_probs_dropout_prob = keys.number("attention_probs_dropout_prob").value_or(c.attention_probs_dropout_prob);
+  const Family& family = family_of(keys, c);
+  c.model_type = family.model_type;
+  for (const FixedKey& fixed : family.fixed) check_only(keys, fixed.key, json::parse(fixed.value));
+  for (const SizeKey& size : family.sizes) {
+    c.*size.member = size.required ? keys.required_integer(size.key) : keys.integer(size.key, c.*size.member);
+  }
+  for (const NumberKey& number : family.numbers) {
+    c.*number.member = keys.number(number.key).value_or(c.*number.member);
+  }
   c.classifier_dropout = keys.number("classifier_dropout");
-  c.initializer_range = keys.number("initializer_range").value_or(c.initializer_range);
   c.labels = take_labels(keys);
   c.problem_type = keys.text("problem_type");
   c.finetuning_task = keys.text("finetuning_task");
@@ -333,20 +333,14 @@ Config read_config(const std::filesystem::path& file, std::optional<PredictorSha
 
 std::string to_json(const Config& c) {
   json object = json::parse(c.other_keys);
-  object["model_type"] = "bert";
-  object["hidden_act"] = "gelu";
-  object["vocab_size"] = c.vocab_size;
-  object["hidden_size"] = c.hidden_size;
-  object["num_hidden_layers"] = c.num_hidden_layers;
-  object["num_attention_heads"] = c.num_attention_heads;
-  object["intermediate_size"] = c.intermediate_size;
-  object["max_position_embeddings"] = c.max_position_embeddings;
-  object["type_vocab_size"] = c.type_vocab_size;
-  object["layer_norm_eps"] = c.layer_norm_eps;
-  object["hidden_dropout_prob"] = c.hidden_dropout_prob;
-  object["attention_probs_dropout_prob"] = c.attention_probs_dropout_prob;
+  const Family& family = c.family();
+  object["model_type"] = family.model_type;
+  for (const FixedKey& fixed : family.fixed) {
+    if (fixed.written) object[fixed.key] = json::parse(fixed.value);
+  }
+  for (const SizeKey& size : family.sizes) object[size.key] = c.*size.member;
+  for (const NumberKey& number : family.numbers) object[number.key] = c.*number.member;
   object["classifier_dropout"] = c.classifier_dropout ? json(*c.classifier_dropout) : json();
-  object["initializer_range"] = c.initializer_range;
   object["architectures"] = c.architectures;
   object["torch_dtype"] = c.torch_dtype;
   if (c.problem_type) object["problem_type"] = *c.problem_type;
@@ -367,18 +361,21 @@ std::string to_json(const Config& c) {
 }
 
 Config config_from_name_or_file(const std::string& name_or_file) {
-  if (name_or_file == "bert-base") return preset(12, 768, 12);
-  if (name_or_file == "minilm-l6") return preset(6, 384, 12);
-  if (name_or_file == "tiny") return preset(2, 128, 2);  // Turc et al., arXiv 1908.08962: BERT-tiny
+  std::string known;
+  for (const Family* family : families()) {
+    for (const Preset& preset : family->presets) {
+      if (name_or_file == preset.name) return config_of(*family, preset);
+      known += (known.empty() ? "" : ", ") + std::string(preset.name);
+    }
+  }
   std::filesystem::path file = name_or_file;
   if (std::filesystem::is_directory(file)) file /= "config.json";
-  TK_CHECK(std::filesystem::exists(file), in_quotes(name_or_file),
-           ": neither a file nor one of bert-base, minilm-l6, tiny");
+  TK_CHECK(std::filesystem::exists(file), in_quotes(name_or_file), ": neither a file nor one of ", known);
   return read_config(file);
 }
 
 std::string summary(const Config& c) {
-  std::string text = concat("BERT: ", c.num_hidden_layers, " layers, hidden ", c.hidden_size, ", ",
+  std::string text = concat(c.family().title, ": ", c.num_hidden_layers, " layers, hidden ", c.hidden_size, ", ",
                             c.num_attention_heads, " heads, feed-forward ", c.intermediate_size, ", vocabulary ",
                             c.vocab_size, ", positions ", c.max_position_embeddings, ", labels ", c.num_labels());
   if (c.finetuning_task) text += concat(", task ", printable(*c.finetuning_task));

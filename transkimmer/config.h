@@ -7,24 +7,19 @@
 #include <string_view>
 #include <vector>
 
+#include "transkimmer/skim/gate.h"
+
 namespace tk {
 
-/// What decides whether a layer skims a token.
-enum class SkimGate : std::uint8_t {
-  kNone,   ///< nothing: the dense model
-  kLayer,  ///< the published gate: kept by a layer, or gone
-  kStaged  ///< three gates a layer: first the feed-forward goes, then the update, then key and value
-};
+struct Family;
 
-/// How a skimmed token leaves attention in training: out of the normaliser too, or the published graph.
-enum class SkimAttention : std::uint8_t { kExact, kPaper };
+/// What a model answers for: each sentence, or each of its tokens.
+enum class HeadKind : std::uint8_t { kSequence, kToken };
 
-const char* name(SkimGate gate);
-const char* name(SkimAttention attention);
-
-/// The shape of a BERT classifier and its skim predictors. Members have the names of Hugging Face's `config.json`;
+/// The shape of a model with a head and its skim predictors. Members have the names of Hugging Face's `config.json`;
 /// defaults are those of bert-base-uncased. Only erf GELU and absolute positions exist.
 struct Config {
+  std::string model_type = "bert";  ///< of one of families()
   std::int64_t vocab_size = 30522;
   std::int64_t hidden_size = 768;
   std::int64_t num_hidden_layers = 12;
@@ -41,8 +36,8 @@ struct Config {
   std::vector<std::string> labels = {"LABEL_0", "LABEL_1"};  ///< name of each class: id2label
   std::optional<std::string> problem_type;     ///< regression, single_label_classification, multi_label_classification
   std::optional<std::string> finetuning_task;  ///< the GLUE task, in its lower-case name
-  std::vector<std::string> architectures = {"BertForSequenceClassification"};
-  std::string torch_dtype = "float32";  ///< what the weights' file holds
+  std::vector<std::string> architectures;      ///< classes of transformers, which name the head; none: a sequence's
+  std::string torch_dtype = "float32";         ///< what the weights' file holds
 
   SkimGate skim_gate = SkimGate::kNone;
   SkimAttention skim_attention = SkimAttention::kExact;
@@ -54,13 +49,17 @@ struct Config {
   std::int64_t num_labels() const { return static_cast<std::int64_t>(labels.size()); }
   std::int64_t head_size() const { return hidden_size / num_attention_heads; }
   double head_dropout() const { return classifier_dropout.value_or(hidden_dropout_prob); }
-  /// Layers that have a predictor: none, all, or (staged) all but the last.
-  std::int64_t num_predictors() const;
-  /// Rows of a predictor's last matrix: skim and keep, or (staged) three gates.
-  std::int64_t predictor_outputs() const { return skim_gate == SkimGate::kStaged ? 3 : 2; }
+  /// Layers that have a predictor.
+  std::int64_t num_predictors() const { return traits(skim_gate).predictors(num_hidden_layers); }
+
+  /// Throws for a model_type that is not known.
+  const Family& family() const;
+  HeadKind head() const;
+  /// Names the family's class for such a head, and no other.
+  void set_head(HeadKind kind);
 };
 
-/// The number of weights of such a classifier, predictors included.
+/// The number of weights of such a model, head and predictors included.
 std::int64_t parameter_count(const Config& config);
 
 /// Throws tk::Error "<source>: <key>: ..." when a size is out of range, two contradict each other, or the model would
@@ -82,7 +81,7 @@ Config read_config(const std::filesystem::path& file, std::optional<PredictorSha
 /// The text of a `config.json` that Hugging Face reads too: sorted keys, indent 2.
 std::string to_json(const Config& config);
 
-/// "bert-base", "minilm-l6" or "tiny", else the `config.json` at that path (or in that folder).
+/// A preset of a family, such as "bert-base", else the `config.json` at that path (or in that folder).
 Config config_from_name_or_file(const std::string& name_or_file);
 
 /// One line for people: "6 layers, hidden 384, 12 heads, ...".

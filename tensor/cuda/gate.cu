@@ -103,12 +103,13 @@ __device__ std::int64_t sentence_of(std::int64_t row, const std::int32_t* offset
 
 // A thread a row.
 template <class T>
-__global__ void mark_passing(bool* mask, const T* z, std::int64_t stride, std::int64_t rows, compute_t<T> threshold,
+__global__ void mark_passing(bool* mask, const T* z, std::int64_t stride, std::int64_t rows, const StepState* state,
                              const std::int32_t* offsets, std::int64_t sentences) {
   const std::int64_t row = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (row >= rows) return;
   const std::int64_t s = sentence_of(row, offsets, sentences);
-  mask[row] = s >= 0 && (offsets[s] == row || static_cast<compute_t<T>>(z[row * stride]) > threshold);
+  mask[row] = s >= 0 && (offsets[s] == row ||
+                         static_cast<compute_t<T>>(z[row * stride]) > static_cast<compute_t<T>>(state->skim_threshold));
 }
 
 __global__ void mark_evenly_spread(bool* mask, std::int64_t rows, const std::int32_t* offsets,
@@ -162,13 +163,14 @@ void hard_gate_backward(Tensor& dz, const Tensor& dy, const Tensor& soft, const 
   });
 }
 
-void passing_rows(Tensor& mask, const Tensor& z, double threshold, const Tensor& offsets) {
+// z > the state's skim_threshold
+void passing_rows(Tensor& mask, const Tensor& z, const Tensor& state, const Tensor& offsets) {
   const std::int64_t rows = mask.numel();
   if (rows == 0) return;
   dispatch_arithmetic(z.dtype(), "passing_rows", [&]<class T>() {
-    mark_passing<<<blocks(rows, kThreads), kThreads, 0, stream()>>>(mask.data<bool>(), z.data<T>(), z.strides()[0],
-                                                                    rows, static_cast<compute_t<T>>(threshold),
-                                                                    offsets.data<std::int32_t>(), offsets.numel() - 1);
+    mark_passing<<<blocks(rows, kThreads), kThreads, 0, stream()>>>(
+        mask.data<bool>(), z.data<T>(), z.strides()[0], rows, static_cast<const StepState*>(state.raw_data()),
+        offsets.data<std::int32_t>(), offsets.numel() - 1);
     check_launch("passing_rows");
   });
 }

@@ -163,13 +163,6 @@ Tensor SafetensorsFile::tensor(const SafetensorsEntry& entry) const {
   return stored(*file_, begin, shape, found->dtype);
 }
 
-FloatStorage float_storage_from_name(std::string_view name) {
-  if (name == "float32") return FloatStorage::kFloat32;
-  if (name == "float16") return FloatStorage::kFloat16;
-  if (name == "bfloat16") return FloatStorage::kBFloat16;
-  throw Error(concat("dtype: unknown name ", in_quotes(name), "; known: float32, float16, bfloat16"));
-}
-
 void save_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
                       const std::map<std::string, std::string>& metadata, FloatStorage storage) {
   const std::vector<Output> outputs = plan(tensors, storage);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tensor/choices.h"
 #include "tensor/io/safetensors_header.h"
 #include "tensor/named_tensor.h"
 #include "tensor/tensor.h"
@@ -49,8 +50,10 @@ class SafetensorsFile {
 /// How a file holds floating tensors; integers and bools keep their type.
 enum class FloatStorage : std::uint8_t { kSame, kFloat32, kFloat16, kBFloat16 };
 
-/// "float32", "float16" or "bfloat16"; throws tk::Error that lists them.
-FloatStorage float_storage_from_name(std::string_view name);
+/// What a file may be asked to hold.
+inline constexpr Choice<FloatStorage> kFloatStorages[] = {
+    {FloatStorage::kFloat32, "float32"}, {FloatStorage::kFloat16, "float16"}, {FloatStorage::kBFloat16, "bfloat16"}};
+inline Choices<FloatStorage> choices(FloatStorage) { return kFloatStorages; }
 
 /// Writes CPU tensors atomically, byte for byte as Hugging Face's writer does: by falling alignment, then by name.
 /// Throws for a name given twice or not UTF-8, and for a finite value that float16 cannot hold.

@@ -24,8 +24,8 @@ Tensor hard_gate_backward(const Tensor& dy, const Tensor& soft, const Tensor& st
 
 // Which rows of packed sentences pass, [rows] bool. The first row of each sentence does, a dummy behind the last does
 // not.
-/// z > threshold; z [rows] may have any stride.
-Tensor passing_rows(const Tensor& z, double threshold, const Tensor& offsets);
+/// z > the step state's skim_threshold; z [rows] may have any stride.
+Tensor passing_rows(const Tensor& z, const Tensor& state, const Tensor& offsets);
 /// As many rows of each sentence as `share` of its original length makes, evenly spread.
 Tensor evenly_spread_rows(std::int64_t rows, const Tensor& offsets, const Tensor& original_offsets, double share);
 

@@ -111,11 +111,11 @@ TEST_CASE("epoch_batches: without any bound it refuses") {
   CHECK_THROWS_AS(epoch_batches(std::vector<std::int64_t>{1}, {-1, 5}, 0), Error);
 }
 
-TEST_CASE("batch_order_from_name: takes Hugging Face's three names") {
-  CHECK(batch_order_from_name("random") == BatchOrder::kRandom);
-  CHECK(batch_order_from_name("sequential") == BatchOrder::kSequential);
-  CHECK(batch_order_from_name("group_by_length") == BatchOrder::kGroupByLength);
-  CHECK_THROWS_WITH(batch_order_from_name("sorted"), ContainsSubstring("known: random, sequential, group_by_length"));
+TEST_CASE("batch order: Hugging Face's three names are offered, the evaluation's order is not") {
+  CHECK(choice_names<BatchOrder>() == std::vector<std::string>{"random", "sequential", "group_by_length"});
+  CHECK(find_choice<BatchOrder>("group_by_length") == BatchOrder::kGroupByLength);
+  CHECK_FALSE(find_choice<BatchOrder>("sorted"));
+  CHECK(std::string(choice_name(BatchOrder::kLongestFirst)).empty());
 }
 
 }  // namespace tk

@@ -37,14 +37,15 @@ TEST_CASE("tokenize_examples: an error inside a thread arrives") {
 TEST_CASE("tokenize_examples: the label of a word goes to the token that begins it") {
   const Tokenizer tokenizer(Vocabulary({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "b", "##b", ","}));
   Example example{.id = 4, .text_a = "bb a,a \u200b b", .word_labels = {2, 0, 5, 1}};
-  const std::vector<TokenizedExample> examples = tokenize_examples(tokenizer, {example}, 64);
+  const std::vector<TokenizedExample> examples = tokenize_examples(tokenizer, std::span(&example, 1), 64);
   // [CLS] b ##b a , a b [SEP]; the third word holds nothing that a tokenizer keeps.
   REQUIRE(examples[0].ids == std::vector<std::int32_t>{2, 5, 6, 4, 7, 4, 5, 3});
   CHECK(examples[0].token_labels == std::vector<std::int32_t>{-1, 2, -1, 0, -1, -1, 1, -1});
   CHECK(labels_of(examples, TaskKind::kTokens) == std::vector<double>{-1, 2, -1, 0, -1, -1, 1, -1});
   CHECK(label_starts(examples, TaskKind::kTokens) == std::vector<std::int64_t>{0, 8});
   CHECK(label_starts(examples, TaskKind::kClassification) == std::vector<std::int64_t>{0, 1});
-  CHECK(tokenize_examples(tokenizer, {example}, 5)[0].token_labels == std::vector<std::int32_t>{-1, 2, -1, 0, -1});
+  CHECK(tokenize_examples(tokenizer, std::span(&example, 1), 5)[0].token_labels ==
+        std::vector<std::int32_t>{-1, 2, -1, 0, -1});
 }
 
 TEST_CASE("tokenize: an empty split is refused, and check_labelled finds the row without a label") {

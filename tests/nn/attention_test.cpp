@@ -1,5 +1,6 @@
 #include "nn/attention.h"
 
+#include "tests/nn/layer_names.h"
 #include "tests/support/catch.h"
 #include "tests/support/tensors.h"
 
@@ -11,7 +12,7 @@ namespace {
 Attention random_attention() {
   Attention attention({.hidden = 8, .heads = 2});
   ParameterList parameters;
-  attention.collect(parameters, "attention");
+  attention.collect(parameters, "attention", kNames.attention);
   std::uint32_t sequence = 0;
   for (const NamedTensor& named : named_values(parameters)) init_normal(named.tensor, 0, 0.5, 1, sequence++);
   return attention;
@@ -22,7 +23,7 @@ Attention random_attention() {
 TEST_CASE("attention: its weights have BERT's names") {
   Attention attention({.hidden = 8, .heads = 2});
   ParameterList parameters;
-  attention.collect(parameters, "layer.attention");
+  attention.collect(parameters, "layer", kNames.attention);
   std::vector<std::string> names;
   for (const NamedTensor& named : named_values(parameters)) names.push_back(named.name);
   CHECK(names == std::vector<std::string>{"layer.attention.self.query.weight", "layer.attention.self.key.weight",

@@ -1,6 +1,7 @@
 #include "nn/encoder_layer.h"
 
 #include "autograd/ops/index.h"
+#include "tests/nn/layer_names.h"
 #include "tests/support/catch.h"
 #include "tests/support/golden.h"
 
@@ -12,7 +13,7 @@ namespace {
 EncoderLayer golden_layer(const SafetensorsFile& file, ParameterList& parameters) {
   EncoderLayer layer({.hidden = 32, .heads = 4}, {.hidden = 32, .intermediate = 64});
   parameters.clear();
-  layer.collect(parameters, "layer");
+  layer.collect(parameters, "layer", kNames);
   for (const NamedTensor& named : named_values(parameters)) {
     named.tensor.copy_from(file.tensor(named.name.substr(std::string("layer.").size())));
   }
@@ -27,7 +28,7 @@ TEST_CASE("encoder layer: output and all gradients equal PyTorch's") {
   ParameterList parameters;
   EncoderLayer layer = golden_layer(file, parameters);
   parameters.clear();
-  layer.collect(parameters, "layer");
+  layer.collect(parameters, "layer", kNames);
   const Variable x(file.tensor("x"), true);
   const Variable y = layer(x, rows, nullptr, Variable(), {});
   CHECK(largest_difference(y.value(), file.tensor("y")) < 1e-5);

@@ -1,5 +1,6 @@
 #include "nn/feed_forward.h"
 
+#include "tests/nn/layer_names.h"
 #include "tests/support/catch.h"
 #include "tests/support/tensors.h"
 
@@ -11,7 +12,7 @@ namespace {
 // Weights under BERT's names, random.
 std::vector<NamedTensor> fill(FeedForward& feed_forward) {
   ParameterList parameters;
-  feed_forward.collect(parameters, "layer");
+  feed_forward.collect(parameters, "layer", kNames.feed_forward);
   std::uint32_t sequence = 0;
   for (const NamedTensor& named : named_values(parameters)) init_normal(named.tensor, 0, 0.5, 1, sequence++);
   return named_values(parameters);

@@ -7,6 +7,7 @@
 #include "tensor/ops/index.h"
 #include "tensor/ops/matmul.h"
 #include "tensor/read_back.h"
+#include "tensor/step_state.h"
 #include "tests/support/catch.h"
 #include "tests/support/devices.h"
 #include "tests/support/tensors.h"
@@ -62,9 +63,10 @@ TEST_CASE("read back: what a tensor held when it was asked for") {
 TEST_CASE("passing_rows: above the threshold or first of its sentence, and no dummy") {
   const Tensor offsets = from_values<std::int32_t>({0, 3, 3, 5});
   const Tensor z = from_values<float>({-1, 1, 0.5f, -1, 2, 9}, {3, 2});
-  CHECK(passing_rows(from_values<float>({-1, 1, 0.5f, -1, 2, 9}), 0.5, offsets).to_vector<bool>() ==
+  const auto above = [](double threshold) { return make_step_state({.skim_threshold = threshold}); };
+  CHECK(passing_rows(from_values<float>({-1, 1, 0.5f, -1, 2, 9}), above(0.5), offsets).to_vector<bool>() ==
         std::vector<bool>{true, true, false, true, true, false});
-  CHECK(passing_rows(z.select(1, 1), 0, from_values<std::int32_t>({0, 2})).to_vector<bool>() ==
+  CHECK(passing_rows(z.select(1, 1), above(0), from_values<std::int32_t>({0, 2})).to_vector<bool>() ==
         std::vector<bool>{true, false, false});
 }
 
@@ -83,10 +85,12 @@ TEST_CASE("cuda passing_rows and evenly_spread_rows: equal the CPU's") {
   const Packed original = make_packed({9, 1, 3, 1000, 33}, {0, 1, 2, 3, 4});
   const std::int64_t rows = packed.tokens + 7;
   const Tensor z = random_normal({rows, 3}, 1);
+  const Tensor state = make_step_state({.skim_threshold = 0.25});
   for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
     const Tensor rounded = z.to(dtype);
-    CHECK(same_bits(passing_rows(rounded.to(Device::kCuda).select(1, 1), 0.25, packed.offsets.to(Device::kCuda)),
-                    passing_rows(rounded.to(DType::kFloat32).select(1, 1), 0.25, packed.offsets)));
+    CHECK(same_bits(
+        passing_rows(rounded.to(Device::kCuda).select(1, 1), state.to(Device::kCuda), packed.offsets.to(Device::kCuda)),
+        passing_rows(rounded.to(DType::kFloat32).select(1, 1), state, packed.offsets)));
   }
   for (const double share : {0.0, 0.1, 0.37, 0.5, 1.0}) {
     CHECK(

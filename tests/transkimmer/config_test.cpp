@@ -181,7 +181,7 @@ TEST_CASE("config: skimming is read from its keys, else from the predictor's sha
   CHECK(staged.skim_width == 8);
   CHECK(staged.skim_attention == SkimAttention::kExact);
   CHECK(staged.num_predictors() == 2);
-  CHECK(staged.predictor_outputs() == 3);
+  CHECK(traits(staged.skim_gate).outputs == 3);
 
   const auto with_predictor = [](const std::string& keys, std::int64_t width, std::int64_t outputs) {
     return parse_config(with(keys), "config.json", PredictorShape{width, outputs});
@@ -190,7 +190,7 @@ TEST_CASE("config: skimming is read from its keys, else from the predictor's sha
   CHECK(published.skim_gate == SkimGate::kLayer);
   CHECK(published.skim_width == 32);
   CHECK(published.num_predictors() == 3);
-  CHECK(published.predictor_outputs() == 2);
+  CHECK(traits(published.skim_gate).outputs == 2);
   CHECK(with_predictor(R"("skim_gate": "none")", 32, 2).skim_gate == SkimGate::kNone);
   CHECK(with_predictor(R"("skim_gate": "staged")", 12, 3).skim_width == 12);
   CHECK(with_predictor(R"("skim_gate": "staged", "skim_width": 5)", 12, 3).skim_width == 5);

@@ -139,10 +139,8 @@ void check_training(const std::string& name, const std::string& folder, bool sha
   }
 }
 
-void check_counts(const Packed& rows, const Tensor& expected) {
-  const std::vector<std::int32_t> offsets = rows.offsets.to_vector<std::int32_t>();
-  const std::vector<std::int32_t> counts = expected.to_vector<std::int32_t>();
-  for (std::size_t s = 0; s < counts.size(); ++s) CHECK(offsets[s + 1] - offsets[s] == counts[s]);
+void check_counts(const std::vector<double>& rows, const Tensor& expected) {
+  CHECK(rows == expected.to(DType::kFloat64).to_vector<double>());
 }
 
 double total(const Tensor& x) {
@@ -156,12 +154,14 @@ void check_published_evaluation(Device device) {
   const auto model = golden_model("skim_layer_config", device);
   const ClassifierOutput out = (*model)(golden_inputs(file, device), {});
   CHECK(largest_difference(out.logits.value(), file.tensor("eval.logits")) < 1e-5);
-  for (std::size_t i = 0; i < out.encoder.layers.size(); ++i) {
-    check_counts(out.encoder.layers[i].keys, file.tensor("eval.keys_count").select(0, static_cast<std::int64_t>(i)));
+  const Packed rows = golden_packed(file);
+  const std::vector<LayerRows> layers = count_rows(out.encoder.sets, rows);
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    check_counts(layers[i].keys, file.tensor("eval.keys_count").select(0, static_cast<std::int64_t>(i)));
   }
-  CHECK(counted_macs(model->config(), out.encoder.layers) == Approx(total(file.tensor("eval.macs"))));
-  CHECK(executed_macs(model->config(), out.encoder.layers) == Approx(total(file.tensor("eval.macs_executed"))));
-  CHECK(dense_macs(model->config(), golden_packed(file)) == Approx(total(file.tensor("dense_macs"))));
+  CHECK(counted_macs(model->config(), layers, rows) == Approx(total(file.tensor("eval.macs"))));
+  CHECK(executed_macs(model->config(), layers, rows) == Approx(total(file.tensor("eval.macs_executed"))));
+  CHECK(dense_macs(model->config(), rows) == Approx(total(file.tensor("dense_macs"))));
 }
 
 void check_staged_evaluation(Device device) {
@@ -169,14 +169,16 @@ void check_staged_evaluation(Device device) {
   const auto model = golden_model("skim_staged_config", device);
   const ClassifierOutput out = (*model)(golden_inputs(file, device), {});
   CHECK(largest_difference(out.logits.value(), file.tensor("eval.logits")) < 1e-5);
-  for (std::size_t i = 0; i < out.encoder.layers.size(); ++i) {
+  const Packed rows = golden_packed(file);
+  const std::vector<LayerRows> layers = count_rows(out.encoder.sets, rows);
+  for (std::size_t i = 0; i < layers.size(); ++i) {
     const auto layer = static_cast<std::int64_t>(i);
-    check_counts(out.encoder.layers[i].keys, file.tensor("eval.keys_count").select(0, layer));
-    check_counts(out.encoder.layers[i].updated, file.tensor("eval.updated_count").select(0, layer));
-    check_counts(out.encoder.layers[i].fed, file.tensor("eval.fed_count").select(0, layer));
+    check_counts(layers[i].keys, file.tensor("eval.keys_count").select(0, layer));
+    check_counts(layers[i].updated, file.tensor("eval.updated_count").select(0, layer));
+    check_counts(layers[i].fed, file.tensor("eval.fed_count").select(0, layer));
   }
-  CHECK(counted_macs(model->config(), out.encoder.layers) == Approx(total(file.tensor("eval.macs"))));
-  CHECK(executed_macs(model->config(), out.encoder.layers) == Approx(total(file.tensor("eval.macs"))));
+  CHECK(counted_macs(model->config(), layers, rows) == Approx(total(file.tensor("eval.macs"))));
+  CHECK(executed_macs(model->config(), layers, rows) == Approx(total(file.tensor("eval.macs"))));
 }
 
 }  // namespace

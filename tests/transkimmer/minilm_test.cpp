@@ -7,7 +7,7 @@
 #include "tests/support/golden.h"
 #include "transkimmer/bert_embeddings.h"
 #include "transkimmer/checkpoint.h"
-#include "transkimmer/skim_encoder.h"
+#include "transkimmer/skim/encoder.h"
 
 using namespace tk;
 using namespace tk::test;
@@ -24,9 +24,9 @@ TEST_CASE("minilm: states and pooler outputs of real sentences equal transformer
   SkimEncoder encoder(config);
   Linear pooler(config.hidden_size, config.hidden_size);
   ParameterList parameters;
-  embeddings.collect(parameters, "bert.embeddings");
-  encoder.collect(parameters, "bert.encoder");
-  pooler.collect(parameters, "bert.pooler.dense");
+  embeddings.collect(parameters, kBert.weights);
+  encoder.collect(parameters, kBert.weights);
+  pooler.collect(parameters, kBert.weights.pooler);
   CHECK(load_weights(folder, named_values(parameters)).missing.empty());
 
   const PackedTokens inputs{golden_packed(file), file.tensor("ids"), file.tensor("token_types")};

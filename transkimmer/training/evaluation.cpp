@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
-#include <map>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -37,90 +37,32 @@ double labelled_loss(const Task& task, const Tensor& logits, const Tensor& label
   return loss.item() * static_cast<double>(rows.size());
 }
 
-// Tensors on their way to the CPU, each asked for once, since layers share them.
-class Copies {
- public:
-  void ask(const Tensor& x) {
-    if (x.defined() && !row_of_.contains(x.raw_data())) copies_.try_emplace(x.raw_data(), x);
-  }
-  // Every row of x, by one copy.
-  void ask_rows(const Tensor& x) {
-    if (!x.defined() || x.numel() == 0) return;
-    for (std::int64_t i = 0; i < x.shape()[0]; ++i) row_of_.emplace(x.select(0, i).raw_data(), i);
-    rows_ = ReadBack(x);
-  }
-  // Spares the copy of a tensor whose elements are here.
-  void know(const Tensor& x, const Tensor& here) { copies_.try_emplace(x.raw_data(), here); }
-  Tensor get(const Tensor& x) {
-    const auto row = row_of_.find(x.raw_data());
-    return row != row_of_.end() ? rows_.get().select(0, row->second) : copies_.at(x.raw_data()).get();
-  }
-
- private:
-  std::map<const void*, ReadBack> copies_;
-  std::map<const void*, std::int64_t> row_of_;
-  ReadBack rows_;
-};
-
-template <class F>
-void for_each_offsets(std::vector<LayerRows>& layers, F f) {
-  for (LayerRows& layer : layers) {
-    for (Packed* rows : {&layer.keys, &layer.updated, &layer.fed, &layer.predicted}) {
-      if (rows->offsets.defined()) f(rows->offsets);
-    }
-  }
-}
-
 // A batch that the model was asked for: what is known of it, and what is on its way.
 struct Asked {
   Batch batch;
   std::span<const std::int64_t> indices;
-  EncoderOutput encoder;  // lies on the device; it may have been written over, but `copies` are of what it was
+  RowSetTable sets;  // its tensors lie on the device, and may have been written over: `offsets` is of what they were
+  bool masked;
   ReadBack logits;
-  Copies copies;
+  ReadBack offsets;
 
   Asked(Batch made, std::span<const std::int64_t> its, const ClassifierOutput& out)
-      : batch(std::move(made)), indices(its), encoder(out.encoder), logits(out.logits.value()) {
-    if (encoder.layers.empty()) {
-      copies.ask(encoder.cost.value());
-      for (const LayerMasks& masks : encoder.masks) {
-        for (const Variable* mask : {&masks.keys, &masks.updated, &masks.fed}) copies.ask(mask->value());
-      }
-      return;
-    }
-    // The host knows all rows and the first ones: of a dense model these are all there are.
-    copies.know(encoder.layers.front().entering().offsets, batch.tokens.rows.offsets);
-    copies.know(encoder.rows.offsets, arange(batch.tokens.rows.sentences + 1));
-    copies.ask_rows(encoder.kept_offsets);
-    for_each_offsets(encoder.layers, [&](const Tensor& offsets) { copies.ask(offsets); });
-  }
+      : batch(std::move(made)),
+        indices(its),
+        sets(out.encoder.sets),
+        masked(out.encoder.masked),
+        logits(out.logits.value()),
+        offsets(out.encoder.sets.offsets) {}
 };
+
+double total(const std::vector<double>& rows) { return std::accumulate(rows.begin(), rows.end(), 0.0); }
 
 void add_rows(std::vector<LayerShares>& sums, const std::vector<LayerRows>& layers) {
   if (sums.empty()) sums.assign(layers.size(), {0, 0, 0});
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    sums[i].keys += layers[i].keys.count().item();
-    sums[i].updated += layers[i].updated.count().item();
-    sums[i].fed += layers[i].fed.count().item();
-  }
-}
-
-// Rows of each layer from masks (paper attention is evaluated under masks): every row is computed, the ones count.
-void add_masks(std::vector<LayerShares>& sums, Asked& pass) {
-  const std::vector<LayerMasks>& masks = pass.encoder.masks;
-  const Packed& rows = pass.batch.tokens.rows;
-  if (sums.empty()) sums.assign(masks.size(), {0, 0, 0});
-  const auto ones = [&](const Variable& mask, std::int64_t otherwise) {
-    if (!mask.defined()) return static_cast<double>(otherwise);
-    double sum = 0;  // dummies follow the tokens
-    for (const float x : pass.copies.get(mask.value()).narrow(0, 0, rows.tokens).to_vector<float>()) sum += x;
-    return sum;
-  };
-  for (std::size_t i = 0; i < masks.size(); ++i) {
-    const std::int64_t otherwise = i + 1 == masks.size() ? rows.sentences : rows.tokens;
-    sums[i].keys += ones(masks[i].keys, rows.tokens);
-    sums[i].updated += ones(masks[i].updated, otherwise);
-    sums[i].fed += ones(masks[i].fed, otherwise);
+    sums[i].keys += total(layers[i].keys);
+    sums[i].updated += total(layers[i].updated);
+    sums[i].fed += total(layers[i].fed);
   }
 }
 
@@ -135,20 +77,15 @@ void take(Evaluation& result, const Config& config, const Task& task, std::span<
     row += rows;
   }
   result.loss += labelled_loss(task, logits, pass.batch.labels);
-  result.tokens += pass.batch.tokens.rows.tokens;
-  const double dense = dense_macs(config, pass.batch.tokens.rows);
+  const Packed& rows = pass.batch.tokens.rows;
+  result.tokens += rows.tokens;
+  const double dense = dense_macs(config, rows);
+  const std::vector<LayerRows> layers =
+      count_rows(pass.sets, rows, pass.offsets.defined() ? pass.offsets.get() : Tensor());
+  add_rows(result.layers, layers);
   result.dense_macs += dense;
-  if (pass.encoder.layers.empty()) {
-    add_masks(result.layers, pass);
-    result.counted_macs += pass.copies.get(pass.encoder.cost.value()).item() * dense;
-    result.executed_macs += dense;
-  } else {
-    std::vector<LayerRows> layers = pass.encoder.layers;
-    for_each_offsets(layers, [&](Tensor& offsets) { offsets = pass.copies.get(offsets); });
-    add_rows(result.layers, layers);
-    result.counted_macs += counted_macs(config, layers);
-    result.executed_macs += executed_macs(config, layers);
-  }
+  result.counted_macs += counted_macs(config, layers, rows);
+  result.executed_macs += pass.masked ? dense : executed_macs(config, layers, rows);
 }
 
 }  // namespace

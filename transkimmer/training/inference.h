@@ -18,7 +18,7 @@ struct InferenceOptions {
 
 /// Forward passes of a model in evaluation. On a device that records, a bucket of batches that comes again and again is
 /// recorded and replayed; in several queues passes run side by side. The model must outlive it; weights that the host
-/// changes are noticed, its skim threshold is not.
+/// changes and its skim threshold are noticed.
 class Inference {
  public:
   explicit Inference(const BertClassifier& model, const InferenceOptions& options = {});

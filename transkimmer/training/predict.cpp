@@ -8,7 +8,7 @@
 
 namespace tk {
 
-std::vector<Prediction> predict(const TaskModel& model, const std::vector<Example>& examples,
+std::vector<Prediction> predict(const TaskModel& model, std::span<const Example> examples,
                                 const EvaluationOptions& options) {
   const Task& task = model.task;
   TK_CHECK(task.kind != TaskKind::kTokens, "predict: expected a model of sentences, got one of tokens");
@@ -38,7 +38,7 @@ std::vector<Prediction> predict(const TaskModel& model, const std::vector<std::s
   for (const std::string& sentence : sentences) {
     examples.push_back({.id = static_cast<std::int32_t>(examples.size()), .text_a = sentence});
   }
-  return predict(model, examples, options);
+  return predict(model, std::span<const Example>(examples), options);
 }
 
 }  // namespace tk

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,7 @@ struct Prediction {
 };
 
 /// One prediction an example, texts cut where the model's positions end. Throws for a task of tokens.
-std::vector<Prediction> predict(const TaskModel& model, const std::vector<Example>& examples,
+std::vector<Prediction> predict(const TaskModel& model, std::span<const Example> examples,
                                 const EvaluationOptions& options = {});
 /// The same of single sentences.
 std::vector<Prediction> predict(const TaskModel& model, const std::vector<std::string>& sentences,

@@ -39,7 +39,10 @@ std::vector<std::string> unnamed_labels(std::int64_t count) {
 
 std::vector<std::string> task_labels(const Task& task) { return task.regression() ? unnamed_labels(1) : task.labels; }
 
+HeadKind head_of(const Task& task) { return task.kind == TaskKind::kTokens ? HeadKind::kToken : HeadKind::kSequence; }
+
 LabelMatch match_labels(const Config& config, const Task& task) {
+  if (config.head() != head_of(task)) return LabelMatch::kOther;
   if (config.num_labels() != task.outputs()) return LabelMatch::kOther;
   const std::vector<std::string> have = lower(config.labels);
   const std::vector<std::string> want = lower(task_labels(task));
@@ -57,9 +60,11 @@ std::string joined(const std::vector<std::string>& names) {
 
 Config task_config(Config config, const Task& task) {
   config.labels = task_labels(task);
-  config.problem_type = task.regression() ? "regression" : "single_label_classification";
+  config.problem_type.reset();
+  if (task.kind == TaskKind::kRegression) config.problem_type = "regression";
+  if (task.kind == TaskKind::kClassification) config.problem_type = "single_label_classification";
   config.finetuning_task = task.name.empty() ? std::nullopt : std::optional(task.name);
-  config.architectures = {"BertForSequenceClassification"};
+  config.set_head(head_of(task));
   return config;
 }
 
@@ -100,7 +105,7 @@ void inform(std::vector<Note>& notes, const std::string& text) { notes.push_back
 void check_own_predictors(const Config& config, const std::optional<SkimSettings>& skim, const fs::path& folder,
                           std::vector<Note>& notes) {
   if (!skim) {
-    warn(notes, concat(folder.string(), ": has skim predictors; without --skim no budget binds them"));
+    warn(notes, concat(folder.string(), ": has skim predictors, and nothing binds them to a budget"));
     return;
   }
   const auto check = [&](const char* option, const auto& asked, const auto& found) {
@@ -139,18 +144,6 @@ void tell_permuted(const Config& found, const Task& task, const fs::path& folder
 
 }  // namespace
 
-SkimGate skim_gate_from_name(std::string_view name) {
-  if (name == "staged") return SkimGate::kStaged;
-  TK_CHECK(name == "layer", "--skim_gate: expected staged or layer, got \"", name, '"');
-  return SkimGate::kLayer;
-}
-
-SkimAttention skim_attention_from_name(std::string_view name) {
-  if (name == "exact") return SkimAttention::kExact;
-  TK_CHECK(name == "paper", "--skim_attention: expected exact or paper, got \"", name, '"');
-  return SkimAttention::kPaper;
-}
-
 TaskModel load_for_training(const fs::path& folder, const Task& task, const std::optional<SkimSettings>& skim,
                             std::uint64_t seed) {
   const Config found = load_config(folder);
@@ -167,7 +160,7 @@ TaskModel load_for_training(const fs::path& folder, const Task& task, const std:
 
   std::vector<NamedTensor> weights = named_values(result.model->parameters());
   if (match == LabelMatch::kOther) weights = without_classifier(weights);
-  LoadReport report = load_weights(folder, weights);
+  LoadReport report = load_weights(folder, weights, false, config.family());
   std::vector<std::string> anew = report.missing;
   if (match == LabelMatch::kOther) anew.push_back("classifier.weight");
   result.model->initialize(seed, anew);
@@ -198,7 +191,7 @@ TaskModel load_for_scoring(const fs::path& folder, const Task& task, bool dense)
   result.was_dense = found.skim_gate == SkimGate::kNone;
   if (dense) config.skim_gate = SkimGate::kNone;
   result.model = std::make_unique<BertClassifier>(config);
-  const LoadReport report = load_weights(folder, named_values(result.model->parameters()));
+  const LoadReport report = load_weights(folder, named_values(result.model->parameters()), false, config.family());
   TK_CHECK(has_classifier(report), folder.string(), ": has no classifier; fine-tune it first (transkimmer train)");
   TK_CHECK(report.missing.empty(), folder.string(), ": lacks weights of the model, such as ",
            in_quotes(report.missing.front()));
@@ -217,7 +210,9 @@ TaskModel load_for_scoring(const fs::path& folder, const Task& task, bool dense)
 TaskModel load_model(const fs::path& folder) {
   const Config config = load_config(folder);
   Task task{.name = config.finetuning_task.value_or(""), .labels = config.labels};
-  if (config.problem_type == "regression" || config.num_labels() == 1) {
+  if (config.head() == HeadKind::kToken) {
+    task.kind = TaskKind::kTokens;
+  } else if (config.problem_type == "regression" || config.num_labels() == 1) {
     task.kind = TaskKind::kRegression;
     task.labels.clear();
   }

@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "data/task.h"
@@ -38,10 +37,6 @@ struct SkimSettings {
   std::optional<SkimAttention> attention = {};
   std::int64_t width = 0;  ///< 0: left open
 };
-
-/// "staged" or "layer"; "exact" or "paper".
-SkimGate skim_gate_from_name(std::string_view name);
-SkimAttention skim_attention_from_name(std::string_view name);
 
 /// A model to train. Weights that the checkpoint lacks, or a classifier of other labels, are drawn from `seed`; the
 /// notes say so. A checkpoint's own predictors stay as they are. Throws for a folder that does not fit, and OptionError

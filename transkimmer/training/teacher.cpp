@@ -42,7 +42,7 @@ Teaching teach(const TeacherChoice& choice, const TaskModel& start, const Split&
   if (!choice.by_default) return {};
   if (!start.was_dense || !start.fine_tuned) {
     const std::string text = concat("no teacher: ", start.folder.string(), " is not a dense model fine-tuned for ",
-                                    start.task.name, "; scores are better when it is, or with --teacher");
+                                    start.task.name, "; scores are better when it is, or with another teacher");
     return {.notes = {{.text = text}}};
   }
   return listen("the starting model", *dense_twin(*start.model), start.task, train, dev, options);

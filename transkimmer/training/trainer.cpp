@@ -49,11 +49,15 @@ void check_labels(const Task& task, const std::vector<TokenizedExample>& example
 
 // The options, checked before the optimizer moves the model's parameters.
 const TrainerOptions& checked(const BertClassifier& model, const Task& task,
-                              const std::vector<TokenizedExample>& examples, const TrainerOptions& options) {
+                              const std::vector<TokenizedExample>& examples, const TrainerOptions& options,
+                              const Tensor& teacher_logits) {
   check_options(model, options);
   check_labels(task, examples);
   TK_CHECK(model.config().num_labels() == task.outputs(), "train: expected a model with the ", task.outputs(),
            " outputs of ", task.name, ", got ", model.config().num_labels());
+  const Shape logits{label_starts(examples, task.kind).back(), task.outputs()};
+  TK_CHECK(!teacher_logits.defined() || teacher_logits.shape() == logits, "train: expected a teacher's logits ", logits,
+           ", got ", teacher_logits.shape());
   return options;
 }
 
@@ -72,7 +76,7 @@ Trainer::Trainer(BertClassifier& model, const Task& task, const std::vector<Toke
                  const TrainerOptions& options, const Tensor& teacher_logits)
     : model_(model),
       kind_(task.kind),
-      options_(checked(model, task, examples, options)),
+      options_(checked(model, task, examples, options, teacher_logits)),
       batches_(examples, task.kind, {.batch_size = options.batch_size, .order = options.order, .seed = options.seed},
                teacher_logits),
       optimizer_(model.parameters(), options.adam, model.compute_dtype()),
@@ -80,9 +84,6 @@ Trainer::Trainer(BertClassifier& model, const Task& task, const std::vector<Toke
       state_(make_step_state(settings_, model.device())),
       steps_(model.device(), options.capture ? 1 : std::numeric_limits<int>::max(),
              [this](const Batch& batch) { return run(batch); }) {
-  const std::int64_t rows = label_starts(examples, task.kind).back();
-  TK_CHECK(!teacher_logits.defined() || teacher_logits.shape() == Shape({rows, task.outputs()}),
-           "train: expected a teacher's logits [", rows, ", ", task.outputs(), "], got ", teacher_logits.shape());
   steps_per_epoch_ = batches_.per_epoch();
   total_steps_ =
       options.max_steps > 0

@@ -36,10 +36,6 @@ struct DroppingModel {
   BertClassifier model;
 };
 
-double ones(const Variable& mask, std::int64_t otherwise) {
-  return mask.defined() ? sum(mask.value()).item() : static_cast<double>(otherwise);
-}
-
 void check_same(const Evaluation& a, const Evaluation& b) {
   CHECK(largest_difference(a.logits, b.logits) == 0);
   CHECK(a.loss == b.loss);
@@ -113,12 +109,19 @@ TEST_CASE("evaluation: a pass is the sum of its batches") {
                                    out.logits.value().select(0, static_cast<std::int64_t>(i))) == 0);
         }
         const double dense = dense_macs(config, batch.tokens.rows);
-        const bool masked = out.encoder.layers.empty();
-        sum.counted_macs += masked ? out.encoder.cost.item() * dense : counted_macs(config, out.encoder.layers);
-        sum.executed_macs += masked ? dense : executed_macs(config, out.encoder.layers);
+        const std::vector<LayerRows> layers = count_rows(out.encoder.sets, batch.tokens.rows);
+        const double counted = counted_macs(config, layers, batch.tokens.rows);
+        if (out.encoder.masked) CHECK(out.encoder.cost.item() * dense == Approx(counted));
+        sum.counted_macs += counted;
+        sum.executed_macs += out.encoder.masked ? dense : executed_macs(config, layers, batch.tokens.rows);
         for (std::size_t i = 0; i < 3; ++i) {
-          sum.layers[i].keys += masked ? ones(out.encoder.masks[i].keys, batch.tokens.rows.tokens)
-                                       : out.encoder.layers[i].keys.count().item();
+          for (const double n : layers[i].keys) sum.layers[i].keys += n;
+          const Variable keys = out.encoder.masked ? out.encoder.masks[i].keys : Variable();
+          if (keys.defined()) {
+            double kept = 0;
+            for (const double n : layers[i].keys) kept += n;
+            CHECK(tk::sum(keys.value()).item() == kept);
+          }
         }
       }
       CHECK(seen == std::vector<std::int64_t>{24, 48, 64});

@@ -1,5 +1,7 @@
 #include "transkimmer/training/inference.h"
 
+#include <memory>
+
 #include "autograd/grad_mode.h"
 #include "nn/loss.h"
 #include "tensor/backend.h"
@@ -53,7 +55,8 @@ struct Result {
 Result run(Inference& inference, const BertClassifier& model, const Batch& batch) {
   Result result;
   inference(0, batch, [&](const ClassifierOutput& out) {
-    result = {out.logits.value().to(Device::kCpu), executed_macs(model.config(), out.encoder.layers)};
+    result = {out.logits.value().to(Device::kCpu),
+              executed_macs(model.config(), count_rows(out.encoder.sets, batch.tokens.rows), batch.tokens.rows)};
   });
   return result;
 }
@@ -70,6 +73,30 @@ TEST_CASE("inference: on the CPU a pass is the model's own") {
     const NoGrad no_grad;
     const Tensor expected = mixing.model(batch.tokens, {}).logits.value();
     CHECK(largest_difference(run(inference, mixing.model, batch).logits, expected) == 0);
+  }
+}
+
+TEST_CASE("inference: passes follow the model's skim threshold, recorded or not") {
+  const ToyTask toy;
+  for (const Device device : {Device::kCpu, Device::kCuda}) {
+    if (device == Device::kCuda && !has_cuda()) continue;
+    for (const SkimGate gate : {SkimGate::kLayer, SkimGate::kStaged}) {
+      INFO(name(gate) << ' ' << device);
+      MixingModel mixing(toy, gate, device);
+      for (const int queues : {1, 2}) {
+        Inference inference(mixing.model, {.queues = queues, .unrecorded = 1});
+        const Batch batch = batches(toy).front();
+        const auto macs = [&](double threshold) {
+          mixing.model.set_skim_threshold(threshold);
+          return run(inference, mixing.model, batch).macs;
+        };
+        for (int turn = 0; turn < 3; ++turn) macs(0);
+        const double usual = macs(0);
+        CHECK(macs(1) < usual);
+        CHECK(macs(-1) > usual);
+        CHECK(macs(0) == usual);
+      }
+    }
   }
 }
 
@@ -93,6 +120,38 @@ TEST_CASE(
             CHECK(got.macs == expected.macs);
           }
         }
+      }
+    }
+  }
+}
+
+TEST_CASE("cuda inference: a head that reads every row is recorded too, with the eager pass's bits, near the CPU's") {
+  if (!has_cuda()) return;
+  const ToyTask toy;
+  for (const SkimGate gate : kGates) {
+    INFO(name(gate));
+    const auto token_model = [&](Device device) {
+      Config config = MixingModel::config(toy, gate);
+      config.set_head(HeadKind::kToken);
+      auto model = std::make_unique<BertClassifier>(config);
+      initialize_with_mixing_gates(*model);
+      model->place(device);
+      return model;
+    };
+    const auto here = token_model(Device::kCpu), there = token_model(Device::kCuda);
+    Inference on_cpu(*here), eager(*there, {.unrecorded = 1000}), recorded(*there, {.unrecorded = 1});
+    for (int turn = 0; turn < 3; ++turn) {
+      for (const Batch& batch : batches(toy)) {
+        const auto logits = [&](Inference& inference, const BertClassifier& model) {
+          return run(inference, model, batch).logits.narrow(0, 0, batch.tokens.rows.tokens);  // dummies follow
+        };
+        const Tensor expected = logits(eager, *there);
+        CHECK(largest_difference(logits(recorded, *there), expected) == 0);
+        CHECK(largest_difference(logits(on_cpu, *here), expected) < 2e-5);
+        if (gate == SkimGate::kNone) continue;
+        const Context noiseless{.training = true, .state = make_step_state({.gate_noise = 0}, Device::kCuda)};
+        const Tensor masked = (*there)(to(batch, Device::kCuda).tokens, noiseless).logits.value();
+        CHECK(largest_difference(masked.to(Device::kCpu), expected) < 2e-5);
       }
     }
   }

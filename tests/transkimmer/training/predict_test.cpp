@@ -33,8 +33,8 @@ TEST_CASE("predict: a regression gives the number itself, of pairs too") {
   const SavedToyModel saved(config);
   const TaskModel model = load_model(saved.folder());
   CHECK(model.task.regression());
-  const std::vector<Prediction> predictions =
-      predict(model, {Example{.id = 0, .text_a = "the plot", .text_b = "was dull", .has_b = true}});
+  const Example pair{.id = 0, .text_a = "the plot", .text_b = "was dull", .has_b = true};
+  const std::vector<Prediction> predictions = predict(model, std::span(&pair, 1));
   REQUIRE(predictions.size() == 1);
   CHECK(predictions[0].label.empty());
   CHECK(predictions[0].probabilities.empty());

@@ -45,11 +45,10 @@ struct BenchCommand {
         .at_least(0);
     flags.add("--batch_size", batch_size, "sentences of a batch").at_least(1);
     flags.add("--train", train, "time training steps instead of inference");
-    flags.add("--train_sampling_strategy", sampling, "order of the sentences with --train, a new one for each pass")
-        .choices({"random", "sequential", "group_by_length"});
+    flags.add("--train_sampling_strategy", sampling, "order of the sentences with --train, a new one for each pass");
     flags.add("--repeats", repeats, "passes after a warm-up pass; the median counts").range(1, 1000);
     flags.add("--skim", skim, "add untrained skim predictors (which keep all) to a model that has none");
-    flags.add("--skim_gate", skim_gate, "their gate").choices({"staged", "layer"});
+    flags.add("--skim_gate", skim_gate, "their gate").choices(skim_gate_names(false));
     flags.add("--skim_keep", skim_keep, "share of a sentence's tokens that each layer works on, in place of the gates");
     flags.add("--profile", profile, "add where the time went: a table on standard error, and \"profile\" in the JSON");
     add_runtime_flags(flags, runtime);
@@ -64,7 +63,7 @@ struct BenchCommand {
   std::int64_t length = 0;
   std::int64_t batch_size = kBatchSize;
   bool train = false;
-  std::string sampling = "random";
+  BatchOrder sampling = BatchOrder::kRandom;
   std::int64_t repeats = 5;
   bool skim = false;
   std::string skim_gate = "staged";
@@ -167,7 +166,7 @@ json results(const BenchCommand& c, const BertClassifier& model, const Split& sp
                  {"task", c.task.task_name},
                  {"model", c.task.model},
                  {"skim_gate", name(model.config().skim_gate)},
-                 {"order", c.train ? c.sampling : "longest first"},
+                 {"order", c.train ? choice_name(c.sampling) : "longest first"},
                  {"sentences", split.size()},
                  {"tokens", tokens},
                  {"sentences_per_second", rounded(sentences / timing.median(), 3)},
@@ -235,7 +234,7 @@ TrainerOptions trainer_options(const BenchCommand& c, const Config& config, int 
   TrainerOptions options;
   options.epochs = static_cast<double>(c.repeats + warm_up + 1);
   options.batch_size = c.batch_size;
-  options.order = batch_order_from_name(c.sampling);
+  options.order = c.sampling;
   options.seed = kSeed;
   if (config.skim_gate != SkimGate::kNone) options.skim_target = 0.5;
   return options;
@@ -306,7 +305,7 @@ int run(const BenchCommand& c, const Invocation& invocation) {
   const auto pass = [&] {
     return c.train ? training_pass(*trainer, work) : inference_pass(c, *model.model, inference, task, split);
   };
-  const Measured measured = measure(warm_up, c.repeats, placement.device, c.runtime.progress_mode(), pass);
+  const Measured measured = measure(warm_up, c.repeats, placement.device, c.runtime.progress, pass);
   json result = results(c, *model.model, split, measured.passes, rates);
   if (placement.device != Device::kCpu) {
     if (!c.train) result["queues"] = placement.queues;

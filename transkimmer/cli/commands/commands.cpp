@@ -16,12 +16,12 @@ struct ConvertCommand {
       : flags(program, "convert", "write a model folder again, under published names and in another dtype") {
     flags.positional("IN", in, "model folder, or its model.safetensors").required();
     flags.positional("OUT", out, "folder to make").required();
-    flags.add("--dtype", dtype, "what the weights are stored in").choices({"float32", "float16", "bfloat16"});
+    flags.add("--dtype", dtype, "what the weights are stored in");
   }
 
   Flags flags;
   std::string in, out;
-  std::string dtype = "float32";
+  FloatStorage dtype = FloatStorage::kFloat32;
 };
 
 struct InspectCommand {
@@ -40,7 +40,7 @@ Command add_convert(CLI::App& program) {
   auto command = std::make_shared<ConvertCommand>(program);
   return {&command->flags.command(), [command] {
             catch_stop_signals();
-            convert(command->in, command->out, float_storage_from_name(command->dtype));
+            convert(command->in, command->out, command->dtype);
             return 0;
           }};
 }

@@ -12,13 +12,14 @@ void convert(const fs::path& in, const fs::path& out, FloatStorage storage) {
   const bool is_new = is_new_folder(out);
   const SafetensorsFile file = SafetensorsFile::open(weights_file(in));
   const fs::path folder = fs::is_directory(in) ? in : fs::absolute(in).parent_path();
+  const Config config = load_config(folder);
   std::vector<NamedTensor> weights;
   for (const SafetensorsEntry& entry : file.entries()) {
     throw_if_stopped();
-    weights.push_back({published_name(entry.name), file.tensor(entry)});
+    weights.push_back({config.family().published_name(entry.name), file.tensor(entry)});
   }
   const auto save = is_new ? save_new_model_folder : save_model_folder;
-  save(out, load_config(folder), weights, {.copy_from = folder}, storage);
+  save(out, config, weights, {.copy_from = folder}, storage);
 }
 
 }  // namespace tk

@@ -100,7 +100,7 @@ TrainingSettings settings(const DemoCommand& c, std::int64_t steps, double learn
   s.eval_batch_size = 64;
   s.save_strategy = Strategy::kNo;
   s.print_metrics = false;
-  s.progress = c.runtime.progress_mode();
+  s.progress = c.runtime.progress;
   return s;
 }
 

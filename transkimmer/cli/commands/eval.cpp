@@ -57,9 +57,8 @@ int run(const EvalCommand& c, const Invocation& invocation) {
   const std::vector<Split> dev =
       load_labelled(reader, Part::kDev, model,
                     {.max_length = told_length(model, c.task.max_seq_length), .limit = c.max_eval_samples});
-  const EvaluationOptions options{.batch_size = c.batch_size,
-                                  .queues = placement.queues,
-                                  .progress = evaluation_progress(c.runtime.progress_mode())};
+  const EvaluationOptions options{
+      .batch_size = c.batch_size, .queues = placement.queues, .progress = evaluation_progress(c.runtime.progress)};
   if (c.skim_cost) {
     TK_CHECK(model.model->config().skim_gate != SkimGate::kNone, "--skim_cost: ", c.task.model,
              " has no skim predictors");
@@ -76,7 +75,7 @@ int run(const EvalCommand& c, const Invocation& invocation) {
                           {.batch_size = c.batch_size,
                            .queues = placement.queues,
                            .most_sentences = c.speed_samples,
-                           .progress = c.runtime.progress_mode()});
+                           .progress = c.runtime.progress});
     results.update(speed_results(*speed));
   }
   if (c.json) {

@@ -91,10 +91,9 @@ int run(const PredictCommand& c, const Invocation& invocation) {
   TK_CHECK(!splits.empty(), "--split: ", task.name, " has no ", c.split, " set");
   for (Split& read : splits) {
     const Split split = prepared(std::move(read), model, loading);
-    const Evaluation evaluation = evaluate(*model.model, task, split.tokenized,
-                                           {.batch_size = c.batch_size,
-                                            .queues = placement.queues,
-                                            .progress = evaluation_progress(c.runtime.progress_mode())});
+    const Evaluation evaluation = evaluate(
+        *model.model, task, split.tokenized,
+        {.batch_size = c.batch_size, .queues = placement.queues, .progress = evaluation_progress(c.runtime.progress)});
     std::error_code error;
     fs::create_directories(folder, error);
     TK_CHECK(!error, "--output_dir: ", folder.string(), ": cannot make the folder: ", error.message());

@@ -34,9 +34,6 @@ struct TrainCommand {
   std::int64_t max_eval_samples = -1;
   std::optional<double> warmup_steps;
   double warmup_ratio = 0.06;
-  std::string sampling = "random";
-  std::string eval_strategy = "no";
-  std::string save_strategy = "steps";
   bool skim = false;
   std::optional<std::string> skim_gate;
   std::optional<std::string> skim_attention;
@@ -84,10 +81,9 @@ void TrainCommand::add_run_flags() {
   flags.add("--max_eval_samples", max_eval_samples, "score the first N dev examples; -1: all");
   flags.add("--per_device_eval_batch_size", settings.eval_batch_size, "sentences of an evaluation's batch").at_least(1);
   flags.add("--logging_steps", settings.logging_steps, "steps between log lines").at_least(1);
-  flags.add("--eval_strategy", eval_strategy, "when to score the dev set during training")
-      .choices({"no", "steps", "epoch"});
+  flags.add("--eval_strategy", settings.eval_strategy, "when to score the dev set during training");
   flags.add("--eval_steps", settings.eval_steps, "steps between them").at_least(1);
-  flags.add("--save_strategy", save_strategy, "when to write checkpoint-N/").choices({"no", "steps", "epoch"});
+  flags.add("--save_strategy", settings.save_strategy, "when to write checkpoint-N/");
   flags.add("--save_steps", settings.save_steps, "steps between checkpoints").at_least(1);
   flags.add("--save_total_limit", settings.save_total_limit, "checkpoints to keep, the newest ones; 0: all")
       .at_least(0);
@@ -111,8 +107,7 @@ void TrainCommand::add_optimizer_flags() {
   flags.add("--adam_beta2", t.adam.beta2, "decay of the second moment").range(0, 0.999999999);
   flags.add("--adam_epsilon", t.adam.epsilon, "added to the root of the second moment").above(0);
   flags.add("--max_grad_norm", t.max_grad_norm, "the gradient is clipped to this norm; 0: not").at_least(0);
-  flags.add("--train_sampling_strategy", sampling, "order of the examples")
-      .choices({"random", "sequential", "group_by_length"});
+  flags.add("--train_sampling_strategy", t.order, "order of the examples");
   flags.add("--seed", t.seed, "of everything random; 0: draw one and say it");
 }
 
@@ -133,12 +128,12 @@ void TrainCommand::add_skim_flags() {
   flags.add("--skim_ramp", t.skim_ramp, "share of the steps over which the budget falls from 1 to its target")
       .range(0, 1);
   flags.add("--skim_gate", skim_gate, "what a token loses: in stages, or all at once as published (default staged)")
-      .choices({"staged", "layer"});
+      .choices(skim_gate_names(false));
   flags.add("--skim_width", skim_width, "hidden width of the predictors; 0: a quarter of the model's").at_least(0);
   flags.add("--skim_learning_rate", t.skim_learning_rate, "peak learning rate of the predictors").at_least(0);
   flags
       .add("--skim_attention", skim_attention, "whether a skimmed token leaves the softmax in training (default exact)")
-      .choices({"exact", "paper"});
+      .choices(skim_attention_names());
   flags.add("--skim_temperature", t.skim_temperature, "of the gates' Gumbel noise").above(0);
   flags
       .add(
@@ -179,11 +174,8 @@ void complete_settings(TrainCommand& c) {
   TrainerOptions& t = c.settings.trainer;
   if (t.seed == 0) t.seed = drawn_seed();
   t.warmup = c.warmup_steps.value_or(c.warmup_ratio);
-  t.order = batch_order_from_name(c.sampling);
   if (c.skim && !t.skim_coefficient && !t.skim_target) t.skim_target = 0.5;
-  c.settings.eval_strategy = strategy_from_name(c.eval_strategy);
-  c.settings.save_strategy = strategy_from_name(c.save_strategy);
-  c.settings.progress = c.runtime.progress_mode();
+  c.settings.progress = c.runtime.progress;
 }
 
 std::optional<SkimSettings> skim_settings(const TrainCommand& c) {

@@ -22,28 +22,11 @@ void note_layer(std::vector<TokenFate>& fates, std::int64_t layer, const std::ve
   for (const std::int32_t token : updated) fates[static_cast<std::size_t>(token)].layers_updated = layer + 1;
 }
 
-std::vector<std::int32_t> ones(const Variable& mask, std::int64_t tokens) {
-  std::vector<std::int32_t> result;
-  const std::vector<float> values = mask.defined() ? mask.value().to_vector<float>() : std::vector<float>();
-  for (std::int32_t i = 0; i < tokens; ++i) {
-    if (values.empty() || values[static_cast<std::size_t>(i)] > 0) result.push_back(i);
-  }
-  return result;
-}
-
-std::vector<std::int32_t> positions(const Packed& rows) {
-  const auto count = static_cast<std::int64_t>(rows.count().item());
-  return rows.position.narrow(0, 0, count).to_vector<std::int32_t>();
-}
-
-std::vector<TokenFate> token_fates(const EncoderOutput& out, std::int64_t tokens) {
-  std::vector<TokenFate> fates(static_cast<std::size_t>(tokens));
+std::vector<TokenFate> token_fates(const RowSetTable& sets, const Packed& batch) {
+  std::vector<TokenFate> fates(static_cast<std::size_t>(batch.tokens));
   std::int64_t layer = 0;
-  for (const LayerRows& rows : out.layers) {
-    note_layer(fates, layer++, positions(rows.keys), positions(rows.updated));
-  }
-  for (const LayerMasks& masks : out.masks) {
-    note_layer(fates, layer++, ones(masks.keys, tokens), ones(masks.updated, tokens));
+  for (const RowSetTable::Layer& rows : sets.layers) {
+    note_layer(fates, layer++, positions(sets, rows.keys, batch), positions(sets, rows.updated, batch));
   }
   // The last layer updates [CLS] alone, whatever the gates say: that is no token's fate.
   for (TokenFate& fate : fates) {
@@ -97,10 +80,9 @@ std::vector<Trace> trace_words(const BertClassifier& model, const Tokenizer& tok
     const Batch batch = make_batch(split.tokenized, std::span(&index, 1), TaskKind::kClassification);
     const EncoderOutput out = model(to(batch, model.device()).tokens, Context()).encoder;
     Trace trace{.index = index};
-    trace.words = words_of(tokenizer, example, encoding, token_fates(out, batch.tokens.rows.tokens));
-    trace.cost_share = out.layers.empty()
-                           ? out.cost.item()
-                           : counted_macs(model.config(), out.layers) / dense_macs(model.config(), batch.tokens.rows);
+    trace.words = words_of(tokenizer, example, encoding, token_fates(out.sets, batch.tokens.rows));
+    trace.cost_share = counted_macs(model.config(), count_rows(out.sets, batch.tokens.rows), batch.tokens.rows) /
+                       dense_macs(model.config(), batch.tokens.rows);
     traces.push_back(std::move(trace));
   }
   return traces;

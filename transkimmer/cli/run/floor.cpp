@@ -71,11 +71,12 @@ double copy_seconds(Device device) {
 }  // namespace
 
 double training_macs(const Config& config, const Packed& rows) {
-  const Packed first = first_rows(rows).packed;
-  std::vector<LayerRows> layers(static_cast<std::size_t>(config.num_hidden_layers), {rows, rows, rows, {}});
-  layers.back().updated = layers.back().fed = first;
-  for (std::int64_t i = 0; i < config.num_predictors(); ++i) layers[static_cast<std::size_t>(i)].predicted = rows;
-  return kProductsOfStep * executed_macs(config, layers);
+  const std::vector<double> all = count_rows(rows.offsets);
+  std::vector<LayerRows> layers(static_cast<std::size_t>(config.num_hidden_layers), {all, all, all, {}});
+  if (config.head() == HeadKind::kSequence)
+    layers.back().updated = layers.back().fed = std::vector<double>(all.size(), 1);
+  for (std::int64_t i = 0; i < config.num_predictors(); ++i) layers[static_cast<std::size_t>(i)].predicted = all;
+  return kProductsOfStep * executed_macs(config, layers, rows);
 }
 
 double optimizer_bytes(const FlatParameters& parameters, std::int64_t touched_rows) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "nn/flat_parameters.h"
-#include "transkimmer/macs.h"
+#include "transkimmer/skim/costs.h"
 
 namespace tk {
 
@@ -12,8 +12,8 @@ struct Work {
   double bytes = 0;
 };
 
-/// A training step's forward and backward on these rows. Gates are masks there, so all rows count, but of the last
-/// layer one a sentence is updated; each product has two of its size in the backward.
+/// A training step's forward and backward on these rows. Gates are masks there, so all rows count, but the last
+/// layer updates only those that the head reads; each product has two of its size in the backward.
 double training_macs(const Config& config, const Packed& rows);
 
 /// What one AdamW step reads and writes: gradients for their norm, then gradients, values and moments; of the table of

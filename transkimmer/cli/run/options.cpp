@@ -256,7 +256,8 @@ void Flags::need_command() { command_.require_subcommand(1); }
 void Flags::footer(const std::string& text) { command_.footer(text); }
 
 template <class T>
-Flag Flags::add(const std::string& name, T& value, const std::string& help, const std::string& metavar) {
+requires(!std::is_enum_v<T>) Flag Flags::add(const std::string& name, T& value, const std::string& help,
+                                             const std::string& metavar) {
   CLI::Option* option = nullptr;
   if constexpr (IsOptional<T>::value) {
     using Value = typename T::value_type;
@@ -293,6 +294,16 @@ template Flag Flags::add(const std::string&, bool&, const std::string&, const st
 template Flag Flags::add(const std::string&, std::vector<double>&, const std::string&, const std::string&);
 template Flag Flags::add(const std::string&, std::optional<double>&, const std::string&, const std::string&);
 template Flag Flags::add(const std::string&, std::optional<std::string>&, const std::string&, const std::string&);
+
+Flag Flags::add_choice(const std::string& name, const std::vector<std::string>& names, std::function<std::string()> get,
+                       std::function<void(const std::string&)> set, const std::string& help) {
+  CLI::Option* option = command_.add_option_function<std::string>(name, std::move(set), help);
+  option->envname(environment_name(name))->group(group_)->default_str(get());
+  option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  entries_.push_back({name, [get = std::move(get)] { return json(get()); }});
+  Flag flag(option);
+  return flag.choices(names);
+}
 
 Flag Flags::positional(const std::string& name, std::string& value, const std::string& help) {
   return Flag(command_.add_option(name, value, help)->type_name(""));

@@ -6,7 +6,10 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
+
+#include "tensor/choices.h"
 
 namespace CLI {
 class App;
@@ -57,7 +60,15 @@ class Flags {
   /// T: std::string, std::int64_t, std::uint64_t, double, std::optional of string or double, bool (bare or with a
   /// value), std::vector<double> (separated by commas). `metavar` stands for the value in the help.
   template <class T>
-  Flag add(const std::string& name, T& value, const std::string& help, const std::string& metavar = "");
+  requires(!std::is_enum_v<T>) Flag
+      add(const std::string& name, T& value, const std::string& help, const std::string& metavar = "");
+  /// An enumeration that has choices().
+  template <class Enum>
+  requires std::is_enum_v<Enum> Flag add(const std::string& name, Enum& value, const std::string& help) {
+    return add_choice(
+        name, choice_names<Enum>(), [&value] { return std::string(choice_name(value)); },
+        [&value](const std::string& chosen) { value = *find_choice<Enum>(chosen); }, help);
+  }
   Flag positional(const std::string& name, std::string& value, const std::string& help);
 
   /// Whether the command line or the environment gave the flag.
@@ -66,6 +77,9 @@ class Flags {
   nlohmann::json values() const;
 
  private:
+  Flag add_choice(const std::string& name, const std::vector<std::string>& names, std::function<std::string()> get,
+                  std::function<void(const std::string&)> set, const std::string& help);
+
   struct Entry {
     std::string name;
     std::function<nlohmann::json()> value;

@@ -7,8 +7,6 @@
 #include <cmath>
 #include <cstdio>
 
-#include "tensor/error.h"
-
 namespace tk {
 namespace {
 
@@ -17,13 +15,6 @@ constexpr std::chrono::seconds kBetweenLines{30};
 constexpr std::int64_t kBarWidth = 24;
 
 }  // namespace
-
-ProgressMode progress_mode_from_name(std::string_view name) {
-  if (name == "auto") return ProgressMode::kAuto;
-  if (name == "on") return ProgressMode::kOn;
-  TK_CHECK(name == "off", "--progress: expected auto, on or off, got \"", name, '"');
-  return ProgressMode::kOff;
-}
 
 std::string clock_text(double seconds) {
   const auto s = static_cast<std::int64_t>(std::llround(std::clamp(seconds, 0.0, 1e9)));

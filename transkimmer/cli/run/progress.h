@@ -3,14 +3,15 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <string_view>
+
+#include "tensor/choices.h"
 
 namespace tk {
 
-enum class ProgressMode { kAuto, kOn, kOff };
-
-/// "auto" (a bar if standard error is a terminal), "on" or "off"; throws on another name.
-ProgressMode progress_mode_from_name(std::string_view name);
+enum class ProgressMode { kAuto, kOn, kOff };  ///< auto: a bar if standard error is a terminal
+inline constexpr Choice<ProgressMode> kProgressModes[] = {
+    {ProgressMode::kAuto, "auto"}, {ProgressMode::kOn, "on"}, {ProgressMode::kOff, "off"}};
+inline Choices<ProgressMode> choices(ProgressMode) { return kProgressModes; }
 
 /// How far some work is, on standard error: a bar that redraws itself; without a terminal a line every half minute; if
 /// off, neither.

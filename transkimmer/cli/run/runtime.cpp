@@ -77,8 +77,7 @@ void add_runtime_flags(Flags& flags, RuntimeFlags& runtime) {
       .add("--queues", runtime.queues,
            "batches that cuda evaluates side by side, which the last bits depend on; 0: 8 on cuda, 1 on cpu")
       .range(0, Queue::kMost);
-  flags.add("--progress", runtime.progress, "progress bar on standard error; auto: if that is a terminal")
-      .choices({"auto", "on", "off"});
+  flags.add("--progress", runtime.progress, "progress bar on standard error; auto: if that is a terminal");
   flags.add("--blas_coretype", runtime.blas_coretype,
             "processor core whose kernels OpenBLAS runs, such as Haswell or SkylakeX; what the bits depend on", "CORE");
 }

@@ -16,9 +16,8 @@ struct RuntimeFlags {
   std::string device = "auto";
   std::string dtype = "float32";
   std::int64_t queues = 0;  ///< 0: by the device
-  std::string progress = "auto";
+  ProgressMode progress = ProgressMode::kAuto;
   std::string blas_coretype = {};
-  ProgressMode progress_mode() const { return progress_mode_from_name(progress); }
 };
 
 /// Where a model computes, and in what; how many batches it evaluates side by side.

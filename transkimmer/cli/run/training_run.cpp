@@ -306,13 +306,6 @@ class Run {
 
 }  // namespace
 
-Strategy strategy_from_name(std::string_view name) {
-  if (name == "no") return Strategy::kNo;
-  if (name == "steps") return Strategy::kSteps;
-  TK_CHECK(name == "epoch", "expected no, steps or epoch, got \"", name, '"');
-  return Strategy::kEpoch;
-}
-
 TrainingResult run_training(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder,
                             Manifest& manifest) {
   return Run(inputs, settings, folder, manifest)();

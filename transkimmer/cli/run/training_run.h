@@ -17,8 +17,9 @@ namespace tk {
 /// When something happens during training.
 enum class Strategy { kNo, kSteps, kEpoch };
 
-/// "no", "steps" or "epoch"; throws on another name.
-Strategy strategy_from_name(std::string_view name);
+inline constexpr Choice<Strategy> kStrategies[] = {
+    {Strategy::kNo, "no"}, {Strategy::kSteps, "steps"}, {Strategy::kEpoch, "epoch"}};
+inline Choices<Strategy> choices(Strategy) { return kStrategies; }
 
 struct TrainingSettings {
   TrainerOptions trainer;

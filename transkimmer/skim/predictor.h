@@ -23,6 +23,7 @@ class SkimPredictor {
   Linear output;
 
  private:
+  bool in_pairs_ = false;
   LayerNorm input_norm_, hidden_norm_;
 };
 

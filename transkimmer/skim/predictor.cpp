@@ -1,4 +1,4 @@
-#include "transkimmer/skim_predictor.h"
+#include "transkimmer/skim/predictor.h"
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/elementwise.h"
@@ -15,7 +15,8 @@ constexpr double kEpsilon = 1e-5;  // of the predictor's layer norms
 
 SkimPredictor::SkimPredictor(const Config& config)
     : hidden(config.hidden_size, config.skim_width),
-      output(config.skim_width, config.predictor_outputs()),
+      output(config.skim_width, traits(config.skim_gate).outputs),
+      in_pairs_(traits(config.skim_gate).scores_in_pairs()),
       input_norm_(config.hidden_size, kEpsilon),
       hidden_norm_(config.skim_width, kEpsilon) {}
 
@@ -33,7 +34,7 @@ Variable SkimPredictor::operator()(const Variable& h) const {
                                             .epsilon = kEpsilon}));
   }
   const Variable s = output(gelu(hidden_norm_(hidden(input_norm_(h)))));
-  if (output.bias.value().numel() != 2) return s;
+  if (!in_pairs_) return s;
   return narrow(s, 1, 1, 1) - narrow(s, 1, 0, 1);
 }
 

@@ -1,4 +1,4 @@
-#include "transkimmer/skim_predictor.h"
+#include "transkimmer/skim/predictor.h"
 
 #include "autograd/grad_mode.h"
 #include "tensor/ops/gate_scores.h"

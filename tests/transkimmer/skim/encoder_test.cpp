@@ -2,16 +2,14 @@
 // other, evaluation is deterministic, and a model that keeps everything is BERT.
 
 #include <algorithm>
-#include <memory>
 
 #include "autograd/ops/elementwise.h"
 #include "nn/loss.h"
 #include "nn/optim/adamw.h"
-#include "tensor/ops/join.h"
 #include "tensor/threads.h"
 #include "tests/support/catch.h"
 #include "tests/support/golden.h"
-#include "tests/transkimmer/mixing_gates.h"
+#include "tests/transkimmer/small_model.h"
 #include "transkimmer/checkpoint.h"
 #include "transkimmer/classifier.h"
 
@@ -19,42 +17,6 @@ using namespace tk;
 using namespace tk::test;
 
 namespace {
-
-Config small_config(SkimGate gate) {
-  Config config;
-  config.vocab_size = 200;
-  config.hidden_size = 32;
-  config.num_hidden_layers = 4;
-  config.num_attention_heads = 4;
-  config.intermediate_size = 64;
-  config.max_position_embeddings = 64;
-  config.initializer_range = 0.2;
-  config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
-  config.skim_gate = gate;
-  config.skim_width = gate == SkimGate::kNone ? 0 : 8;
-  return config;
-}
-
-std::unique_ptr<BertClassifier> mixing_model(const Config& config) {
-  auto model = std::make_unique<BertClassifier>(config);
-  initialize_with_mixing_gates(*model);
-  return model;
-}
-
-PackedTokens random_inputs(std::int64_t sentences, std::uint64_t seed) {
-  Generator generator(seed, Purpose::kData);
-  std::vector<std::int64_t> lengths;
-  std::vector<std::int32_t> examples, ids, types;
-  for (std::int64_t s = 0; s < sentences; ++s) {
-    lengths.push_back(1 + generator.below(30));
-    examples.push_back(static_cast<std::int32_t>(100 + s));
-    for (std::int64_t i = 0; i < lengths.back(); ++i) {
-      ids.push_back(i == 0 ? 101 : static_cast<std::int32_t>(1 + generator.below(199)));
-      types.push_back(i * 2 > lengths.back());
-    }
-  }
-  return {make_packed(lengths, examples), from_values(ids), from_values(types)};
-}
 
 PackedTokens one_sentence(const PackedTokens& batch, std::int64_t s) {
   const auto* offsets = batch.rows.offsets.data<std::int32_t>();
@@ -64,7 +26,9 @@ PackedTokens one_sentence(const PackedTokens& batch, std::int64_t s) {
           batch.token_types.narrow(0, begin, length).clone()};
 }
 
-constexpr SkimGate kGates[] = {SkimGate::kLayer, SkimGate::kStaged};
+double macs(const Config& config, const ClassifierOutput& out, const PackedTokens& inputs) {
+  return counted_macs(config, count_rows(out.encoder.sets, inputs.rows), inputs.rows);
+}
 
 }  // namespace
 
@@ -90,19 +54,45 @@ TEST_CASE("model: weights that are drawn by name get the numbers of the whole, a
 }
 
 TEST_CASE("skimming: the masked training pass computes what dropping the rows computes") {
-  for (const SkimGate gate : kGates) {
+  for (const SkimGate gate : kSkimming) {
     const Config config = small_config(gate);
     const auto model = mixing_model(config);
     const PackedTokens inputs = random_inputs(16, 1);
-    const Context noiseless{.training = true, .state = make_step_state({.gate_noise = 0})};
-    const ClassifierOutput masked = (*model)(inputs, noiseless);
+    const ClassifierOutput masked = (*model)(inputs, noiseless());
     const ClassifierOutput dropped = (*model)(inputs, {});
     CHECK(largest_difference(masked.logits.value(), dropped.logits.value()) < 1e-5);
     // It skims, and not everything: the comparison means something.
-    const double share = counted_macs(config, dropped.encoder.layers) / dense_macs(config, inputs.rows);
+    const double share = macs(config, dropped, inputs) / dense_macs(config, inputs.rows);
     CHECK(share < 0.85);
     CHECK(share > 0.2);
     CHECK(masked.encoder.cost.item() == Approx(share).epsilon(1e-4));
+  }
+}
+
+TEST_CASE("skimming: a pass says which rows each layer worked on, and they are those of the training masks") {
+  for (const SkimGate gate : kSkimming) {
+    const auto model = mixing_model(small_config(gate));
+    const PackedTokens inputs = random_inputs(16, 1);
+    const EncoderOutput masked = (*model)(inputs, noiseless()).encoder;
+    const EncoderOutput dropped = (*model)(inputs, {}).encoder;
+    const std::vector<LayerRows> layers = count_rows(dropped.sets, inputs.rows);
+    const auto check = [&](std::int64_t set, const std::vector<double>& counts, const Variable& mask) {
+      const Tensor passing = greater(mask.value(), 0.5);
+      const Kept kept = keep(inputs.rows, passing);
+      CHECK(positions(dropped.sets, set, inputs.rows) == kept.packed.position.to_vector<std::int32_t>());
+      CHECK(counts == count_rows(kept.packed.offsets));
+    };
+    const auto last = layers.size() - 1;
+    for (std::size_t i = 0; i <= last; ++i) {
+      const RowSetTable::Layer& sets = dropped.sets.layers[i];
+      const LayerMasks& masks = masked.masks[i];
+      if (masks.keys.defined()) check(sets.keys, layers[i].keys, masks.keys);
+      if (masks.updated.defined()) check(sets.updated, layers[i].updated, masks.updated);
+      if (masks.fed.defined()) check(sets.fed, layers[i].fed, masks.fed);
+    }
+    CHECK(positions(dropped.sets, dropped.sets.layers[last].updated, inputs.rows) == std::vector<std::int32_t>(16, 0));
+    CHECK(layers[last].fed == std::vector<double>(16, 1));
+    CHECK(masked.sets.positions.empty());
   }
 }
 
@@ -132,7 +122,7 @@ TEST_CASE("skimming: training draws a sentence's noise by its own example and po
 }
 
 TEST_CASE("skimming: evaluation gives the same bits every time and with every thread count") {
-  for (const SkimGate gate : kGates) {
+  for (const SkimGate gate : kSkimming) {
     const auto model = mixing_model(small_config(gate));
     const PackedTokens inputs = random_inputs(16, 4);
     const int threads = num_threads();
@@ -145,7 +135,7 @@ TEST_CASE("skimming: evaluation gives the same bits every time and with every th
 }
 
 TEST_CASE("skimming: a model that keeps everything is plain BERT, bit for bit") {
-  for (const SkimGate gate : kGates) {
+  for (const SkimGate gate : kSkimming) {
     const auto skimmer = mixing_model(small_config(gate));
     const auto dense = mixing_model(small_config(SkimGate::kNone));
     const std::vector<NamedTensor> weights = named_values(skimmer->parameters());
@@ -202,56 +192,49 @@ TEST_CASE("skimming: a head that reads all rows gets every row's last state") {
   BertEmbeddings embeddings(config);
   SkimEncoder encoder(config);
   ParameterList parameters;
-  embeddings.collect(parameters, "bert.embeddings");
-  encoder.collect(parameters, "bert.encoder");
+  embeddings.collect(parameters, kBert.weights);
+  encoder.collect(parameters, kBert.weights);
   CHECK(load_weights(folder, named_values(parameters)).missing.empty());
   const PackedTokens inputs{golden_packed(file), file.tensor("ids"), file.tensor("token_types")};
   ForwardOptions options;
   options.reads = HeadReads::kAllRows;
-  const EncoderOutput out = encoder(embeddings(inputs, {}), inputs.rows, {}, options);
+  const EncoderOutput out = encoder(embeddings(inputs, {}), inputs.rows, {.state = make_step_state({})}, options);
   CHECK(out.rows.tokens == inputs.rows.tokens);
   CHECK(largest_difference(out.x.value(), file.tensor("eval.final")) < 1e-5);
 }
 
 TEST_CASE("skimming: forced shares keep that part of each sentence in each layer") {
-  for (const SkimGate gate : kGates) {
+  for (const SkimGate gate : kSkimming) {
     const auto model = mixing_model(small_config(gate));
     const PackedTokens inputs = random_inputs(16, 6);
     const std::vector<double> shares = {1, 0.7, 0.5, 0.3};
     ForwardOptions options;
     options.keep_shares = &shares;
     const ClassifierOutput out = (*model)(inputs, {}, options);
-    const auto* original = inputs.rows.offsets.data<std::int32_t>();
+    const std::vector<double> original = count_rows(inputs.rows.offsets);
+    const std::vector<LayerRows> layers = count_rows(out.encoder.sets, inputs.rows);
     for (std::size_t i = 0; i < shares.size(); ++i) {
-      const auto* offsets = out.encoder.layers[i].keys.offsets.data<std::int32_t>();
-      for (std::int64_t s = 0; s < 16; ++s) {
-        const double n = original[s + 1] - original[s];
-        CHECK(offsets[s + 1] - offsets[s] == std::max(1L, std::lround(shares[i] * n)));
+      for (std::size_t s = 0; s < 16; ++s) {
+        CHECK(layers[i].keys[s] == static_cast<double>(std::max(1L, std::lround(shares[i] * original[s]))));
       }
     }
   }
 }
 
 TEST_CASE("skimming: rows left are computed in any multiple, among dummies, with the same result") {
-  for (const SkimGate gate : kGates) {
+  for (const SkimGate gate : kSkimming) {
     const Config config = small_config(gate);
     const auto model = mixing_model(config);
     const PackedTokens inputs = random_inputs(16, 7);
-    const Tensor none = zeros({9}, DType::kInt32);
-    PackedTokens with_dummies = inputs;
-    with_dummies.rows.tokens += 9;
-    for (Tensor* ids : {&with_dummies.rows.example, &with_dummies.rows.position, &with_dummies.input_ids,
-                        &with_dummies.token_types}) {
-      *ids = join(Tensors{*ids, none});
-    }
+    const PackedTokens more = with_dummies(inputs, 9);
     const std::vector<double> shares = {0.9, 0.7, 0.5, 0.3};
     for (const std::vector<double>* keep_shares : {static_cast<const std::vector<double>*>(nullptr), &shares}) {
       const ClassifierOutput exact = (*model)(inputs, {}, {.keep_shares = keep_shares});
       for (const std::int64_t step : {std::int64_t{1}, std::int64_t{8}, std::int64_t{1000}}) {
         INFO(name(gate) << ", in steps of " << step << (keep_shares ? ", shares" : ""));
-        const ClassifierOutput out = (*model)(with_dummies, {}, {.keep_shares = keep_shares, .row_step = step});
+        const ClassifierOutput out = (*model)(more, {}, {.keep_shares = keep_shares, .row_step = step});
         CHECK(largest_difference(out.logits.value(), exact.logits.value()) < 1e-5);
-        CHECK(counted_macs(config, out.encoder.layers) == counted_macs(config, exact.encoder.layers));
+        CHECK(macs(config, out, inputs) == macs(config, exact, inputs));
       }
     }
   }

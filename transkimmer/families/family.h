@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "nn/encoder_layer.h"
+
+namespace tk {
+
+struct Config;
+
+/// What a family of published models calls the parts of a model, without ".weight" and ".bias".
+struct WeightNames {
+  const char* word_embeddings;
+  const char* position_embeddings;
+  const char* token_type_embeddings;
+  const char* embeddings_norm;
+  const char* layers;  ///< and a layer's number
+  EncoderLayerNames parts;
+  const char* predictors;  ///< and a predictor's number: ours, which the family does not have
+  const char* pooler;
+  const char* classifier;
+};
+
+/// A key of config.json and the member that holds it. Where it is not required the member's own value stands for it.
+struct SizeKey {
+  const char* key;
+  std::int64_t Config::*member;
+  bool required;
+};
+struct NumberKey {
+  const char* key;
+  double Config::*member;
+};
+/// A key of config.json with the one value, as JSON, that a model here can have.
+struct FixedKey {
+  const char* key;
+  const char* value;
+  bool written = false;  ///< into every config.json, else only into one that had it
+};
+
+/// The classes that transformers loads a folder with.
+struct Architectures {
+  const char* base;      ///< without a head
+  const char* sequence;  ///< one answer a sentence
+  const char* token;     ///< one answer a token
+};
+
+/// Sizes under a short name.
+struct Preset {
+  const char* name;
+  std::int64_t layers, hidden, heads;
+};
+
+/// A family of published models: all that is not arithmetic. Another one is a folder here and a row in families().
+struct Family {
+  const char* model_type;  ///< in config.json
+  const char* title;       ///< for people
+  Architectures architectures;
+  WeightNames weights;
+  std::span<const SizeKey> sizes;
+  std::span<const NumberKey> numbers;
+  std::span<const FixedKey> fixed;
+  std::span<const Preset> presets;
+  const char* tokenizer_class;  ///< in tokenizer_config.json
+  std::span<const char* const> tokenizer_files;
+  /// The name in WeightNames' spelling of a weight that a checkpoint may spell otherwise.
+  std::string (*published_name)(std::string_view name);
+  /// Whether a weight is of no use here, though checkpoints have it: heads of pre-training and the like.
+  bool (*passed_over)(std::string_view published_name);
+};
+
+std::span<const Family* const> families();
+/// Null for a model_type that there is not.
+const Family* find_family(std::string_view model_type);
+
+}  // namespace tk

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <memory>
+
+#include "nn/context.h"
+#include "nn/parameter.h"
+#include "transkimmer/families/family.h"
+#include "transkimmer/skim/pass.h"
+
+namespace tk {
+
+/// What makes answers of the encoder's rows.
+class Head {
+ public:
+  virtual ~Head() = default;
+
+  virtual HeadReads reads() const = 0;
+  /// [rows that it reads, labels], in the encoder's dtype.
+  virtual Variable operator()(const EncoderOutput& encoded, const Context& context) const = 0;
+  virtual void collect(ParameterList& list, const WeightNames& names) = 0;
+};
+
+/// The head that the configuration's architecture names.
+std::unique_ptr<Head> make_head(const Config& config);
+
+}  // namespace tk

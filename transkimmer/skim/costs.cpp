@@ -1,0 +1,69 @@
+#include "transkimmer/skim/costs.h"
+
+namespace tk {
+namespace {
+
+double batch_macs(const Config& config, const std::vector<LayerRows>& layers, const Packed& rows,
+                  bool full_last_layer) {
+  const MacCoefficients c = mac_coefficients(config);
+  double total = 0;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const LayerRows& layer = layers[i];
+    const bool full = full_last_layer && i + 1 == layers.size();
+    for (std::size_t s = 0; s < layer.keys.size(); ++s) {
+      const double keys = layer.keys[s];
+      total += full ? layer_macs(c, keys, keys, keys) : layer_macs(c, keys, layer.updated[s], layer.fed[s]);
+      if (!layer.predicted.empty()) total += predictor_macs(c, layer.predicted[s]);
+    }
+  }
+  double read = static_cast<double>(rows.sentences);
+  if (config.head() == HeadKind::kToken) {
+    read = 0;
+    for (const double n : count_rows(rows.offsets)) read += n;
+  }
+  return total + c.head * read;
+}
+
+}  // namespace
+
+MacCoefficients mac_coefficients(const Config& config) {
+  const auto d = static_cast<double>(config.hidden_size);
+  const auto w = static_cast<double>(config.skim_width);
+  const double pooler = config.head() == HeadKind::kToken ? 0 : d * d;
+  return {.row = 2 * d * d,
+          .pair = 2 * d,
+          .feed = 2 * d * static_cast<double>(config.intermediate_size),
+          .predict = d * w + static_cast<double>(traits(config.skim_gate).outputs) * w,
+          .head = pooler + d * static_cast<double>(config.num_labels())};
+}
+
+std::vector<double> count_rows(const Tensor& offsets) {
+  std::vector<double> rows;
+  if (!offsets.defined()) return rows;
+  const std::vector<std::int32_t> bounds = offsets.to_vector<std::int32_t>();
+  for (std::size_t s = 0; s + 1 < bounds.size(); ++s) rows.push_back(bounds[s + 1] - bounds[s]);
+  return rows;
+}
+
+double dense_macs(const Config& config, std::int64_t n) {
+  const MacCoefficients c = mac_coefficients(config);
+  const auto rows = static_cast<double>(n);
+  const double read = config.head() == HeadKind::kToken ? rows : 1;
+  return static_cast<double>(config.num_hidden_layers) * full_layer_macs(c, rows) + c.head * read;
+}
+
+double dense_macs(const Config& config, const Packed& rows) {
+  double total = 0;
+  for (const double n : count_rows(rows.offsets)) total += dense_macs(config, static_cast<std::int64_t>(n));
+  return total;
+}
+
+double executed_macs(const Config& config, const std::vector<LayerRows>& layers, const Packed& rows) {
+  return batch_macs(config, layers, rows, false);
+}
+
+double counted_macs(const Config& config, const std::vector<LayerRows>& layers, const Packed& rows) {
+  return batch_macs(config, layers, rows, traits(config.skim_gate).counts_full_last_layer);
+}
+
+}  // namespace tk

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tensor/packed.h"
+#include "transkimmer/config.h"
+
+// Multiply-accumulates of a model, counted as in transkimmer's convention 2: products with weights and attention,
+// against a dense model that computes every row of every layer.
+namespace tk {
+
+/// The coefficients of a sentence's cost: of a layer with R rows as keys, U updated, F fed forward and P before a
+/// predictor, row (R + U) + pair U R + feed F + predict (P - 1); of a head that reads H rows, head H.
+struct MacCoefficients {
+  double row;      ///< 2 d^2: keys and values of a key row, query and output projection of an updated one
+  double pair;     ///< 2 d: score and sum of a query and a key
+  double feed;     ///< 2 d f
+  double predict;  ///< d w + outputs w
+  double head;     ///< of a sentence's first row d^2 + d C, pooler and classifier; or of each row d C
+};
+MacCoefficients mac_coefficients(const Config& config);
+
+// The formula, for numbers and for Variables of them.
+
+template <class Rows>
+Rows layer_macs(const MacCoefficients& c, const Rows& keys, const Rows& updated, const Rows& fed) {
+  return (keys + updated) * c.row + (updated * keys) * c.pair + fed * c.feed;
+}
+/// Of rows that enter a predictor, which is not asked for the first of the sentence.
+template <class Rows>
+Rows predictor_macs(const MacCoefficients& c, const Rows& entering) {
+  return (entering - 1.0) * c.predict;
+}
+/// Of a layer in which R = U = F: layer_macs(c, n, n, n) with one product a coefficient.
+template <class Rows>
+Rows full_layer_macs(const MacCoefficients& c, const Rows& n) {
+  return n * (2 * c.row + c.feed) + (n * n) * c.pair;
+}
+
+/// How many rows each sentence has in the sets of one layer.
+struct LayerRows {
+  std::vector<double> keys;
+  std::vector<double> updated;
+  std::vector<double> fed;
+  std::vector<double> predicted;  ///< those before its predictor, or empty
+};
+
+/// Rows of each sentence, none for an undefined structure; brings the offsets to the host.
+std::vector<double> count_rows(const Tensor& offsets);
+
+/// MACs of a dense model that computes every row of every layer, for one sentence of n tokens.
+double dense_macs(const Config& config, std::int64_t n);
+double dense_macs(const Config& config, const Packed& rows);
+
+/// MACs that a forward pass executed for the batch `rows`, from the rows of each layer.
+double executed_macs(const Config& config, const std::vector<LayerRows>& layers, const Packed& rows);
+
+/// The same in convention 2. They differ for the published gate and the dense model alone, whose last layer counts as
+/// if it computed all its rows.
+double counted_macs(const Config& config, const std::vector<LayerRows>& layers, const Packed& rows);
+
+}  // namespace tk

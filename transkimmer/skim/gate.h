@@ -1,0 +1,54 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tk {
+
+/// What decides whether a layer skims a token.
+enum class SkimGate : std::uint8_t {
+  kNone,   ///< nothing: the dense model
+  kLayer,  ///< the published gate: kept by a layer, or gone
+  kStaged  ///< three gates a layer: first the feed-forward goes, then the update, then key and value
+};
+
+/// How a skimmed token leaves attention in training: out of the normaliser too, or the published graph.
+enum class SkimAttention : std::uint8_t { kExact, kPaper };
+
+/// Where in a layer a gate decides.
+enum class GatePlace : std::uint8_t {
+  kNowhere,
+  kBeforeAttention,  ///< by the layer's input: which rows it keeps
+  kAfterAttention    ///< by the state after its attention: which rows it feeds forward, and which the next layer has
+};
+
+/// What sets a gate apart; what it makes of a layer's rows is docs/model.md's "Gates".
+struct GateTraits {
+  SkimGate gate;
+  const char* name;  ///< in config.json and on the command line
+  GatePlace decides;
+  std::int64_t gates;           ///< decisions about a row
+  std::int64_t outputs;         ///< rows of a predictor's last matrix: a score for each gate, or those of skim and keep
+  double first_bias;            ///< of these rows in a new predictor; of a pair skim starts at the opposite
+  std::int64_t layers_without;  ///< how many of the last layers have no predictor
+  bool counts_full_last_layer;  ///< whether convention 2 has the last layer compute all its rows
+
+  bool scores_in_pairs() const { return outputs == 2 * gates; }
+  std::int64_t predictors(std::int64_t layers) const { return std::max<std::int64_t>(0, layers - layers_without); }
+};
+const GateTraits& traits(SkimGate gate);
+
+const char* name(SkimGate gate);
+const char* name(SkimAttention attention);
+/// Nothing for a name that there is not.
+std::optional<SkimGate> skim_gate_from_name(std::string_view name);
+std::optional<SkimAttention> skim_attention_from_name(std::string_view name);
+/// All names; of gates perhaps without that of none.
+std::vector<std::string> skim_gate_names(bool with_none = true);
+std::vector<std::string> skim_attention_names();
+
+}  // namespace tk
