@@ -45,7 +45,10 @@ FlatParameters::FlatParameters(const ParameterList& parameters, DType compute_dt
   }
   value = zeros({size}, DType::kFloat32, device);
   grad = zeros({size}, DType::kFloat32, device);
-  if (compute_dtype == DType::kBFloat16) copy = zeros({size}, compute_dtype, device);
+  if (compute_dtype == DType::kBFloat16) {
+    copy = empty({size}, compute_dtype, device);
+    whole_copy_ = std::make_shared<BFloat16Copy>(BFloat16Copy{.value = value, .copy = copy});
+  }
   segments = from_values(rows, {static_cast<std::int64_t>(dense.size()), 4}, device);
   move_in();
 }
@@ -75,11 +78,11 @@ void FlatParameters::take(const ParameterList& parameters) {
 void FlatParameters::move_in() {
   for (const DenseParameter& entry : dense) {
     entry.parameter->move_to(range(value, entry), range(grad, entry));
-    if (copy.defined()) entry.parameter->keep_copy_in(range(copy, entry));
+    if (whole_copy_) entry.parameter->keep_copy_in(whole_copy_, range(copy, entry));
     entry.parameter->keep(keeper_);
   }
   for (const SparseParameter& entry : sparse) entry.parameter->keep(keeper_);
-  copy_is_fresh();  // the parameters share one storage, which each that moved in has changed
+  if (whole_copy_) whole_copy_->refresh();
 }
 
 Tensor FlatParameters::range(const Tensor& buffer, const DenseParameter& entry) const {
@@ -94,8 +97,7 @@ Gradients FlatParameters::gather() const {
 }
 
 void FlatParameters::copy_is_fresh() const {
-  if (!copy.defined()) return;
-  for (const DenseParameter& entry : dense) entry.parameter->copy_is_fresh();
+  if (whole_copy_) whole_copy_->is_fresh();
 }
 
 void FlatParameters::clear_gradients(bool cleared) const {

@@ -53,7 +53,8 @@ struct FlatParameters {
   void take(const ParameterList& parameters);
   void move_in();
 
-  std::shared_ptr<const void> keeper_;  // alive as long as one of these is
+  std::shared_ptr<const void> keeper_;        // alive as long as one of these is
+  std::shared_ptr<BFloat16Copy> whole_copy_;  // `copy`; null without one
 };
 
 /// The index of a group in StepState's arrays.

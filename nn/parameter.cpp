@@ -7,6 +7,12 @@
 
 namespace tk {
 
+void BFloat16Copy::refresh() {
+  if (version == value.version()) return;
+  copy.copy_from(value);
+  is_fresh();
+}
+
 Parameter::Parameter(const Shape& shape, bool decay) : variable_(zeros(shape), true), decay_(decay) {}
 
 void Parameter::check_free() const {
@@ -20,7 +26,7 @@ void Parameter::move_to(const Tensor& value, const Tensor& grad) {
   value.copy_from(variable_.value());
   variable_ = Variable(value, variable_.node());
   if (grad.defined()) variable_.node()->grad.use_buffer(grad);
-  copy_ = Tensor();
+  whole_copy_ = nullptr;
 }
 
 void Parameter::move_to(Device device) {
@@ -29,23 +35,21 @@ void Parameter::move_to(Device device) {
   variable_ = Variable(value().to(device), variable_.node());
   variable_.node()->device = device;
   variable_.node()->grad.move_to(device);
-  copy_ = Tensor();
+  whole_copy_ = nullptr;
 }
 
-void Parameter::keep_copy_in(const Tensor& copy) {
-  copy.copy_from(value());
-  copy_ = copy;
-  copy_is_fresh();
+void Parameter::keep_copy_in(const std::shared_ptr<BFloat16Copy>& whole, const Tensor& part) {
+  whole_copy_ = whole;
+  copy_ = part;
 }
 
 Variable Parameter::as(DType dtype) const {
   if (dtype != DType::kBFloat16) return variable_;
-  const bool is_new = !copy_.defined();
-  if (is_new) copy_ = empty(value().shape(), dtype, value().device());
-  if (is_new || copy_version_ != value().version()) {
-    copy_.copy_from(value());
-    copy_is_fresh();
+  if (!whole_copy_) {
+    copy_ = empty(value().shape(), dtype, value().device());
+    whole_copy_ = std::make_shared<BFloat16Copy>(BFloat16Copy{.value = value(), .copy = copy_});
   }
+  whole_copy_->refresh();
   return Variable(copy_, variable_.node());
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +14,18 @@ namespace tk {
 
 /// Parameters that share a learning rate: StepState has one for each, in this order.
 enum class ParameterGroup : std::uint8_t { kBase, kPredictor };
+
+/// The bfloat16 copy of float32 values that share one storage, and so one version: all of it is made anew when any of
+/// them was written. One part after the other, a part that a backward has saved would change when the next is asked
+/// for.
+struct BFloat16Copy {
+  Tensor value;
+  Tensor copy;                                ///< like `value`
+  std::optional<std::uint64_t> version = {};  ///< of the values that were copied last
+
+  void refresh();
+  void is_fresh() { version = value.version(); }
+};
 
 /// A trained float32 tensor. Its value and gradient may move into flat buffers (FlatParameters); ops read it through
 /// variable(), or as() where they compute in another dtype.
@@ -37,9 +50,8 @@ class Parameter {
   /// Nobody may move the storage as long as `keeper` lives: an optimizer, whose buffers it lies in.
   void keep(const std::shared_ptr<const void>& keeper) { keeper_ = keeper; }
   bool is_kept() const { return !keeper_.expired(); }
-  /// Keeps the bfloat16 copy in `copy`, whose writer calls copy_is_fresh() after each change of the value.
-  void keep_copy_in(const Tensor& copy);
-  void copy_is_fresh() const { copy_version_ = value().version(); }
+  /// Reads its bfloat16 copy from `part` of a copy of all values in its storage.
+  void keep_copy_in(const std::shared_ptr<BFloat16Copy>& whole, const Tensor& part);
 
   bool decay() const { return decay_; }    ///< whether weight decay applies: not to biases and layer norms
   bool sparse() const { return sparse_; }  ///< whether the gradient is a list of rows
@@ -51,8 +63,8 @@ class Parameter {
   void check_free() const;
 
   Variable variable_;
-  mutable Tensor copy_;  // bfloat16, of the value at copy_version_
-  mutable std::uint64_t copy_version_ = 0;
+  mutable std::shared_ptr<BFloat16Copy> whole_copy_;  // made when it is first asked for
+  mutable Tensor copy_;                               // the part of it that is of this value
   bool decay_ = true;
   bool sparse_ = false;
   ParameterGroup group_ = ParameterGroup::kBase;

@@ -110,3 +110,16 @@ TEST_CASE("cuda flat parameters: on several devices are refused") {
           FlatParameters({{{"here"}, &here}, {{"there"}, &there}});
         }) == "optimizer: there lies on cuda, others on cpu");
 }
+
+TEST_CASE("flat parameters: after a value was written the whole bfloat16 copy is made anew at once") {
+  Parameter a({2}), b({3});
+  const FlatParameters flat({{{"a"}, &a}, {{"b"}, &b}}, DType::kBFloat16);
+  a.value().fill(2);
+  b.value().fill(3);
+  const Tensor first = a.as(DType::kBFloat16).value();  // a backward may have saved it
+  const std::uint64_t version = first.version();
+  const Tensor second = b.as(DType::kBFloat16).value();
+  CHECK(first.version() == version);
+  CHECK(first.to(DType::kFloat32).to_vector<float>() == std::vector<float>{2, 2});
+  CHECK(second.to(DType::kFloat32).to_vector<float>() == std::vector<float>{3, 3, 3});
+}
