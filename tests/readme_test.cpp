@@ -67,6 +67,21 @@ TEST_CASE("readme: the example is tests/readme_example.cpp, in under 30 lines") 
   CHECK(std::ranges::count(example, '\n') < 30);
 }
 
+TEST_CASE("readme: its other snippets are code of the package's test, which is under 40 lines") {
+  const std::string training = text_of(kRoot / "tests/package/consumer/training.cpp");
+  CHECK(std::ranges::count(training, '\n') < 40);
+  const std::string readme = text_of(kRoot / "README.md");
+  int snippets = 0;
+  for (std::size_t end = 0, begin; (begin = readme.find("```cpp\n", end)) != std::string::npos; ++snippets) {
+    begin += 7;
+    end = readme.find("```", begin);
+    const std::string snippet = readme.substr(begin, end - begin);
+    if (snippet == text_of(kRoot / "tests/readme_example.cpp")) continue;
+    if (!contains(code_of(training), code_of(snippet))) FAIL_CHECK("README.md: no such code:\n" << snippet);
+  }
+  CHECK(snippets == 2);
+}
+
 TEST_CASE("readme: the example prints what README.md says") {
   const std::string output = output_of(TK_README_EXAMPLE);
   CHECK(std::ranges::count(output, '\n') == 2);

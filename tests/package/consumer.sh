@@ -6,7 +6,7 @@ build=$1 work=$2 project=$(dirname "$0")/consumer
 rm -rf "$work"
 cmake --install "$build" --prefix "$work/installed" >/dev/null
 mv "$work/installed" "$work/moved"
-if find "$work/moved/include" | grep -E '/(cpu|cuda|cli)(/|$)'; then
+if (cd "$work/moved/include" && find .) | grep -E '/(cpu|cuda|cli)(/|$)'; then
   echo "these headers are nobody else's" >&2
   exit 1
 fi
@@ -14,3 +14,5 @@ cmake -S "$project" -B "$work/build" -G Ninja -DCMAKE_PREFIX_PATH="$work/moved" 
 cmake --build "$work/build"
 "$work/build/example"
 "$work/build/everything"
+"$work/build/toy_task" "$work/toy"
+(cd "$work" && build/training toy toy/start)
