@@ -12,6 +12,7 @@
 #include "nn/loss.h"
 #include "tensor/ops/index.h"
 #include "tensor/read_back.h"
+#include "transkimmer/training/inference.h"
 
 namespace tk {
 namespace {

@@ -4,13 +4,15 @@
 #include <span>
 #include <vector>
 
-#include "data/batch.h"
 #include "data/data_loader.h"
 #include "data/example.h"
-#include "data/metrics.h"
-#include "transkimmer/training/inference.h"
+#include "data/task.h"
+#include "tensor/tensor.h"
 
 namespace tk {
+
+class BertClassifier;
+class Inference;
 
 /// Rows of one layer over a whole split, as shares of all tokens.
 struct LayerShares {

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "transkimmer/classifier.h"
+
 namespace tk {
 
 SplitScore score(const BertClassifier& model, const Task& task, const Split& split, const EvaluationOptions& options) {

@@ -6,6 +6,7 @@
 #include "data/metrics.h"
 #include "transkimmer/checkpoint.h"
 #include "transkimmer/training/evaluation.h"
+#include "transkimmer/training/inference.h"
 #include "transkimmer/training/option_error.h"
 #include "transkimmer/training/predict.h"
 #include "transkimmer/training/scoring.h"

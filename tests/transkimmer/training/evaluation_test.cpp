@@ -1,6 +1,7 @@
 #include "transkimmer/training/evaluation.h"
 
 #include "autograd/grad_mode.h"
+#include "data/batch.h"
 #include "data/data_loader.h"
 #include "tensor/backend.h"
 #include "tensor/ops/reduce.h"
@@ -9,6 +10,7 @@
 #include "tests/support/golden.h"
 #include "tests/transkimmer/mixing_gates.h"
 #include "tests/transkimmer/training/toy_task.h"
+#include "transkimmer/training/inference.h"
 #include "transkimmer/training/scoring.h"
 
 using namespace tk;

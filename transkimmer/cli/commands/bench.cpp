@@ -24,6 +24,7 @@
 #include "transkimmer/cli/run/speed.h"
 #include "transkimmer/cli/run/task_flags.h"
 #include "transkimmer/cli/run/task_splits.h"
+#include "transkimmer/training/inference.h"
 #include "transkimmer/training/trainer.h"
 
 namespace tk {

@@ -8,6 +8,7 @@
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/results.h"
 #include "transkimmer/cli/run/run_log.h"
+#include "transkimmer/cli/run/task_splits.h"
 
 namespace tk {
 namespace {

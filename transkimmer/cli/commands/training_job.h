@@ -6,13 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "transkimmer/cli/run/runtime.h"
+#include "transkimmer/cli/run/placement.h"
 #include "transkimmer/cli/run/speed.h"
-#include "transkimmer/cli/run/task_splits.h"
 #include "transkimmer/cli/run/training_run.h"
 #include "transkimmer/training/teacher.h"
 
 namespace tk {
+
+class Reader;
 
 /// All that `transkimmer train` is told.
 struct TrainingJob {

@@ -3,9 +3,8 @@
 #include <cstdint>
 #include <string>
 
-#include "tensor/device.h"
-#include "tensor/dtype.h"
 #include "transkimmer/cli/run/options.h"
+#include "transkimmer/cli/run/placement.h"
 #include "transkimmer/cli/run/progress.h"
 
 namespace tk {
@@ -18,13 +17,6 @@ struct RuntimeFlags {
   std::int64_t queues = 0;  ///< 0: by the device
   ProgressMode progress = ProgressMode::kAuto;
   std::string blas_coretype = {};
-};
-
-/// Where a model computes, and in what; how many batches it evaluates side by side.
-struct Placement {
-  Device device = Device::kCpu;
-  DType dtype = DType::kFloat32;
-  int queues = 1;
 };
 
 /// The flags' choice. Throws for a device that is not there, for a dtype in which it does not compute, and for queues

@@ -7,6 +7,7 @@
 
 #include "transkimmer/cli/run/manifest.h"
 #include "transkimmer/cli/run/signals.h"
+#include "transkimmer/training/inference.h"
 #include "transkimmer/training/task_model.h"
 
 namespace tk {

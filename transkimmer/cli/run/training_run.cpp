@@ -13,6 +13,7 @@
 #include "transkimmer/cli/run/results.h"
 #include "transkimmer/cli/run/run_log.h"
 #include "transkimmer/cli/run/signals.h"
+#include "transkimmer/training/trainer.h"
 
 namespace tk {
 namespace fs = std::filesystem;

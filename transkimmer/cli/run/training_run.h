@@ -10,7 +10,7 @@
 #include "transkimmer/cli/run/output_folder.h"
 #include "transkimmer/training/scoring.h"
 #include "transkimmer/training/task_model.h"
-#include "transkimmer/training/trainer.h"
+#include "transkimmer/training/trainer_options.h"
 
 namespace tk {
 

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "data/data_loader.h"
+#include "tensor/kernel_arguments.h"
+
+namespace tk {
+
+/// How a model is trained; see Trainer.
+struct TrainerOptions {
+  double epochs = 3;            ///< may be fractional
+  std::int64_t max_steps = -1;  ///< in place of epochs when positive
+  std::int64_t batch_size = kBatchSize;
+  BatchOrder order = BatchOrder::kRandom;
+  std::uint64_t seed = 42;
+  double learning_rate = 5e-5;
+  double skim_learning_rate = 1e-3;  ///< of the predictors
+  double weight_decay = 0;           ///< never on biases and layer norms
+  double warmup = 0;                 ///< steps, or a share of all steps when below 1
+  double max_grad_norm = 1;
+  AdamWConstants adam = {};
+
+  /// Skimming: the budget as a share of the dense MACs, or the paper's fixed weight on the skim loss. Neither: the
+  /// gates (if any) learn from the task alone.
+  std::optional<double> skim_target = {};
+  std::optional<double> skim_coefficient = {};
+  double skim_ramp = 0.4;        ///< share of the steps over which the budget falls from 1 to the target
+  double skim_temperature = 1;   ///< of the gates' samples
+  double skim_noise_fade = 0.4;  ///< share of the steps over which the gates' noise fades: gate_noise_schedule
+
+  bool capture = true;  ///< on a device that can, record a step once for each bucket of shapes and replay it
+
+  double distill_weight = 0.5;  ///< of the teacher's loss, the task keeps the rest; used when there is a teacher
+  double distill_temperature = 2;
+};
+
+}  // namespace tk
