@@ -68,6 +68,17 @@ TEST_CASE("evaluation: logits come in the order of the examples, whatever the ba
   CHECK(by_one.tokens == by_many.tokens);
 }
 
+TEST_CASE("evaluation: batches may be full by their tokens") {
+  const ToyTask toy;
+  BertClassifier model(toy.config(SkimGate::kStaged));
+  model.initialize(2);
+  const Evaluation by_sentences = evaluate(model, toy.task, toy.dev);
+  const Evaluation by_tokens = evaluate(model, toy.task, toy.dev, {.batch_size = 0, .max_tokens = 100});
+  CHECK(by_tokens.batches > by_tokens.tokens / 100);
+  CHECK(by_tokens.batches < by_tokens.tokens / 50);
+  CHECK(largest_difference(by_tokens.logits, by_sentences.logits) < 1e-5);
+}
+
 TEST_CASE("evaluation: a threshold is fitted so that a split costs at most what was asked, and little less") {
   const ToyTask toy;
   BertClassifier model(toy.config(SkimGate::kStaged));
