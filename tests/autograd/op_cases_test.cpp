@@ -45,7 +45,7 @@ void add_names(const Node& node, std::set<std::string>& names) {
 TEST_CASE("op cases: every op that is recorded has a row") {
   const ThreadCount one(1);
   const std::filesystem::path root = std::filesystem::path(TK_SOURCE_DIR) / "autograd";
-  const std::regex recorded(R"rx(record(?:_node|_view)?\(\s*"([a-z_]+)")rx");
+  const std::regex recorded(R"rx(record(?:_node|_view)?\(\s*"([a-z0-9_]+)")rx");
   std::set<std::string> missing = words_in_sources(root / "ops", recorded);
   missing.merge(words_in_sources(root / "estimators", recorded));
   CHECK(missing.size() >= 20);
@@ -83,7 +83,7 @@ TEST_CASE("op cases: a discrete choice has its relaxation's gradient") {
     const std::string text = difference({soft.value, hard.grads}, soft, kSameInFloat64);
     if (!text.empty()) FAIL_CHECK(row.name << ": " << text);
   }
-  CHECK(rows == 3);
+  CHECK(rows >= 3);
 }
 
 TEST_CASE("op cases: float32 is near float64, forward and backward") {

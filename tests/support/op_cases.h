@@ -22,6 +22,7 @@ struct OpCase {
   bool large = false;            ///< too many elements for a gradient check; there to be cut into chunks and panels
   Function relaxed;              ///< where f chooses discretely: the function whose gradient it takes
   std::size_t columns = 0;       ///< how many of the last inputs belong to rows or columns: float32 beside bfloat16
+  bool cpu_only = false;         ///< has no kernel on a device
 };
 
 /// Every op of autograd/ops and autograd/estimators.

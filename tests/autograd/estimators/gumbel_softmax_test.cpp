@@ -10,7 +10,7 @@
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/gate.h"
 #include "tensor/ops/reduce.h"
-#include "tests/autograd/packed_rows.h"
+#include "tests/autograd/samples.h"
 #include "tests/support/catch.h"
 #include "tests/support/passes.h"
 
@@ -18,32 +18,6 @@ using namespace tk;
 using namespace tk::test;
 
 namespace {
-
-constexpr std::int64_t kSamples = 200000;
-
-// Noise for kSamples independent samples: one sentence of an example each would do; positions stay below 2^16.
-DropoutKey sample_key() {
-  Packed packed;
-  packed.tokens = kSamples;
-  packed.example = arange(kSamples);
-  packed.position = zeros({kSamples}, DType::kInt32);
-  return dropout_key(0, packed, {Purpose::kGate, 0, 0});
-}
-
-struct Moments {
-  double mean;
-  double deviation;
-};
-
-Moments moments(const Tensor& samples) {
-  const std::vector<double> x = samples.to(DType::kFloat64).to_vector<double>();
-  const auto n = static_cast<double>(x.size());
-  double sum = 0;
-  double squares = 0;
-  for (const double value : x) sum += value;
-  for (const double value : x) squares += (value - sum / n) * (value - sum / n);
-  return {sum / n, std::sqrt(squares / n)};
-}
 
 // The single-sample gradient of (b - 0.45)^2 in the logit difference, b the keep gate: closed form (quadrature).
 struct Oracle {
@@ -57,12 +31,6 @@ const Oracle kOracle[] = {
     {0, 1, {0.016667, 0.182726}, {0.016667, 0.069408}},   {0, 2, {0.010730, 0.109492}, {0.010730, 0.032204}},
     {1, 0.1, {0.031980, 0.576387}, {0.028490, 0.263258}}, {1, 0.5, {0.063434, 0.249904}, {0.047953, 0.107903}},
     {1, 1, {0.068243, 0.162101}, {0.044723, 0.061613}},   {1, 2, {0.053399, 0.096381}, {0.027621, 0.028918}}};
-
-// At low temperatures few samples carry the gradient, so its deviation is estimated less well.
-void check_moments(const Moments& got, const Moments& expected) {
-  CHECK(std::fabs(got.mean - expected.mean) < 5 * expected.deviation / std::sqrt(double{kSamples}));
-  CHECK(got.deviation == Approx(expected.deviation).epsilon(0.03));
-}
 
 Variable cost(const Variable& b) { return square(b - 0.45); }
 
