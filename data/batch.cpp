@@ -82,8 +82,13 @@ Batch make_batch(std::span<const TokenizedExample> examples, std::span<const std
   for (const std::int64_t i : indices) {
     TK_CHECK(0 <= i && i < std::ssize(examples), "make_batch: index ", i, " is out of range for ", examples.size(),
              " examples");
-    lengths.push_back(std::ssize(examples[i].ids));
-    example_ids.push_back(examples[i].id);
+    const TokenizedExample& example = examples[i];
+    const std::size_t tokens = example.ids.size(), labels = example.token_labels.size();
+    TK_CHECK(example.token_types.size() == tokens && (labels == 0 || labels == tokens), "make_batch: example ",
+             example.id, " has ", tokens, " ids, ", example.token_types.size(), " token types and ", labels,
+             " token labels");
+    lengths.push_back(std::ssize(example.ids));
+    example_ids.push_back(example.id);
   }
   const BatchShape shape{.kind = kind,
                          .tokens = count_tokens(lengths),

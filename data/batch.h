@@ -24,7 +24,8 @@ struct Batch {
 };
 
 /// Packs the examples at `indices`, in that order, on the CPU; `teacher` is copied, and may be undefined. Throws when
-/// an index is out of range, a sentence is longer than positions reach, or the teacher has not a row for each label.
+/// an index is out of range, a sentence is longer than positions reach, an example's ids, types and labels differ in
+/// number, or the teacher has not a row for each label.
 Batch make_batch(std::span<const TokenizedExample> examples, std::span<const std::int64_t> indices, TaskKind kind,
                  const Tensor& teacher = {});
 

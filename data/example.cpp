@@ -1,7 +1,5 @@
 #include "data/example.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <exception>
 #include <optional>
@@ -9,27 +7,35 @@
 
 #include "data/tokenizer.h"
 #include "tensor/error.h"
+#include "tensor/threads.h"
 
 namespace tk {
 namespace {
 
+// Where each word of a text begins, and at the end where one more would: single spaces separate them.
+std::vector<std::size_t> word_begins(std::string_view text) {
+  std::vector<std::size_t> begins = {0};
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == ' ') begins.push_back(i + 1);
+  }
+  begins.push_back(text.size() + 1);
+  return begins;
+}
+
 // The label of each word goes to the token that begins it. A word that gave no token (it was cut, or holds nothing
 // that a tokenizer keeps) has none.
 std::vector<std::int32_t> token_labels(const Example& example, const Encoding& encoding) {
+  const std::vector<std::size_t> begins = word_begins(example.text_a);
+  TK_CHECK(begins.size() == example.word_labels.size() + 1, "tokenize: example ", example.id, " has ",
+           begins.size() - 1, " words, which single spaces separate, and ", example.word_labels.size(), " labels");
   std::vector<std::int32_t> labels(encoding.ids.size(), -1);
-  std::size_t word = 0;
-  std::int32_t end = 0;  // of the words passed: those of tokens rise with them
-  std::int32_t begin = -1;
+  std::size_t next = 0;  // the first word of which no token was seen
   for (std::size_t i = 0; i < encoding.ids.size(); ++i) {
     const ByteSpan source = encoding.sources[i];
-    if (source.begin == source.end || encoding.token_types[i] != 0) continue;
-    while (end <= source.begin && word < example.word_labels.size()) {
-      begin = end == 0 ? 0 : end + 1;
-      end = static_cast<std::int32_t>(
-          std::min(example.text_a.find(' ', static_cast<std::size_t>(begin)), example.text_a.size()));
-      ++word;
-      if (source.begin < end) labels[i] = example.word_labels[word - 1];
-    }
+    const auto begin = static_cast<std::size_t>(source.begin);
+    if (source.begin == source.end || encoding.token_types[i] != 0 || begin < begins[next]) continue;
+    while (begin >= begins[next + 1]) ++next;
+    labels[i] = example.word_labels[next++];
   }
   return labels;
 }
@@ -48,7 +54,7 @@ std::vector<TokenizedExample> tokenize_examples(const Tokenizer& tokenizer, std:
                                                 std::int64_t max_length, int threads) {
   std::vector<TokenizedExample> tokenized(examples.size());
   std::exception_ptr failure;  // an exception must not leave the parallel region
-  const int most = threads > 0 ? threads : omp_get_max_threads();
+  const int most = threads > 0 ? threads : num_threads();
 #pragma omp parallel for num_threads(most) schedule(dynamic, 64)
   for (std::int64_t i = 0; i < std::ssize(examples); ++i) {
     try {
@@ -99,6 +105,8 @@ std::vector<double> labels_of(std::span<const TokenizedExample> examples, TaskKi
     } else if (example.token_labels.empty()) {
       labels.insert(labels.end(), example.ids.size(), -1);
     } else {
+      TK_CHECK(example.token_labels.size() == example.ids.size(), "labels_of: example ", example.id, " has ",
+               example.ids.size(), " tokens and ", example.token_labels.size(), " labels");
       labels.insert(labels.end(), example.token_labels.begin(), example.token_labels.end());
     }
   }

@@ -46,8 +46,8 @@ struct Split {
   std::int64_t size() const { return static_cast<std::int64_t>(examples.size()); }
 };
 
-/// Tokenizes in order, truncated to `max_length` tokens, on at most `threads` threads (0 = as many as OpenMP offers).
-/// The result does not depend on their number.
+/// Tokenizes in order, truncated to `max_length` tokens, on at most `threads` threads (0 = num_threads()).
+/// The result does not depend on their number. Throws when an example has not as many word labels as words, or none.
 std::vector<TokenizedExample> tokenize_examples(const Tokenizer& tokenizer, std::span<const Example> examples,
                                                 std::int64_t max_length, int threads = 0);
 
@@ -64,7 +64,8 @@ std::vector<std::int64_t> lengths_of(std::span<const TokenizedExample> examples)
 /// in tasks of tokens one a token.
 std::vector<std::int64_t> label_starts(std::span<const TokenizedExample> examples, TaskKind kind);
 
-/// What a task's predictions are scored against: the label of each example, or of each of all their tokens.
+/// What a task's predictions are scored against: the label of each example, or of each of all their tokens. Throws when
+/// an example has not as many of these as tokens, or none.
 std::vector<double> labels_of(std::span<const TokenizedExample> examples, TaskKind kind);
 
 }  // namespace tk

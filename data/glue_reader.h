@@ -43,9 +43,11 @@ std::vector<std::int64_t> label_counts(const Task& task, const std::vector<Examp
 /// GLUE's files under a folder that holds CoLA/, SST-2/ ...
 class GlueReader : public Reader {
  public:
+  /// The task must outlive it, as those of glue_tasks() do.
   GlueReader(const GlueTask& task, std::filesystem::path data_dir) : task_(task), data_dir_(std::move(data_dir)) {}
   /// By the task's name or its folder's; throws as find_glue_task does.
-  GlueReader(std::string_view task, std::filesystem::path data_dir) : GlueReader(find_glue_task(task), data_dir) {}
+  GlueReader(std::string_view task, std::filesystem::path data_dir)
+      : GlueReader(find_glue_task(task), std::move(data_dir)) {}
 
   const Task& task() const override { return task_.task; }
   std::vector<Split> read(Part part, std::int64_t limit = -1) const override;

@@ -72,13 +72,15 @@ std::int64_t argmax(Values row) {
   return static_cast<std::int64_t>(best);
 }
 
-double compute_metric(const std::string& name, Values predictions, Values labels) {
-  if (name == "accuracy") return accuracy(predictions, labels);
-  if (name == "f1") return f1(predictions, labels);
-  if (name == "matthews_correlation") return matthews_correlation(predictions, labels);
-  if (name == "pearson") return pearson(predictions, labels);
-  if (name == "spearmanr") return spearman(predictions, labels);
-  throw Error(concat("unknown metric \"", name, "\""));
+// By Hugging Face's keys.
+using MetricFunction = double (*)(Values predictions, Values labels);
+const std::map<std::string, MetricFunction>& metric_functions() {
+  static const std::map<std::string, MetricFunction> functions = {{"accuracy", &accuracy},
+                                                                  {"f1", &f1},
+                                                                  {"matthews_correlation", &matthews_correlation},
+                                                                  {"pearson", &pearson},
+                                                                  {"spearmanr", &spearman}};
+  return functions;
 }
 
 }  // namespace
@@ -152,6 +154,7 @@ double spearman(Values predictions, Values labels) {
 }
 
 std::vector<Metric> compute_metrics(const Task& task, Values predictions, Values labels) {
+  check_metrics(task);
   std::vector<double> kept_predictions, kept_labels;
   if (task.kind == TaskKind::kTokens) {
     check_equal_number("compute_metrics", predictions, labels);
@@ -166,11 +169,19 @@ std::vector<Metric> compute_metrics(const Task& task, Values predictions, Values
   std::vector<Metric> metrics;
   double sum = 0;
   for (const std::string& name : task.metrics) {
-    metrics.push_back({name, compute_metric(name, predictions, labels)});
+    metrics.push_back({name, metric_functions().at(name)(predictions, labels)});
     sum += metrics.back().value;
   }
   if (metrics.size() > 1) metrics.push_back({"combined_score", sum / static_cast<double>(metrics.size())});
   return metrics;
+}
+
+void check_metrics(const Task& task) {
+  for (const std::string& name : task.metrics) {
+    TK_CHECK(metric_functions().contains(name), "task ", task.name, ": unknown metric \"", name, "\"");
+    TK_CHECK(name != "f1" || task.labels.size() == 2, "task ", task.name, ": f1 expects two labels, got ",
+             task.labels.size());
+  }
 }
 
 double headline(const Task& task, const std::vector<Metric>& metrics) {

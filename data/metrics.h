@@ -41,6 +41,9 @@ struct Metric {
 std::vector<Metric> compute_metrics(const Task& task, std::span<const double> predictions,
                                     std::span<const double> labels);
 
+/// Throws when the task names a metric that there is not, or that its labels do not have (f1 is the binary one).
+void check_metrics(const Task& task);
+
 /// The one score that stands for the task.
 double headline(const Task& task, const std::vector<Metric>& metrics);
 

@@ -27,13 +27,31 @@ Variable mse_loss(const Variable& prediction, const Tensor& target) {
   return mean(square(prediction - Variable(target)));
 }
 
-Variable distillation_loss(const Variable& logits, const Tensor& teacher_logits, double temperature) {
+namespace {
+
+// softmax(teacher / T) (log_softmax(teacher / T) - log_softmax(logits / T)), whose sum is the divergence.
+Variable divergence(const Variable& logits, const Tensor& teacher_logits, double temperature) {
   TK_CHECK(logits.shape().rank() == 2 && logits.shape() == teacher_logits.shape(),
            "distillation_loss: expected teacher logits of ", logits.shape(), ", got ", teacher_logits.shape());
   const Tensor teacher = log_softmax(affine(teacher_logits, 1 / temperature));
   const Variable difference = Variable(teacher) - log_softmax(logits * (1 / temperature));
+  return Variable(exp(teacher)) * difference;
+}
+
+}  // namespace
+
+Variable distillation_loss(const Variable& logits, const Tensor& teacher_logits, double temperature) {
   const double scale = temperature * temperature / static_cast<double>(logits.shape()[0]);
-  return sum(Variable(exp(teacher)) * difference) * scale;
+  return sum(divergence(logits, teacher_logits, temperature)) * scale;
+}
+
+Variable distillation_loss(const Variable& logits, const Tensor& teacher_logits, double temperature,
+                           const Tensor& count) {
+  const Tensor rows = count.to(logits.dtype());
+  const Tensor places = arange(logits.shape()[0], DType::kInt32, logits.device()).to(logits.dtype());
+  const Tensor counts = greater(sub(rows, places), 0).to(logits.dtype());  // 1 where a row's place is below the count
+  const Variable by_row = sum(divergence(logits, teacher_logits, temperature), 1);
+  return sum(by_row * Variable(counts)) * (temperature * temperature) / Variable(rows);
 }
 
 }  // namespace tk

@@ -15,5 +15,8 @@ Variable mse_loss(const Variable& prediction, const Tensor& target);
 
 /// T^2 KL(softmax(teacher / T) || softmax(logits / T)), the mean over rows (Hinton et al., arXiv 1503.02531).
 Variable distillation_loss(const Variable& logits, const Tensor& teacher_logits, double temperature);
+/// The same over the first `count` rows, a rank-0 int32 that only its device may know: others are dummies.
+Variable distillation_loss(const Variable& logits, const Tensor& teacher_logits, double temperature,
+                           const Tensor& count);
 
 }  // namespace tk

@@ -67,6 +67,17 @@ TEST_CASE("make_batch: an index out of range is refused") {
   }
 }
 
+TEST_CASE("make_batch: an example whose ids, types and labels differ in number is refused") {
+  std::vector<TokenizedExample> examples = kExamples;
+  examples[1].token_labels = {1, 2};
+  const std::vector<std::int64_t> indices = {1};
+  CHECK_THROWS_WITH(make_batch(examples, indices, TaskKind::kTokens),
+                    ContainsSubstring("example 11 has 5 ids, 5 token types and 2 token labels"));
+  examples[1].token_labels.clear();
+  examples[1].token_types.pop_back();
+  CHECK_THROWS_AS(make_batch(examples, indices, TaskKind::kClassification), Error);
+}
+
 TEST_CASE("with_dummy_rows: rows of zeros behind the last sentence, which keeps its place") {
   const Batch batch = make_batch(kExamples, std::vector<std::int64_t>{1, 0}, TaskKind::kClassification);
   const Batch padded = with_dummy_rows(batch, 10);

@@ -48,6 +48,17 @@ TEST_CASE("tokenize_examples: the label of a word goes to the token that begins 
         std::vector<std::int32_t>{-1, 2, -1, 0, -1});
 }
 
+TEST_CASE("tokenize_examples: an example has as many labels as words, which single spaces separate") {
+  const Tokenizer tokenizer(Vocabulary({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "b"}));
+  Example example{.id = 7, .text_a = " a b", .word_labels = {5, 1, 2}};  // the first word is empty
+  const auto labels = [&] { return tokenize_examples(tokenizer, std::span(&example, 1), 64)[0].token_labels; };
+  CHECK(labels() == std::vector<std::int32_t>{-1, 1, 2, -1});
+  example.text_a = "a  b";
+  CHECK(labels() == std::vector<std::int32_t>{-1, 5, 2, -1});
+  example.text_a = "a b";
+  CHECK_THROWS_WITH(labels(), ContainsSubstring("example 7 has 2 words, which single spaces separate, and 3 labels"));
+}
+
 TEST_CASE("tokenize: an empty split is refused, and check_labelled finds the row without a label") {
   const Tokenizer tokenizer(Vocabulary({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "a"}));
   Split split{.path = "some.tsv"};

@@ -141,4 +141,16 @@ TEST_CASE("compute_metrics: in tasks of tokens those without a label do not coun
   CHECK_THROWS_AS(compute_metrics(task, Values{1}, labels), Error);
 }
 
+TEST_CASE("check_metrics: a task names metrics there are, and f1 two labels") {
+  Task task;
+  task.name = "fruits";
+  task.labels = {"apple", "pear", "plum"};
+  task.metrics = {"accuracy", "matthews_correlation"};
+  CHECK_NOTHROW(check_metrics(task));
+  task.metrics = {"accuracy", "bleu"};
+  CHECK_THROWS_WITH(check_metrics(task), ContainsSubstring("fruits") && ContainsSubstring("\"bleu\""));
+  task.metrics = {"f1"};
+  CHECK_THROWS_WITH(check_metrics(task), ContainsSubstring("two labels, got 3"));
+}
+
 }  // namespace tk

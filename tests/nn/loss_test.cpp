@@ -28,3 +28,30 @@ TEST_CASE("losses: distillation is zero for equal logits and its gradient pulls 
   CHECK(student.grad().to_vector<float>()[0] < 0);
   CHECK(student.grad().to_vector<float>()[1] > 0);
 }
+
+TEST_CASE("distillation loss: rows behind the count have no share, in the value or in the gradient") {
+  const std::vector<float> numbers = {1, 2, -1, 0.5, 3, 0};
+  const Tensor teacher = from_values<float>({0, 1, 2, 0, 9, -9}, {3, 2});
+  const Variable all(from_values(numbers, {3, 2}), true), some(all.value().narrow(0, 0, 2).clone(), true);
+  const Tensor count = from_values<std::int32_t>({2}).reshape({});
+  const Variable counted = distillation_loss(all, teacher, 2, count);
+  const Variable expected = distillation_loss(some, teacher.narrow(0, 0, 2), 2);
+  CHECK(counted.item() == Approx(expected.item()).epsilon(1e-6));
+  counted.backward();
+  expected.backward();
+  const std::vector<float> got = all.grad().to_vector<float>(), want = some.grad().to_vector<float>();
+  for (std::size_t i = 0; i < 4; ++i) CHECK(got[i] == Approx(want[i]).margin(1e-7));
+  CHECK(got[4] == 0);
+  CHECK(got[5] == 0);
+}
+
+TEST_CASE("labelled cross-entropy: the mean over rows with a label, 0 without any") {
+  const Variable logits(from_values<float>({1, 2, -1, 0.5, 3, 0}, {3, 2}), true);
+  const Variable loss = labelled_cross_entropy_loss(logits, from_values<std::int32_t>({1, -1, 0}));
+  const Variable expected =
+      cross_entropy_loss(Variable(from_values<float>({1, 2, 3, 0}, {2, 2})), from_values<std::int32_t>({1, 0}));
+  CHECK(loss.item() == Approx(expected.item()).epsilon(1e-6));
+  loss.backward();
+  CHECK(logits.grad().select(0, 1).to_vector<float>() == std::vector<float>{0, 0});
+  CHECK(labelled_cross_entropy_loss(logits, from_values<std::int32_t>({-1, -1, -1})).item() == 0);
+}

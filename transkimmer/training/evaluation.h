@@ -24,7 +24,6 @@ struct LayerShares {
 struct EvaluationOptions {
   std::int64_t batch_size = kBatchSize;  ///< sentences of a batch at most; 0: no bound
   std::int64_t max_tokens = 0;           ///< tokens of a batch at most; 0: no bound
-  std::int64_t padded_length = 128;      ///< of convention 1
   int queues = 1;                        ///< of the device, in which batches run side by side
   Inference* inference = nullptr;        ///< whose recorded passes and queues are used; null: those of this pass alone
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};  ///< sentences so far; may be empty

@@ -12,9 +12,13 @@ int passes_before_recording(const BertClassifier& model) {
   return model.config().skim_gate == SkimGate::kNone ? 1 : 16;
 }
 
+// Another number when weights were written, or lie elsewhere.
 std::uint64_t version_of(const BertClassifier& model) {
   std::uint64_t version = 0;
-  for (const NamedParameter& named : model.parameters()) version += named.parameter->value().version();
+  for (const NamedParameter& named : model.parameters()) {
+    const Tensor& value = named.parameter->value();
+    version = 31 * version + value.version() + reinterpret_cast<std::uintptr_t>(value.raw_data());
+  }
   return version;
 }
 

@@ -1,8 +1,10 @@
 #include "transkimmer/training/scoring.h"
 
 #include <chrono>
+#include <optional>
 
 #include "transkimmer/classifier.h"
+#include "transkimmer/training/inference.h"
 
 namespace tk {
 
@@ -25,11 +27,14 @@ std::vector<SplitScore> score_all(const BertClassifier& model, const Task& task,
 
 void fit_skim_threshold(BertClassifier& model, const Task& task, const Split& split, double mac_share,
                         const EvaluationOptions& options) {
+  std::optional<Inference> of_this_fit;  // recorded passes follow the threshold
+  EvaluationOptions all = options;
+  if (all.inference == nullptr) all.inference = &of_this_fit.emplace(model, InferenceOptions{.queues = options.queues});
   double low = -16, high = 16;  // costs too much at `low`, not at `high`
   for (int halving = 0; halving < 12; ++halving) {
     const double middle = (low + high) / 2;
     model.set_skim_threshold(middle);
-    (evaluate(model, task, split.tokenized, options).mac_share() > mac_share ? low : high) = middle;
+    (evaluate(model, task, split.tokenized, all).mac_share() > mac_share ? low : high) = middle;
   }
   model.set_skim_threshold(high);
 }

@@ -28,7 +28,7 @@ std::vector<SplitScore> score_all(const BertClassifier& model, const Task& task,
 void fit_skim_threshold(BertClassifier& model, const Task& task, const Split& split, double mac_share,
                         const EvaluationOptions& options = {});
 
-/// The headline score; for MNLI that of the matched set.
+/// The headline score of the first split.
 double headline(const Task& task, const std::vector<SplitScore>& scores);
 
 }  // namespace tk

@@ -183,6 +183,9 @@ TaskModel load_for_training(const fs::path& folder, const Task& task, const std:
 TaskModel load_for_scoring(const fs::path& folder, const Task& task, bool dense) {
   const Config found = load_config(folder);
   const LabelMatch match = match_labels(found, task);
+  TK_CHECK(found.head() == head_of(task), folder.string(), ": answers for ",
+           found.head() == HeadKind::kToken ? "tokens" : "sentences", ", and ", task.name, " is about ",
+           task.kind == TaskKind::kTokens ? "tokens" : "sentences");
   TK_CHECK(match != LabelMatch::kOther, folder.string(), ": its ", found.num_labels(), " labels (",
            joined(found.labels), ") are not the ", task.outputs(), " of ", task.name, " (", joined(task_labels(task)),
            "); a score would mean nothing");
@@ -209,12 +212,16 @@ TaskModel load_for_scoring(const fs::path& folder, const Task& task, bool dense)
 
 TaskModel load_model(const fs::path& folder) {
   const Config config = load_config(folder);
+  TK_CHECK(config.problem_type != "multi_label_classification", folder.string(),
+           ": several labels at once (problem_type multi_label_classification) are none of the tasks here");
   Task task{.name = config.finetuning_task.value_or(""), .labels = config.labels};
   if (config.head() == HeadKind::kToken) {
     task.kind = TaskKind::kTokens;
   } else if (config.problem_type == "regression" || config.num_labels() == 1) {
     task.kind = TaskKind::kRegression;
     task.labels.clear();
+    task.metrics = {"pearson", "spearmanr"};
+    task.headline = "combined_score";
   }
   return load_for_scoring(folder, task);
 }

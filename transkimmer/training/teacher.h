@@ -12,7 +12,7 @@ namespace tk {
 
 /// Who teaches.
 struct TeacherChoice {
-  std::optional<std::filesystem::path> folder;  ///< a model folder
+  std::optional<std::filesystem::path> folder = {};  ///< a model folder
   bool by_default = false;  ///< without a folder the starting model itself, if it is dense and fine-tuned for the task
 };
 

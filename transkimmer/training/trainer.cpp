@@ -7,6 +7,7 @@
 
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/optim.h"
+#include "data/metrics.h"
 #include "nn/loss.h"
 #include "nn/optim/schedule.h"
 #include "transkimmer/training/option_error.h"
@@ -52,6 +53,7 @@ const TrainerOptions& checked(const BertClassifier& model, const Task& task,
                               const std::vector<TokenizedExample>& examples, const TrainerOptions& options,
                               const Tensor& teacher_logits) {
   check_options(model, options);
+  check_metrics(task);
   check_labels(task, examples);
   TK_CHECK(model.config().num_labels() == task.outputs(), "train: expected a model with the ", task.outputs(),
            " outputs of ", task.name, ", got ", model.config().num_labels());
@@ -100,8 +102,13 @@ void Trainer::make_batches_from(std::int64_t step) {
 }
 
 TrainerState Trainer::state() const {
-  TK_CHECK(!is_ahead(), "trainer: the model is already on its way to step ", begun_, "; its state is none of a step");
-  return {.steps = done_, .skim_multiplier = read_step_state(state_).multiplier, .optimizer = optimizer_.state()};
+  TK_CHECK(!is_ahead(), "trainer: the model is on its way to step ", begun_, "; its state is none of a step");
+  std::vector<NamedTensor> optimizer;
+  for (const NamedTensor& named : optimizer_.state()) {
+    const bool is_here = named.tensor.device() == Device::kCpu;
+    optimizer.push_back({named.name, is_here ? named.tensor.clone() : named.tensor.to(Device::kCpu)});
+  }
+  return {.steps = done_, .skim_multiplier = read_step_state(state_).multiplier, .optimizer = std::move(optimizer)};
 }
 
 void Trainer::restore(const TrainerState& state) {
@@ -142,8 +149,11 @@ Variable Trainer::task_loss(const Variable& logits, const Batch& batch) const {
 }
 
 Variable Trainer::teacher_loss(const Variable& logits, const Batch& batch) const {
-  return kind_ == TaskKind::kRegression ? mse_loss(logits, batch.teacher)
-                                        : distillation_loss(logits, batch.teacher, options_.distill_temperature);
+  if (kind_ == TaskKind::kRegression) return mse_loss(logits, batch.teacher);
+  if (kind_ == TaskKind::kTokens) {
+    return distillation_loss(logits, batch.teacher, options_.distill_temperature, batch.tokens.rows.count());
+  }
+  return distillation_loss(logits, batch.teacher, options_.distill_temperature);
 }
 
 // Everything that a step does, in an order that a device can record: nothing is read back.
@@ -170,13 +180,13 @@ Trainer::Asked Trainer::ask() {
   Asked step;
   step.start = std::chrono::steady_clock::now();
   set_schedule();
+  step.report.step = ++begun_;
   const Batch batch = inputs_->next();
   const StepLosses losses = steps_(batch);
   step.loss = ReadBack(losses.loss);
   step.task = ReadBack(losses.task);
   step.cost = ReadBack(losses.cost);
   step.state = ReadBack(state_);
-  step.report.step = ++begun_;
   step.report.sentences = batch.sentences();
   step.report.tokens = batch.tokens.rows.tokens;
   step.report.longest = std::ranges::max(batch.lengths);
@@ -205,6 +215,7 @@ StepReport Trainer::wait_for(Asked step) {
 
 StepReport Trainer::step(bool ahead) {
   TK_CHECK(!finished(), "train: all ", total_steps_, " steps are done");
+  TK_CHECK(asked_ || begun_ == done_, "train: step ", begun_, " failed; nothing goes on from there");
   Asked step = asked_ ? std::move(*std::exchange(asked_, std::nullopt)) : ask();
   if (ahead && model_.device() != Device::kCpu && begun_ < total_steps_) asked_ = ask();
   return wait_for(std::move(step));

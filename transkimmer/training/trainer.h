@@ -40,7 +40,7 @@ struct StepReport {
 struct TrainerState {
   std::int64_t steps = 0;
   double skim_multiplier = 0;               ///< a: of the budget's controller
-  std::vector<NamedTensor> optimizer = {};  ///< its state under published names, on any device
+  std::vector<NamedTensor> optimizer = {};  ///< a copy of its state under published names, on the CPU
 };
 
 /// What a step leaves to read: rank 0.
@@ -73,8 +73,8 @@ class Trainer {
   /// of a device that works on its own before this one's numbers are waited for: then the model is already on its way
   /// to the next step.
   StepReport step(bool ahead = false);
-  /// Whether a step was asked for whose report nobody has: the model is not that of steps_done().
-  bool is_ahead() const { return asked_.has_value(); }
+  /// Whether a step was asked for whose report nobody has, or failed: the model is not that of steps_done().
+  bool is_ahead() const { return begun_ != done_; }
 
   /// What restore() needs beside the weights; throws if is_ahead().
   TrainerState state() const;
@@ -83,7 +83,6 @@ class Trainer {
   void restore(const TrainerState& state);
 
   const AdamW& optimizer() const { return optimizer_; }
-  const Tensor& step_state() const { return state_; }
 
  private:
   // A step that the device was asked for: what is known of it, and what is on its way.

@@ -165,7 +165,6 @@ std::vector<float> gone_on(const ToyTask& toy, Device device, SkimGate gate, std
     const StepReport report = trainer.step();
     if (begin > 0 || report.step != 5) continue;
     state = trainer.state();
-    for (NamedTensor& named : state.optimizer) named.tensor = named.tensor.to(Device::kCpu).clone();
     saved.clear();
     for (const NamedTensor& named : named_values(model.parameters())) {
       saved.push_back({named.name, named.tensor.to(Device::kCpu).clone()});
@@ -193,6 +192,33 @@ TEST_CASE("trainer: restored after a step it goes on with the same bits") { chec
 
 TEST_CASE("cuda trainer: restored after a step it goes on with the same bits") {
   if (has_cuda()) check_going_on(Device::kCuda);
+}
+
+TEST_CASE("trainer: after a step that failed there is no state, and no next step") {
+  const ToyTask toy;
+  BertClassifier model(toy.config(SkimGate::kNone));
+  model.initialize(1);
+  Trainer trainer(model, toy.task, toy.train, few_steps(4, 1e30));
+  CHECK_THROWS_WITH(
+      [&] {
+        while (!trainer.finished()) trainer.step();
+      }(),
+      ContainsSubstring("the loss is"));
+  CHECK(trainer.is_ahead());
+  CHECK_THROWS_WITH(trainer.state(), ContainsSubstring("its state is none of a step"));
+  CHECK_THROWS_WITH(trainer.step(), ContainsSubstring("failed; nothing goes on from there"));
+}
+
+TEST_CASE("trainer: a state is a copy that later steps leave alone") {
+  const ToyTask toy;
+  BertClassifier model(toy.config(SkimGate::kNone));
+  model.initialize(1);
+  Trainer trainer(model, toy.task, toy.train, few_steps(4, 1e-3));
+  trainer.step();
+  const TrainerState state = trainer.state();
+  const std::vector<float> before = state.optimizer.front().tensor.to_vector<float>();
+  trainer.step();
+  CHECK(state.optimizer.front().tensor.to_vector<float>() == before);
 }
 
 TEST_CASE("trainer: a state that does not fit is refused") {

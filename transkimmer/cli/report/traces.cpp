@@ -74,6 +74,7 @@ std::vector<Trace> trace_words(const BertClassifier& model, const Tokenizer& tok
   for (const std::int64_t index : indices) {
     const auto at = static_cast<std::size_t>(index);
     const Example& example = split.examples[at];
+    // A split keeps no sources, of which a page shows a few: these examples are cut once more.
     const Encoding encoding =
         tokenizer.encode(example.text_a, example.has_b ? std::optional<std::string_view>(example.text_b) : std::nullopt,
                          std::ssize(split.tokenized[at].ids));

@@ -351,8 +351,7 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 
 std::string flag_of_option(const std::string& option) {
   static const std::map<std::string, std::string> flags = {{"epochs", "num_train_epochs"},
-                                                           {"batch_size", "per_device_train_batch_size"},
-                                                           {"order", "train_sampling_strategy"}};
+                                                           {"batch_size", "per_device_train_batch_size"}};
   const auto found = flags.find(option);
   return "--" + (found == flags.end() ? option : found->second);
 }

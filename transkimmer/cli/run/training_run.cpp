@@ -72,8 +72,7 @@ class Run {
     result_.train_examples = inputs_.train.size();
     train();
     if (settings_.skim_fit && settings_.trainer.skim_target && !inputs_.dev.empty()) keep_budget();
-    save_model_folder(folder_, inputs_.model.model->config(), named_values(inputs_.model.model->parameters()),
-                      tokenizer_files());
+    save_model(inputs_.model, folder_);
     write_train_results();
     if (!inputs_.dev.empty()) result_.scores = final_scores();
     write_file_atomically(folder_ / "trainer_state.json", trainer_state().dump(2) + '\n');
@@ -205,8 +204,6 @@ class Run {
     return static_cast<double>(steps) / static_cast<double>(trainer_.steps_per_epoch());
   }
 
-  TokenizerFiles tokenizer_files() const { return {.copy_from = inputs_.model.folder}; }
-
   void stop_if_asked(Progress& progress) {
     if (stop_signal() == 0 || trainer_.is_ahead()) return;
     const fs::path checkpoint = save_checkpoint();
@@ -219,9 +216,8 @@ class Run {
     const fs::path path = folder_ / fmt::format("checkpoint-{}", trainer_.steps_done());
     if (fs::exists(path)) return path;
     AtomicFolder complete(path);
-    save_model_folder(complete.path(), inputs_.model.model->config(), named_values(inputs_.model.model->parameters()),
-                      tokenizer_files());
-    save_safetensors(complete.path() / "optimizer.safetensors", trainer_.state().optimizer);
+    save_model(inputs_.model, complete.path());
+    save_safetensors(complete.path() / "optimizer.safetensors", trainer_.optimizer().state());
     write_file_atomically(complete.path() / "trainer_state.json", trainer_state().dump(2) + '\n');
     complete.commit();
     checkpoints_.push_back(path);
