@@ -12,8 +12,8 @@
 
 namespace tk {
 
-/// A tensor and its place in the recorded graph: a cheap value handle. Ops on variables record how to go back as long as
-/// an input requires a gradient and grad_enabled().
+/// A tensor and its place in the recorded graph: a cheap value handle. Ops on variables record how to go back as long
+/// as an input requires a gradient and grad_enabled().
 class Variable {
  public:
   Variable() = default;
@@ -93,9 +93,9 @@ struct InputAt {
   Variable variable;
 };
 
-/// A variable that remembers how to go back to `inputs`. `backward` is called with dy once in a walk, and either returns
-/// one gradient an input (undefined: zero), or takes the Destinations and fills them. What it captures, it keeps alive
-/// until the graph is used up: wrap saved tensors in Saved. Undefined inputs are allowed.
+/// A variable that remembers how to go back to `inputs`. `backward` is called with dy once in a walk, and either
+/// returns one gradient an input (undefined: zero), or takes the Destinations and fills them. What it captures, it
+/// keeps alive until the graph is used up: wrap saved tensors in Saved. Undefined inputs are allowed.
 Variable record_node(const char* name, Recorded recorded, std::span<const Variable> inputs, Node::Backward backward);
 
 /// The inputs by their places, which are 0, 1, 2 ...

@@ -9,8 +9,8 @@ namespace tk {
 /// decay to 0 at `total`, as in transformers.
 inline double linear_schedule(std::int64_t step, std::int64_t warmup, std::int64_t total) {
   if (step < warmup) return static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(1, warmup));
-  return std::max(0.0, static_cast<double>(total - step) /
-                           static_cast<double>(std::max<std::int64_t>(1, total - warmup)));
+  return std::max(0.0,
+                  static_cast<double>(total - step) / static_cast<double>(std::max<std::int64_t>(1, total - warmup)));
 }
 
 /// The budget at `step`: falls linearly from 1 to `target` over the first `ramp` steps, then stays.

@@ -62,10 +62,8 @@ TEST_CASE("backward: a value that takes no gradient says so") {
 
 TEST_CASE("backward: the upstream gradient must fit") {
   const Variable y = leaf({1, 2}) * 2.0;
-  CHECK(message_of([&] { y.backward(); }) ==
-        "backward: without a gradient the value must have one element, got [2]");
-  CHECK(message_of([&] { y.backward(zeros({3})); }) ==
-        "backward: expected a gradient of float32 [2], got float32 [3]");
+  CHECK(message_of([&] { y.backward(); }) == "backward: without a gradient the value must have one element, got [2]");
+  CHECK(message_of([&] { y.backward(zeros({3})); }) == "backward: expected a gradient of float32 [2], got float32 [3]");
   CHECK(message_of([&] { y.backward(zeros({2}, DType::kFloat64)); }) ==
         "backward: expected a gradient of float32 [2], got float64 [2]");
 }
@@ -194,7 +192,10 @@ TEST_CASE("graph: a chain of 100,000 nodes neither overflows backward nor releas
   chain().backward();
   CHECK(grad(x) == Values{1});
   { const Variable unused = chain(); }
-  { const Variable kept = chain(); kept.backward(true); }
+  {
+    const Variable kept = chain();
+    kept.backward(true);
+  }
   CHECK(grad(x) == Values{2});
 }
 

@@ -35,7 +35,8 @@ struct Size {
 }  // namespace
 
 TEST_CASE("matmul: equals the triple loop for odd sizes, sizes that cross panels, and transposed operands") {
-  for (const Size s : {Size{1, 1, 1}, {3, 5, 7}, {17, 1, 9}, {1, 64, 33}, {257, 31, 193}, {513, 17, 385}, {2, 700, 3}}) {
+  for (const Size s :
+       {Size{1, 1, 1}, {3, 5, 7}, {17, 1, 9}, {1, 64, 33}, {257, 31, 193}, {513, 17, 385}, {2, 700, 3}}) {
     INFO(s.m << " x " << s.k << " x " << s.n);
     const Tensor a = random_normal({s.m, s.k}, 1);
     const Tensor b = random_normal({s.k, s.n}, 2);

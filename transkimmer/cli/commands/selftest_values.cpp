@@ -224,8 +224,8 @@ Config small_config() {
 
 Variable small_logits(const BertClassifier& model) {
   const PackedTokens inputs{.rows = make_packed({5, 3}, {0, 1}),
-                      .input_ids = from_values<std::int32_t>({2, 17, 34, 51, 3, 2, 9, 3}),
-                      .token_types = from_values<std::int32_t>({0, 0, 0, 1, 1, 0, 0, 0})};
+                            .input_ids = from_values<std::int32_t>({2, 17, 34, 51, 3, 2, 9, 3}),
+                            .token_types = from_values<std::int32_t>({0, 0, 0, 1, 1, 0, 0, 0})};
   return model(inputs, {}).logits;
 }
 
