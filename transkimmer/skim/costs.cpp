@@ -1,5 +1,7 @@
 #include "transkimmer/skim/costs.h"
 
+#include <numeric>
+
 namespace tk {
 namespace {
 
@@ -16,12 +18,8 @@ double batch_macs(const Config& config, const std::vector<LayerRows>& layers, co
       if (!layer.predicted.empty()) total += predictor_macs(c, layer.predicted[s]);
     }
   }
-  double read = static_cast<double>(rows.sentences);
-  if (config.head() == HeadKind::kToken) {
-    read = 0;
-    for (const double n : count_rows(rows.offsets)) read += n;
-  }
-  return total + c.head * read;
+  const std::vector<double> all = count_rows(rows.offsets);
+  return total + head_macs(c, static_cast<double>(all.size()), std::accumulate(all.begin(), all.end(), 0.0));
 }
 
 }  // namespace
@@ -29,17 +27,18 @@ double batch_macs(const Config& config, const std::vector<LayerRows>& layers, co
 MacCoefficients mac_coefficients(const Config& config) {
   const auto d = static_cast<double>(config.hidden_size);
   const auto w = static_cast<double>(config.skim_width);
-  const double pooler = config.head() == HeadKind::kToken ? 0 : d * d;
+  const double classifier = d * static_cast<double>(config.num_labels());
+  const bool for_tokens = config.head() == HeadKind::kToken;
   return {.row = 2 * d * d,
           .pair = 2 * d,
           .feed = 2 * d * static_cast<double>(config.intermediate_size),
           .predict = d * w + static_cast<double>(traits(config.skim_gate).outputs) * w,
-          .head = pooler + d * static_cast<double>(config.num_labels())};
+          .head_sentence = for_tokens ? 0 : d * d + classifier,
+          .head_row = for_tokens ? classifier : 0};
 }
 
 std::vector<double> count_rows(const Tensor& offsets) {
   std::vector<double> rows;
-  if (!offsets.defined()) return rows;
   const std::vector<std::int32_t> bounds = offsets.to_vector<std::int32_t>();
   for (std::size_t s = 0; s + 1 < bounds.size(); ++s) rows.push_back(bounds[s + 1] - bounds[s]);
   return rows;
@@ -48,8 +47,7 @@ std::vector<double> count_rows(const Tensor& offsets) {
 double dense_macs(const Config& config, std::int64_t n) {
   const MacCoefficients c = mac_coefficients(config);
   const auto rows = static_cast<double>(n);
-  const double read = config.head() == HeadKind::kToken ? rows : 1;
-  return static_cast<double>(config.num_hidden_layers) * full_layer_macs(c, rows) + c.head * read;
+  return static_cast<double>(config.num_hidden_layers) * full_layer_macs(c, rows) + head_macs(c, 1, rows);
 }
 
 double dense_macs(const Config& config, const Packed& rows) {

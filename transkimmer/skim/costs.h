@@ -11,13 +11,15 @@
 namespace tk {
 
 /// The coefficients of a sentence's cost: of a layer with R rows as keys, U updated, F fed forward and P before a
-/// predictor, row (R + U) + pair U R + feed F + predict (P - 1); of a head that reads H rows, head H.
+/// predictor, row (R + U) + pair U R + feed F + predict (P - 1); of a head that a sentence of n rows passes,
+/// head_sentence + head_row n.
 struct MacCoefficients {
-  double row;      ///< 2 d^2: keys and values of a key row, query and output projection of an updated one
-  double pair;     ///< 2 d: score and sum of a query and a key
-  double feed;     ///< 2 d f
-  double predict;  ///< d w + outputs w
-  double head;     ///< of a sentence's first row d^2 + d C, pooler and classifier; or of each row d C
+  double row;            ///< 2 d^2: keys and values of a key row, query and output projection of an updated one
+  double pair;           ///< 2 d: score and sum of a query and a key
+  double feed;           ///< 2 d f
+  double predict;        ///< d w + outputs w
+  double head_sentence;  ///< d^2 + d C, pooler and classifier, of a head that reads first rows alone; else 0
+  double head_row;       ///< d C of a head that reads all rows; else 0
 };
 MacCoefficients mac_coefficients(const Config& config);
 
@@ -38,6 +40,11 @@ Rows full_layer_macs(const MacCoefficients& c, const Rows& n) {
   return n * (2 * c.row + c.feed) + (n * n) * c.pair;
 }
 
+/// Of the head, for sentences that have so many rows in all.
+inline double head_macs(const MacCoefficients& c, double sentences, double rows) {
+  return sentences * c.head_sentence + rows * c.head_row;
+}
+
 /// How many rows each sentence has in the sets of one layer.
 struct LayerRows {
   std::vector<double> keys;
@@ -46,7 +53,7 @@ struct LayerRows {
   std::vector<double> predicted;  ///< those before its predictor, or empty
 };
 
-/// Rows of each sentence, none for an undefined structure; brings the offsets to the host.
+/// Rows of each sentence; brings the offsets to the host.
 std::vector<double> count_rows(const Tensor& offsets);
 
 /// MACs of a dense model that computes every row of every layer, for one sentence of n tokens.

@@ -22,18 +22,17 @@ class CostSum {
  public:
   CostSum(const Config& config, const Packed& rows) : c_(mac_coefficients(config)), offsets_(rows.offsets) {
     const double unit = dense_macs(config, 1);  // numbers near 1, whatever the model
-    for (double* c : {&c_.row, &c_.pair, &c_.feed, &c_.predict, &c_.head}) *c /= unit;
+    for (double* c : {&c_.row, &c_.pair, &c_.feed, &c_.predict, &c_.head_sentence, &c_.head_row}) *c /= unit;
     const Variable n = count(ones(rows));
     const auto layers = static_cast<double>(config.num_hidden_layers);
     const Variable layer = sum(full_layer_macs(c_, n));
-    if (config.head() == HeadKind::kToken) {
-      total_ = sum(n) * c_.head;
-      dense_ = layer * layers + total_;
-    } else {
-      const double heads = c_.head * static_cast<double>(rows.sentences);
-      total_ = Variable(full({}, heads, DType::kFloat32, offsets_.device()));
-      dense_ = affine(layer, layers, heads);
-    }
+    const double heads = head_macs(c_, static_cast<double>(rows.sentences), 0);
+    total_ = Variable(full({}, heads, DType::kFloat32, offsets_.device()));
+    dense_ = affine(layer, layers, heads);
+    if (c_.head_row == 0) return;
+    const Variable of_rows = sum(n) * c_.head_row;
+    total_ = total_ + of_rows;
+    dense_ = dense_ + of_rows;
   }
 
   Variable count(const Variable& mask) const { return segment_sum(mask, offsets_); }

@@ -73,8 +73,8 @@ double copy_seconds(Device device) {
 double training_macs(const Config& config, const Packed& rows) {
   const std::vector<double> all = count_rows(rows.offsets);
   std::vector<LayerRows> layers(static_cast<std::size_t>(config.num_hidden_layers), {all, all, all, {}});
-  if (config.head() == HeadKind::kSequence)
-    layers.back().updated = layers.back().fed = std::vector<double>(all.size(), 1);
+  const bool head_reads_all = mac_coefficients(config).head_row > 0;
+  if (!head_reads_all) layers.back().updated = layers.back().fed = std::vector<double>(all.size(), 1);
   for (std::int64_t i = 0; i < config.num_predictors(); ++i) layers[static_cast<std::size_t>(i)].predicted = all;
   return kProductsOfStep * executed_macs(config, layers, rows);
 }

@@ -31,6 +31,13 @@ TEST_CASE("floor: a training step's arithmetic is three products for each of the
   CHECK(training_macs(small_config(SkimGate::kStaged), rows) == 3 * (dense + 1 * 3 * (8 + 3 * 2)));
 }
 
+TEST_CASE("floor: a head that reads all rows has the last layer update them all") {
+  Config config = small_config(SkimGate::kNone);
+  config.set_head(HeadKind::kToken);
+  const double layer = (32 * (3 + 3) + 8 * 9 + 64 * 3) + (32 * (2 + 2) + 8 * 4 + 64 * 2);
+  CHECK(training_macs(config, make_packed({3, 2}, {0, 1})) == 3 * (2 * layer + 5 * 8));
+}
+
 TEST_CASE("floor: an optimizer step moves eight numbers a weight, and six a touched number of a table") {
   Parameter weight({4, 4}), table({10, 3});
   table.make_sparse();
