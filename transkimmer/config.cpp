@@ -193,20 +193,21 @@ std::vector<std::string> take_labels(Keys& keys) {
   return labels;
 }
 
-// The value that a key names, if it is there.
-template <class E>
-std::optional<E> take_named(Keys& keys, const char* key, std::optional<E> (*from_name)(std::string_view),
-                            const std::vector<std::string>& names) {
+// The value that a key names, if it is there: one that people choose, or `unchosen`.
+template <class Enum>
+std::optional<Enum> take_named(Keys& keys, const char* key, std::optional<Enum> unchosen = {}) {
   const auto text = keys.text(key);
   if (!text) return std::nullopt;
-  const std::optional<E> value = from_name(*text);
-  if (!value) keys.fail(key, "expected ", choice(names), ", got ", in_quotes(*text));
-  return value;
+  if (unchosen && *text == name(*unchosen)) return unchosen;
+  if (const std::optional<Enum> value = find_choice<Enum>(*text)) return value;
+  std::vector<std::string> names = choice_names<Enum>();
+  if (unchosen) names.emplace_back(name(*unchosen));
+  keys.fail(key, "expected ", choice(names), ", got ", in_quotes(*text));
 }
 
 void take_skimming(Keys& keys, Config& config, std::optional<PredictorShape> predictor) {
   constexpr SkimGate kPublished = SkimGate::kLayer;
-  if (const auto gate = take_named(keys, "skim_gate", skim_gate_from_name, skim_gate_names())) {
+  if (const auto gate = take_named<SkimGate>(keys, "skim_gate", SkimGate::kNone)) {
     config.skim_gate = *gate;
   } else if (predictor) {
     if (predictor->outputs != traits(kPublished).outputs) {
@@ -215,7 +216,7 @@ void take_skimming(Keys& keys, Config& config, std::optional<PredictorShape> pre
     }
     config.skim_gate = kPublished;
   }
-  if (const auto attention = take_named(keys, "skim_attention", skim_attention_from_name, skim_attention_names())) {
+  if (const auto attention = take_named<SkimAttention>(keys, "skim_attention")) {
     config.skim_attention = *attention;
   }
   config.skim_threshold = keys.number("skim_threshold").value_or(0);

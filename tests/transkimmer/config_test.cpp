@@ -198,7 +198,7 @@ TEST_CASE("config: skimming is read from its keys, else from the predictor's sha
 
   CHECK(parse("").skim_gate == SkimGate::kNone);
   CHECK(parse(R"("skim_gate": "layer", "skim_attention": "paper")").skim_attention == SkimAttention::kPaper);
-  check_refused(R"("skim_gate": "all")", R"(skim_gate: expected "none", "layer" or "staged", got "all")");
+  check_refused(R"("skim_gate": "all")", R"(skim_gate: expected "staged", "layer" or "none", got "all")");
   check_refused(R"("skim_gate": "layer", "skim_width": 0)", "skim_width: expected 1 to ");
   check_refused(R"("skim_attention": "soft")", R"(skim_attention: expected "exact" or "paper", got "soft")");
 }

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
+
+#include "tensor/choices.h"
 
 namespace tk {
 
@@ -29,7 +27,6 @@ enum class GatePlace : std::uint8_t {
 /// What sets a gate apart; what it makes of a layer's rows is docs/model.md's "Gates".
 struct GateTraits {
   SkimGate gate;
-  const char* name;  ///< in config.json and on the command line
   GatePlace decides;
   std::int64_t gates;           ///< decisions about a row
   std::int64_t outputs;         ///< rows of a predictor's last matrix: a score for each gate, or those of skim and keep
@@ -42,13 +39,15 @@ struct GateTraits {
 };
 const GateTraits& traits(SkimGate gate);
 
+/// What people choose, and "none" for the rest.
+inline constexpr Choice<SkimGate> kSkimGates[] = {{SkimGate::kStaged, "staged"}, {SkimGate::kLayer, "layer"}};
+inline Choices<SkimGate> choices(SkimGate) { return kSkimGates; }
+inline constexpr Choice<SkimAttention> kSkimAttentions[] = {{SkimAttention::kExact, "exact"},
+                                                            {SkimAttention::kPaper, "paper"}};
+inline Choices<SkimAttention> choices(SkimAttention) { return kSkimAttentions; }
+
+/// Their names in config.json, where a gate may be "none".
 const char* name(SkimGate gate);
-const char* name(SkimAttention attention);
-/// Nothing for a name that there is not.
-std::optional<SkimGate> skim_gate_from_name(std::string_view name);
-std::optional<SkimAttention> skim_attention_from_name(std::string_view name);
-/// All names; of gates perhaps without that of none.
-std::vector<std::string> skim_gate_names(bool with_none = true);
-std::vector<std::string> skim_attention_names();
+inline const char* name(SkimAttention attention) { return choice_name(attention); }
 
 }  // namespace tk

@@ -115,6 +115,12 @@ TEST_CASE("train: flags have two spellings, an environment variable, and a JSON 
 
   const Ran dumped = run_program(Arguments{"train"} + place.task() + Arguments{"--output_dir", "o", "--dump_config"});
   CHECK(json::parse(dumped.out)["warmup_ratio"] == 0.06);
+  const auto dump = [&](const Arguments& skim) {
+    const Arguments command = Arguments{"train"} + place.task() + Arguments{"--output_dir", "o", "--dump_config"};
+    return json::parse(run_program(command + skim).out);
+  };
+  CHECK(dump({"--skim", "--skim_gate", "layer"})["skim_gate"] == "layer");
+  CHECK_FALSE(dump({"--skim"}).contains("skim_gate"));  // a checkpoint's own predictors may have another
 
   // A manifest is a whole command line: it runs again to the same bits.
   fs::rename(place / "dashes", place / "first");

@@ -6,13 +6,15 @@ using namespace tk;
 
 TEST_CASE("skim gate: each name is that of one gate, and of one attention") {
   using Names = std::vector<std::string>;
-  CHECK(skim_gate_names() == Names{"none", "layer", "staged"});
-  CHECK(skim_gate_names(false) == Names{"layer", "staged"});
-  CHECK(skim_attention_names() == Names{"exact", "paper"});
-  for (const std::string& text : skim_gate_names()) CHECK(name(skim_gate_from_name(text).value()) == text);
-  for (const std::string& text : skim_attention_names()) CHECK(name(skim_attention_from_name(text).value()) == text);
-  CHECK_FALSE(skim_gate_from_name("all"));
-  CHECK_FALSE(skim_attention_from_name("soft"));
+  CHECK(choice_names<SkimGate>() == Names{"staged", "layer"});
+  CHECK(choice_names<SkimAttention>() == Names{"exact", "paper"});
+  for (const std::string& text : choice_names<SkimGate>()) CHECK(name(find_choice<SkimGate>(text).value()) == text);
+  for (const std::string& text : choice_names<SkimAttention>()) {
+    CHECK(name(find_choice<SkimAttention>(text).value()) == text);
+  }
+  CHECK(name(SkimGate::kNone) == std::string("none"));
+  CHECK_FALSE(find_choice<SkimGate>("none"));  // nobody chooses it
+  CHECK_FALSE(find_choice<SkimAttention>("soft"));
 }
 
 TEST_CASE("skim gate: the published one has a predictor in each layer, the staged one in all but the last") {

@@ -49,7 +49,7 @@ struct BenchCommand {
     flags.add("--train_sampling_strategy", sampling, "order of the sentences with --train, a new one for each pass");
     flags.add("--repeats", repeats, "passes after a warm-up pass; the median counts").range(1, 1000);
     flags.add("--skim", skim, "add untrained skim predictors (which keep all) to a model that has none");
-    flags.add("--skim_gate", skim_gate, "their gate").choices(skim_gate_names(false));
+    flags.add("--skim_gate", skim_gate, "their gate");
     flags.add("--skim_keep", skim_keep, "share of a sentence's tokens that each layer works on, in place of the gates");
     flags.add("--profile", profile, "add where the time went: a table on standard error, and \"profile\" in the JSON");
     add_runtime_flags(flags, runtime);
@@ -67,7 +67,7 @@ struct BenchCommand {
   BatchOrder sampling = BatchOrder::kRandom;
   std::int64_t repeats = 5;
   bool skim = false;
-  std::string skim_gate = "staged";
+  SkimGate skim_gate = SkimGate::kStaged;
   std::vector<double> skim_keep;
   bool profile = false;
 };
@@ -282,7 +282,7 @@ int run(const BenchCommand& c, const Invocation& invocation) {
   const GlueReader reader(c.task.task_name, c.task.data_dir);
   const Task& task = reader.task();
   std::optional<SkimSettings> skim;
-  if (c.skim) skim = SkimSettings{.gate = skim_gate_from_name(c.skim_gate)};
+  if (c.skim) skim = SkimSettings{.gate = c.skim_gate};
   const Placement placement = placement_of(c.runtime);
   // Before anything is loaded: its memory is given back, and the peak is the model's.
   const MachineRates rates = measure_rates(placement.device, placement.dtype);

@@ -35,9 +35,7 @@ struct TrainCommand {
   std::optional<double> warmup_steps;
   double warmup_ratio = 0.06;
   bool skim = false;
-  std::optional<std::string> skim_gate;
-  std::optional<std::string> skim_attention;
-  std::int64_t skim_width = 0;
+  SkimSettings skim_settings;
   std::optional<std::string> teacher;
 
  private:
@@ -127,13 +125,13 @@ void TrainCommand::add_skim_flags() {
             "--skim_fit=false");
   flags.add("--skim_ramp", t.skim_ramp, "share of the steps over which the budget falls from 1 to its target")
       .range(0, 1);
-  flags.add("--skim_gate", skim_gate, "what a token loses: in stages, or all at once as published (default staged)")
-      .choices(skim_gate_names(false));
-  flags.add("--skim_width", skim_width, "hidden width of the predictors; 0: a quarter of the model's").at_least(0);
+  flags.add("--skim_gate", skim_settings.gate,
+            "what a token loses: in stages, or all at once as published (default staged)");
+  flags.add("--skim_width", skim_settings.width, "hidden width of the predictors; 0: a quarter of the model's")
+      .at_least(0);
   flags.add("--skim_learning_rate", t.skim_learning_rate, "peak learning rate of the predictors").at_least(0);
-  flags
-      .add("--skim_attention", skim_attention, "whether a skimmed token leaves the softmax in training (default exact)")
-      .choices(skim_attention_names());
+  flags.add("--skim_attention", skim_settings.attention,
+            "whether a skimmed token leaves the softmax in training (default exact)");
   flags.add("--skim_temperature", t.skim_temperature, "of the gates' Gumbel noise").above(0);
   flags
       .add(
@@ -178,14 +176,6 @@ void complete_settings(TrainCommand& c) {
   c.settings.progress = c.runtime.progress;
 }
 
-std::optional<SkimSettings> skim_settings(const TrainCommand& c) {
-  if (!c.skim) return std::nullopt;
-  SkimSettings settings{.width = c.skim_width};
-  if (c.skim_gate) settings.gate = skim_gate_from_name(*c.skim_gate);
-  if (c.skim_attention) settings.attention = skim_attention_from_name(*c.skim_attention);
-  return settings;
-}
-
 // What `transkimmer train FILE.json` needs to do the same again.
 nlohmann::json effective_flags(const TrainCommand& c) {
   nlohmann::json flags = c.flags.values();
@@ -214,7 +204,7 @@ int run(TrainCommand& c, const Invocation& invocation) {
                     .max_eval_samples = c.max_eval_samples,
                     .do_eval = c.do_eval,
                     .report = c.report,
-                    .skim = skim_settings(c),
+                    .skim = c.skim ? std::optional(c.skim_settings) : std::nullopt,
                     .teacher = {.folder = c.teacher, .by_default = c.skim},
                     .settings = c.settings,
                     .command = invocation.text,

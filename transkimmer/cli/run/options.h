@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -68,6 +69,13 @@ class Flags {
     return add_choice(
         name, choice_names<Enum>(), [&value] { return std::string(choice_name(value)); },
         [&value](const std::string& chosen) { value = *find_choice<Enum>(chosen); }, help);
+  }
+  /// The same where not to choose is a choice.
+  template <class Enum>
+  requires std::is_enum_v<Enum> Flag add(const std::string& name, std::optional<Enum>& value, const std::string& help) {
+    return add_choice(
+        name, choice_names<Enum>(), [&value] { return std::string(value ? choice_name(*value) : ""); },
+        [&value](const std::string& chosen) { value = find_choice<Enum>(chosen); }, help);
   }
   Flag positional(const std::string& name, std::string& value, const std::string& help);
 
