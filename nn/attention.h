@@ -3,6 +3,7 @@
 #include <string>
 
 #include "nn/context.h"
+#include "nn/layer_names.h"
 #include "nn/layer_norm.h"
 #include "nn/linear.h"
 
@@ -16,15 +17,6 @@ struct AttentionOptions {
   double hidden_dropout = 0;
   KeyWeighting weighting = KeyWeighting::kExact;
   std::uint8_t layer = 0;  ///< names the random streams
-};
-
-/// What its parts are called in a checkpoint, behind the layer's path.
-struct AttentionNames {
-  const char* query;
-  const char* key;
-  const char* value;
-  const char* output;
-  const char* norm;
 };
 
 /// The first half of an encoder layer: y = LN(x + dropout(W_o attention(x) + b_o)), on two row sets: every row is a

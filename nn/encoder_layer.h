@@ -7,12 +7,6 @@
 
 namespace tk {
 
-/// What the parts of a layer are called in a checkpoint.
-struct EncoderLayerNames {
-  AttentionNames attention;
-  FeedForwardNames feed_forward;
-};
-
 /// A transformer encoder layer on row sets: all rows are keys; `queries` (null: all) are updated. Its two halves are
 /// public, since skimming decides between them.
 struct EncoderLayer {

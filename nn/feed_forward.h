@@ -3,6 +3,7 @@
 #include <string>
 
 #include "nn/context.h"
+#include "nn/layer_names.h"
 #include "nn/layer_norm.h"
 #include "nn/linear.h"
 
@@ -14,13 +15,6 @@ struct FeedForwardOptions {
   double layer_norm_epsilon = 1e-12;
   double hidden_dropout = 0;
   std::uint8_t layer = 0;
-};
-
-/// What its parts are called in a checkpoint, behind the layer's path.
-struct FeedForwardNames {
-  const char* intermediate;
-  const char* output;
-  const char* norm;
 };
 
 /// The second half of an encoder layer: LN(y + scale * dropout(W_2 gelu(W_1 y + b_1) + b_2)).

@@ -1,6 +1,7 @@
 #include "transkimmer/bert_embeddings.h"
 
 #include "autograd/ops/elementwise.h"
+#include "transkimmer/families/family.h"
 
 namespace tk {
 

@@ -5,9 +5,10 @@
 #include "nn/embedding.h"
 #include "nn/layer_norm.h"
 #include "transkimmer/config.h"
-#include "transkimmer/families/family.h"
 
 namespace tk {
+
+struct WeightNames;
 
 /// dropout(LN(word + position + token type)); a row's position is its place in the original sentence.
 class BertEmbeddings {

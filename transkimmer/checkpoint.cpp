@@ -57,22 +57,10 @@ std::optional<PredictorShape> predictor_shape(const fs::path& folder) {
   return std::nullopt;
 }
 
-std::string dtype_name(FloatStorage storage) {
-  switch (storage) {
-    case FloatStorage::kFloat16:
-      return "float16";
-    case FloatStorage::kBFloat16:
-      return "bfloat16";
-    default:
-      return "float32";
-  }
-}
-
 // A folder with a head is loaded by that head's class; one without must not claim to have it.
 void name_architecture(Config& config, std::span<const NamedTensor> weights) {
   const Family& family = config.family();
-  const std::string head = concat(family.weights.classifier, '.');
-  const auto is_head = [&](const NamedTensor& weight) { return weight.name.starts_with(head); };
+  const auto is_head = [&](const NamedTensor& weight) { return is_classifier(weight.name, family); };
   if (std::ranges::any_of(weights, is_head)) return config.set_head(config.head());
   const Architectures& classes = family.architectures;
   const auto claims_head = [&](const std::string& name) { return name == classes.sequence || name == classes.token; };
@@ -110,7 +98,7 @@ void write_tokenizer(const fs::path& folder, const Config& config, const Tokeniz
 void write_files(const fs::path& folder, Config config, std::span<const NamedTensor> weights,
                  const TokenizerFiles& tokenizer, FloatStorage storage) {
   name_architecture(config, weights);
-  config.torch_dtype = dtype_name(storage);
+  config.torch_dtype = choice_name(storage);
   write_tokenizer(folder, config, tokenizer);
   write_file_atomically(folder / "config.json", to_json(config));
   save_safetensors(folder / kWeights, weights, {{"format", "pt"}}, storage);  // transformers asks for the format
@@ -143,8 +131,8 @@ Config load_config(const fs::path& folder) {
   return read_config(folder / "config.json", predictor_shape(folder));
 }
 
-LoadReport load_weights(const fs::path& folder_or_file, std::span<const NamedTensor> destinations,
-                        bool ignore_mismatched_sizes, const Family& family) {
+LoadReport load_weights(const fs::path& folder_or_file, std::span<const NamedTensor> destinations, const Family& family,
+                        bool ignore_mismatched_sizes) {
   const SafetensorsFile file = SafetensorsFile::open(weights_file(folder_or_file));
   auto entries = by_published_name(file, family);
   LoadReport report;

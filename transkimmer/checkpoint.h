@@ -9,10 +9,11 @@
 #include "tensor/io/safetensors.h"
 #include "tensor/named_tensor.h"
 #include "transkimmer/config.h"
-#include "transkimmer/families/bert.h"
 
 // Model folders as Hugging Face lays them out: config.json, model.safetensors, vocab.txt and the tokenizer's settings.
 namespace tk {
+
+struct Family;
 
 /// The safetensors file of a model folder, or `folder_or_file` itself if it is a file. Throws tk::Error that says what
 /// was found instead: a sharded checkpoint, only a pickle, nothing.
@@ -29,11 +30,11 @@ struct LoadReport {
   std::vector<std::string> mismatched;  ///< "name: [3, 32] in the file, [2, 32] in the model": they keep their values
 };
 
-/// Copies weights into `destinations`, matched by their family's published names and converted to each destination's
+/// Copies weights into `destinations`, matched by the names that `family` publishes and converted to each destination's
 /// dtype. What the family passes over is not reported. Throws tk::Error for a bad file, for a file without a single
 /// weight of the model, and, unless `ignore_mismatched_sizes`, for a shape that differs, naming both.
 LoadReport load_weights(const std::filesystem::path& folder_or_file, std::span<const NamedTensor> destinations,
-                        bool ignore_mismatched_sizes = false, const Family& family = kBert);
+                        const Family& family, bool ignore_mismatched_sizes = false);
 
 /// What `report` has to say, in Hugging Face's words, a line for each kind; empty when all went in.
 std::vector<std::string> messages(const LoadReport& report, const std::filesystem::path& source);

@@ -5,6 +5,7 @@
 #include "autograd/ops/to.h"
 #include "tensor/backend.h"
 #include "tensor/step_state.h"
+#include "transkimmer/families/family.h"
 
 namespace tk {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "nn/encoder_layer.h"
+#include "nn/layer_names.h"
 
 namespace tk::test {
 

@@ -6,6 +6,7 @@
 #include "tensor/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
+#include "transkimmer/families/bert.h"
 
 namespace fs = std::filesystem;
 using namespace tk;
@@ -49,7 +50,7 @@ Names file_names(const fs::path& folder) {
 TEST_CASE("checkpoint: a Hugging Face folder goes in whole, bit for bit") {
   const SafetensorsFile file = SafetensorsFile::open(kGolden / "bert_tiny_config/model.safetensors");
   const std::vector<NamedTensor> destinations = destinations_for(file);
-  const LoadReport report = load_weights(kGolden / "bert_tiny_config", destinations);
+  const LoadReport report = load_weights(kGolden / "bert_tiny_config", destinations, kBert);
   CHECK(report.missing.empty());
   CHECK(report.unexpected.empty());
   CHECK(report.mismatched.empty());
@@ -62,7 +63,8 @@ TEST_CASE("checkpoint: a destination may be rows of a larger matrix") {
   write_model(folder / "m",
               {{"bert.q.weight", floats({1, 2}).reshape({1, 2})}, {"bert.k.weight", floats({3, 4}).reshape({1, 2})}});
   const Tensor whole = zeros({3, 2});
-  load_weights(folder / "m", {{{"bert.q.weight", whole.narrow(0, 0, 1)}, {"bert.k.weight", whole.narrow(0, 1, 1)}}});
+  load_weights(folder / "m", {{{"bert.q.weight", whole.narrow(0, 0, 1)}, {"bert.k.weight", whole.narrow(0, 1, 1)}}},
+               kBert);
   CHECK(values(whole) == Floats{1, 2, 3, 4, 0, 0});
 }
 
@@ -71,8 +73,8 @@ TEST_CASE("checkpoint: names with and without bert. and legacy layer norm names 
   write_model(folder / "m", {{"embeddings.LayerNorm.gamma", floats({1})}, {"embeddings.LayerNorm.beta", floats({2})}});
   const Tensor weight = zeros({1});
   const Tensor bias = zeros({1});
-  load_weights(folder / "m",
-               {{{"bert.embeddings.LayerNorm.weight", weight}, {"bert.embeddings.LayerNorm.bias", bias}}});
+  load_weights(folder / "m", {{{"bert.embeddings.LayerNorm.weight", weight}, {"bert.embeddings.LayerNorm.bias", bias}}},
+               kBert);
   CHECK(values(weight) == Floats{1});
   CHECK(values(bias) == Floats{2});
 }
@@ -80,7 +82,7 @@ TEST_CASE("checkpoint: names with and without bert. and legacy layer norm names 
 TEST_CASE("checkpoint: two names of one weight are refused") {
   const TemporaryFolder folder;
   write_model(folder / "m", {{"bert.pooler.dense.bias", floats({1})}, {"pooler.dense.bias", floats({2})}});
-  CHECK_THROWS_WITH(load_weights(folder / "m", {{{"bert.pooler.dense.bias", zeros({1})}}}),
+  CHECK_THROWS_WITH(load_weights(folder / "m", {{{"bert.pooler.dense.bias", zeros({1})}}}, kBert),
                     ContainsSubstring("\"pooler.dense.bias\" are the same weight"));
 }
 
@@ -93,7 +95,7 @@ TEST_CASE("checkpoint: missing and unexpected weights are reported, pre-training
                              {"bert.embeddings.position_ids", arange(4, DType::kInt64)}});
   const Tensor classifier = floats({7});
   const LoadReport report =
-      load_weights(folder / "m", {{{"bert.pooler.dense.bias", zeros({1})}, {"classifier.bias", classifier}}});
+      load_weights(folder / "m", {{{"bert.pooler.dense.bias", zeros({1})}, {"classifier.bias", classifier}}}, kBert);
   CHECK(report.missing == Names{"classifier.bias"});
   CHECK(report.unexpected == Names{"bert.extra"});
   CHECK(values(classifier) == Floats{7});  // keeps its new value
@@ -110,10 +112,10 @@ TEST_CASE("checkpoint: another shape is an error with both shapes, or reported w
   write_model(folder / "m", {{"bert.pooler.dense.bias", floats({1})}, {"classifier.weight", zeros({3, 32})}});
   const std::vector<NamedTensor> destinations = {{"bert.pooler.dense.bias", zeros({1})},
                                                  {"classifier.weight", full({2, 32}, 5)}};
-  CHECK_THROWS_WITH(load_weights(folder / "m", destinations),
+  CHECK_THROWS_WITH(load_weights(folder / "m", destinations, kBert),
                     (folder / "m/model.safetensors").string() +
                         ": shapes differ: classifier.weight: [3, 32] in the file, [2, 32] in the model");
-  const LoadReport report = load_weights(folder / "m", destinations, true);
+  const LoadReport report = load_weights(folder / "m", destinations, kBert, true);
   CHECK(report.mismatched == Names{"classifier.weight: [3, 32] in the file, [2, 32] in the model"});
   CHECK(values(destinations[0].tensor) == Floats{1});
   CHECK(values(destinations[1].tensor)[0] == 5);
@@ -123,7 +125,7 @@ TEST_CASE("checkpoint: another shape is an error with both shapes, or reported w
 TEST_CASE("checkpoint: one element is not broadcast") {
   const TemporaryFolder folder;
   write_model(folder / "m", {{"classifier.bias", floats({1})}});
-  CHECK_THROWS_WITH(load_weights(folder / "m", {{{"classifier.bias", zeros({3})}}}),
+  CHECK_THROWS_WITH(load_weights(folder / "m", {{{"classifier.bias", zeros({3})}}}, kBert),
                     ContainsSubstring("shapes differ"));
 }
 
@@ -133,15 +135,15 @@ TEST_CASE("checkpoint: float16, bfloat16 and float64 weights are converted, inte
   for (const FloatStorage storage : {FloatStorage::kFloat16, FloatStorage::kBFloat16, FloatStorage::kFloat32}) {
     save_safetensors(folder / "w", {{{"classifier.bias", floats(weights)}}}, {}, storage);
     const Tensor destination = zeros({3});
-    load_weights(folder / "w", {{{"classifier.bias", destination}}});
+    load_weights(folder / "w", {{{"classifier.bias", destination}}}, kBert);
     CHECK(values(destination) == weights);
   }
   save_safetensors(folder / "w", {{{"classifier.bias", from_values(std::vector<double>{0.1})}}});
   const Tensor destination = zeros({1});
-  load_weights(folder / "w", {{{"classifier.bias", destination}}});
+  load_weights(folder / "w", {{{"classifier.bias", destination}}}, kBert);
   CHECK(values(destination) == Floats{0.1f});
   save_safetensors(folder / "w", {{{"classifier.bias", arange(1)}}});
-  CHECK_THROWS_WITH(load_weights(folder / "w", {{{"classifier.bias", destination}}}),
+  CHECK_THROWS_WITH(load_weights(folder / "w", {{{"classifier.bias", destination}}}, kBert),
                     ContainsSubstring("tensor \"classifier.bias\": expected floating-point weights, got I32"));
 }
 
@@ -156,13 +158,13 @@ TEST_CASE("checkpoint: a folder without readable weights says what it has instea
   write_bytes(folder / "model.safetensors", "");
   CHECK(weights_file(folder.path()) == folder / "model.safetensors");
   CHECK(weights_file(folder / "pytorch_model.bin") == folder / "pytorch_model.bin");
-  CHECK_THROWS_WITH(load_weights(folder.path(), {}), ContainsSubstring("model.safetensors: too small"));
+  CHECK_THROWS_WITH(load_weights(folder.path(), {}, kBert), ContainsSubstring("model.safetensors: too small"));
 }
 
 TEST_CASE("checkpoint: a file with none of the model's weights is refused") {
   const TemporaryFolder folder;
   save_safetensors(folder / "w", {{{"roberta.pooler.dense.bias", floats({1})}}});
-  CHECK_THROWS_WITH(load_weights(folder / "w", {{{"bert.pooler.dense.bias", zeros({1})}}}),
+  CHECK_THROWS_WITH(load_weights(folder / "w", {{{"bert.pooler.dense.bias", zeros({1})}}}, kBert),
                     ContainsSubstring("holds none of the model's weights, such as \"bert.pooler.dense.bias\""));
 }
 
@@ -195,7 +197,7 @@ TEST_CASE("checkpoint: a saved folder is read back") {
   config.architectures = {"BertModel"};
   const SafetensorsFile file = SafetensorsFile::open(kGolden / "bert_tiny_config/model.safetensors");
   const std::vector<NamedTensor> weights = destinations_for(file);
-  load_weights(kGolden / "bert_tiny_config", weights);
+  load_weights(kGolden / "bert_tiny_config", weights, kBert);
   save_model_folder(folder / "a/b", config, weights, {.copy_from = kGolden / "bert_tiny_config"});
 
   CHECK(file_names(folder / "a") == Names{"b"});
@@ -276,7 +278,7 @@ TEST_CASE("checkpoint: the published MiniLM folder is read", "[realdata]") {
   const Tensor weight = zeros({384});
   const Tensor classifier = zeros({2});
   const LoadReport report =
-      load_weights(minilm, {{{"bert.embeddings.LayerNorm.weight", weight}, {"classifier.bias", classifier}}});
+      load_weights(minilm, {{{"bert.embeddings.LayerNorm.weight", weight}, {"classifier.bias", classifier}}}, kBert);
   CHECK(report.missing == Names{"classifier.bias"});
   CHECK(report.unexpected.size() == 102);
   CHECK(values(weight)[0] != 0);

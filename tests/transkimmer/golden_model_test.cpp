@@ -11,6 +11,7 @@
 #include "tests/support/golden.h"
 #include "transkimmer/checkpoint.h"
 #include "transkimmer/classifier.h"
+#include "transkimmer/families/bert.h"
 
 using namespace tk;
 using namespace tk::test;
@@ -25,7 +26,7 @@ PackedTokens golden_inputs(const SafetensorsFile& file, Device device, const std
 std::unique_ptr<BertClassifier> golden_model(const std::string& folder, Device device) {
   const std::string path = golden_path(folder);
   auto model = std::make_unique<BertClassifier>(load_config(path));
-  const LoadReport report = load_weights(path, named_values(model->parameters()));
+  const LoadReport report = load_weights(path, named_values(model->parameters()), kBert);
   CHECK(report.missing.empty());
   CHECK(report.unexpected.empty());
   model->place(device);
@@ -216,7 +217,7 @@ TEST_CASE("paper attention: equals the published graph on sentences of equal len
   Config config = load_config(golden_path("skim_layer_paper_config"));
   config.skim_attention = SkimAttention::kPaper;
   BertClassifier model(config);
-  load_weights(golden_path("skim_layer_paper_config"), named_values(model.parameters()));
+  load_weights(golden_path("skim_layer_paper_config"), named_values(model.parameters()), kBert);
   const PackedTokens inputs = golden_inputs(file, Device::kCpu);
   const std::vector<Tensor> noise = gate_noise(file, inputs.rows);
   ForwardOptions options;

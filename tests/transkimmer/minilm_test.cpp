@@ -7,6 +7,7 @@
 #include "tests/support/golden.h"
 #include "transkimmer/bert_embeddings.h"
 #include "transkimmer/checkpoint.h"
+#include "transkimmer/families/bert.h"
 #include "transkimmer/skim/encoder.h"
 
 using namespace tk;
@@ -27,7 +28,7 @@ TEST_CASE("minilm: states and pooler outputs of real sentences equal transformer
   embeddings.collect(parameters, kBert.weights);
   encoder.collect(parameters, kBert.weights);
   pooler.collect(parameters, kBert.weights.pooler);
-  CHECK(load_weights(folder, named_values(parameters)).missing.empty());
+  CHECK(load_weights(folder, named_values(parameters), kBert).missing.empty());
 
   const PackedTokens inputs{golden_packed(file), file.tensor("ids"), file.tensor("token_types")};
   const EncoderOutput out = encoder(embeddings(inputs, {}), inputs.rows, {});

@@ -7,7 +7,21 @@ namespace {
 
 constexpr const Family* kFamilies[] = {&kBert};
 
+bool is_of(std::string_view name, std::string_view module) {
+  return name.starts_with(module) && name.substr(module.size()).starts_with('.');
+}
+
 }  // namespace
+
+bool is_classifier(std::string_view name, const Family& family) { return is_of(name, family.weights.classifier); }
+
+bool is_predictor(std::string_view name, const Family& family) { return name.starts_with(family.weights.predictors); }
+
+bool is_embedding(std::string_view name, const Family& family) {
+  const WeightNames& names = family.weights;
+  return is_of(name, names.word_embeddings) || is_of(name, names.position_embeddings) ||
+         is_of(name, names.token_type_embeddings) || is_of(name, names.embeddings_norm);
+}
 
 std::span<const Family* const> families() { return kFamilies; }
 

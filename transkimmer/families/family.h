@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "nn/encoder_layer.h"
+#include "nn/layer_names.h"
 
 namespace tk {
 
@@ -54,7 +54,8 @@ struct Preset {
   std::int64_t layers, hidden, heads;
 };
 
-/// A family of published models: all that is not arithmetic. Another one is a folder here and a row in families().
+/// A family of published models: all that is not arithmetic. Another one is a pair of files here and a row in
+/// families().
 struct Family {
   const char* model_type;  ///< in config.json
   const char* title;       ///< for people
@@ -71,6 +72,11 @@ struct Family {
   /// Whether a weight is of no use here, though checkpoints have it: heads of pre-training and the like.
   bool (*passed_over)(std::string_view published_name);
 };
+
+// Which part of the family's models a weight of this published name belongs to.
+bool is_classifier(std::string_view name, const Family& family);
+bool is_predictor(std::string_view name, const Family& family);
+bool is_embedding(std::string_view name, const Family& family);  ///< one of the tables, or the norm of their sum
 
 std::span<const Family* const> families();
 /// Null for a model_type that there is not.

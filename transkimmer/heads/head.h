@@ -4,10 +4,11 @@
 
 #include "nn/context.h"
 #include "nn/parameter.h"
-#include "transkimmer/families/family.h"
 #include "transkimmer/skim/pass.h"
 
 namespace tk {
+
+struct WeightNames;
 
 /// What makes answers of the encoder's rows.
 class Head {

@@ -1,6 +1,7 @@
 #include "transkimmer/heads/sequence_head.h"
 
 #include "autograd/ops/elementwise.h"
+#include "transkimmer/families/family.h"
 
 namespace tk {
 

@@ -1,5 +1,7 @@
 #include "transkimmer/heads/token_head.h"
 
+#include "transkimmer/families/family.h"
+
 namespace tk {
 
 TokenHead::TokenHead(const Config& config)

@@ -1,6 +1,7 @@
 #include "transkimmer/skim/encoder.h"
 
 #include "autograd/grad_mode.h"
+#include "transkimmer/families/family.h"
 #include "transkimmer/skim/row_sets.h"
 
 namespace tk {
@@ -40,7 +41,7 @@ EncoderOutput SkimEncoder::operator()(const Variable& x, const Packed& rows, con
   TK_CHECK(context.state.defined(), "skim_encoder: expected a step state, of which gates read the threshold");
   if (context.training || config_.skim_attention == SkimAttention::kPaper) return run(*masked_rows(x, in));
   TK_CHECK(!options.keep_shares || options.keep_shares->size() == layers.size(),
-           "skim_keep: expected a share for each of ", layers.size(), " layers, got ",
+           "skim_encoder: expected keep_shares of each of ", layers.size(), " layers, got ",
            options.keep_shares ? options.keep_shares->size() : 0);
   const NoGrad no_grad;  // dropping is a decision of evaluation: no gradient reaches a gate
   return run(*dropped_rows(x, in));

@@ -3,13 +3,13 @@
 #include <vector>
 
 #include "nn/encoder_layer.h"
-#include "transkimmer/families/family.h"
 #include "transkimmer/skim/pass.h"
 #include "transkimmer/skim/predictor.h"
 
 namespace tk {
 
 class RowSets;
+struct WeightNames;
 
 /// The encoder layers with their skim predictors. Each layer works on three nested row sets (keys, updated, fed
 /// forward); dense, published and staged skimming and the last layer are cases of that. Training computes all rows

@@ -8,6 +8,7 @@
 #include "tensor/io/in_quotes.h"
 #include "tensor/ops/index.h"
 #include "transkimmer/checkpoint.h"
+#include "transkimmer/families/family.h"
 #include "transkimmer/training/option_error.h"
 
 namespace tk {
@@ -68,10 +69,14 @@ Config task_config(Config config, const Task& task) {
   return config;
 }
 
-bool is_classifier(const std::string& name) { return name.starts_with("classifier."); }
+// Whether a name is of the family's classifier.
+auto of_classifier(const Family& family) {
+  return [&family](const std::string& name) { return is_classifier(name, family); };
+}
 
-bool has_classifier(const LoadReport& report) {
-  return std::ranges::none_of(report.missing, is_classifier) && std::ranges::none_of(report.mismatched, is_classifier);
+bool has_classifier(const LoadReport& report, const Family& family) {
+  return std::ranges::none_of(report.missing, of_classifier(family)) &&
+         std::ranges::none_of(report.mismatched, of_classifier(family));
 }
 
 // Puts the classifier's rows, which are in the order of the checkpoint's labels, into the task's.
@@ -80,14 +85,14 @@ void permute_classifier(const BertClassifier& model, const std::vector<std::stri
   const std::vector<std::string> have = lower(from);
   for (const std::string& label : lower(task.labels)) rows.push_back(std::ranges::find(have, label) - have.begin());
   for (const NamedTensor& weight : named_values(model.parameters())) {
-    if (!is_classifier(weight.name)) continue;
+    if (!is_classifier(weight.name, model.config().family())) continue;
     weight.tensor.copy_from(index_select(weight.tensor, from_values(rows)));
     weight.tensor.bump_version();
   }
 }
 
-std::vector<NamedTensor> without_classifier(std::vector<NamedTensor> weights) {
-  std::erase_if(weights, [](const NamedTensor& weight) { return is_classifier(weight.name); });
+std::vector<NamedTensor> without_classifier(std::vector<NamedTensor> weights, const Family& family) {
+  std::erase_if(weights, [&](const NamedTensor& weight) { return is_classifier(weight.name, family); });
   return weights;
 }
 
@@ -119,11 +124,10 @@ void check_own_predictors(const Config& config, const std::optional<SkimSettings
   check("skim_width", skim->width > 0 ? skim->width : config.skim_width, config.skim_width);
 }
 
-bool is_predictor(const std::string& name) { return name.find(".skim_predictors.") != std::string::npos; }
-
 // What is new in the model to train, without a list of each new predictor's weights.
 void tell_new_weights(LoadReport report, const Config& config, const fs::path& folder, std::vector<Note>& notes) {
-  if (std::erase_if(report.missing, is_predictor) > 0) {
+  const auto of_predictor = [&](const std::string& name) { return is_predictor(name, config.family()); };
+  if (std::erase_if(report.missing, of_predictor) > 0) {
     inform(notes, concat(config.num_predictors(), " new skim predictors of width ", config.skim_width, " (gate ",
                          name(config.skim_gate), ", attention ", name(config.skim_attention), ")"));
   }
@@ -144,12 +148,20 @@ void tell_permuted(const Config& found, const Task& task, const fs::path& folder
 
 }  // namespace
 
+Tokenizer load_tokenizer(const fs::path& folder, const Family& family) {
+  TK_CHECK(std::string_view(family.tokenizer_class) == "BertTokenizer", folder.string(),
+           ": the tokenizer of a model of ", family.title, "'s is ", family.tokenizer_class,
+           ", only BertTokenizer is read");
+  return Tokenizer::from_folder(folder);
+}
+
 TaskModel load_for_training(const fs::path& folder, const Task& task, const std::optional<SkimSettings>& skim,
                             std::uint64_t seed) {
   const Config found = load_config(folder);
   const LabelMatch match = match_labels(found, task);
   Config config = task_config(found, task);
-  TaskModel result{.folder = folder, .task = task, .model = nullptr, .tokenizer = Tokenizer::from_folder(folder)};
+  const Family& family = config.family();
+  TaskModel result{.folder = folder, .task = task, .model = nullptr, .tokenizer = load_tokenizer(folder, family)};
   result.was_dense = found.skim_gate == SkimGate::kNone;
   if (!result.was_dense) {
     check_own_predictors(config, skim, folder, result.notes);
@@ -159,13 +171,13 @@ TaskModel load_for_training(const fs::path& folder, const Task& task, const std:
   result.model = std::make_unique<BertClassifier>(config);
 
   std::vector<NamedTensor> weights = named_values(result.model->parameters());
-  if (match == LabelMatch::kOther) weights = without_classifier(weights);
-  LoadReport report = load_weights(folder, weights, false, config.family());
+  if (match == LabelMatch::kOther) weights = without_classifier(weights, family);
+  LoadReport report = load_weights(folder, weights, family);
   std::vector<std::string> anew = report.missing;
-  if (match == LabelMatch::kOther) anew.push_back("classifier.weight");
+  if (match == LabelMatch::kOther) anew.push_back(concat(family.weights.classifier, ".weight"));
   result.model->initialize(seed, anew);
-  result.fine_tuned = match != LabelMatch::kOther && has_classifier(report);
-  if (match == LabelMatch::kOther) std::erase_if(report.unexpected, is_classifier);
+  result.fine_tuned = match != LabelMatch::kOther && has_classifier(report, family);
+  if (match == LabelMatch::kOther) std::erase_if(report.unexpected, of_classifier(family));
   tell_new_weights(report, config, folder, result.notes);
   if (match == LabelMatch::kOther && found.labels != unnamed_labels(found.num_labels())) {
     warn(result.notes, concat(folder.string(), ": its labels (", joined(found.labels), ") are not those of ", task.name,
@@ -190,12 +202,13 @@ TaskModel load_for_scoring(const fs::path& folder, const Task& task, bool dense)
            joined(found.labels), ") are not the ", task.outputs(), " of ", task.name, " (", joined(task_labels(task)),
            "); a score would mean nothing");
   Config config = task_config(found, task);
-  TaskModel result{.folder = folder, .task = task, .model = nullptr, .tokenizer = Tokenizer::from_folder(folder)};
+  const Family& family = config.family();
+  TaskModel result{.folder = folder, .task = task, .model = nullptr, .tokenizer = load_tokenizer(folder, family)};
   result.was_dense = found.skim_gate == SkimGate::kNone;
   if (dense) config.skim_gate = SkimGate::kNone;
   result.model = std::make_unique<BertClassifier>(config);
-  const LoadReport report = load_weights(folder, named_values(result.model->parameters()), false, config.family());
-  TK_CHECK(has_classifier(report), folder.string(), ": has no classifier; fine-tune it first (transkimmer train)");
+  const LoadReport report = load_weights(folder, named_values(result.model->parameters()), family);
+  TK_CHECK(has_classifier(report, family), folder.string(), ": has no classifier; fine-tune it first");
   TK_CHECK(report.missing.empty(), folder.string(), ": lacks weights of the model, such as ",
            in_quotes(report.missing.front()));
   result.fine_tuned = true;

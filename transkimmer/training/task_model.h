@@ -38,6 +38,9 @@ struct SkimSettings {
   std::int64_t width = 0;  ///< 0: left open
 };
 
+/// The tokenizer of a folder of that family's models. Throws for a family whose tokenizer is none that is read here.
+Tokenizer load_tokenizer(const std::filesystem::path& folder, const Family& family);
+
 /// A model to train. Weights that the checkpoint lacks, or a classifier of other labels, are drawn from `seed`; the
 /// notes say so. A checkpoint's own predictors stay as they are. Throws for a folder that does not fit, and OptionError
 /// (skim_gate, skim_attention, skim_width) for settings that contradict its own predictors.

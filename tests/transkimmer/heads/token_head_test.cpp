@@ -13,6 +13,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/transkimmer/small_model.h"
 #include "transkimmer/checkpoint.h"
+#include "transkimmer/families/bert.h"
 
 using namespace tk;
 using namespace tk::test;
@@ -75,7 +76,7 @@ TEST_CASE("token head: logits of each token are the classifier's of transformers
   config.set_head(HeadKind::kToken);
   BertClassifier model(config);
   const std::vector<NamedTensor> weights = named_values(model.parameters());
-  CHECK(load_weights(golden_path("bert_tiny_config"), weights).missing.empty());
+  CHECK(load_weights(golden_path("bert_tiny_config"), weights, kBert).missing.empty());
   const Packed rows = golden_packed(file);
   const Tensor logits = model({rows, file.tensor("ids"), file.tensor("token_types")}, {}).logits.value();
   Linear classifier(config.hidden_size, config.num_labels());
@@ -253,7 +254,7 @@ TEST_CASE("token head: a folder of one is loaded by its class, has no pooler, an
     CHECK(config.architectures == std::vector<std::string>{"BertForTokenClassification"});
     CHECK(config.head() == HeadKind::kToken);
     BertClassifier again(config);
-    const LoadReport report = load_weights(place, named_values(again.parameters()));
+    const LoadReport report = load_weights(place, named_values(again.parameters()), kBert);
     CHECK(report.missing.empty());
     CHECK(report.unexpected.empty());
     const PackedTokens inputs = random_inputs(4, 6);

@@ -12,6 +12,7 @@
 #include "tests/transkimmer/small_model.h"
 #include "transkimmer/checkpoint.h"
 #include "transkimmer/classifier.h"
+#include "transkimmer/families/bert.h"
 
 using namespace tk;
 using namespace tk::test;
@@ -194,7 +195,7 @@ TEST_CASE("skimming: a head that reads all rows gets every row's last state") {
   ParameterList parameters;
   embeddings.collect(parameters, kBert.weights);
   encoder.collect(parameters, kBert.weights);
-  CHECK(load_weights(folder, named_values(parameters)).missing.empty());
+  CHECK(load_weights(folder, named_values(parameters), kBert).missing.empty());
   const PackedTokens inputs{golden_packed(file), file.tensor("ids"), file.tensor("token_types")};
   ForwardOptions options;
   options.reads = HeadReads::kAllRows;

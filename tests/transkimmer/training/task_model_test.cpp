@@ -3,6 +3,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/golden.h"
 #include "tests/transkimmer/training/saved_toy_model.h"
+#include "transkimmer/families/bert.h"
 #include "transkimmer/training/option_error.h"
 
 using namespace tk;
@@ -78,6 +79,17 @@ TEST_CASE("save_model: a folder that loads again, with the tokenizer's files") {
     CHECK(largest_difference(weight(again, named.name), named.tensor) == 0);
   }
   CHECK(again.tokenizer.vocabulary().size() == model.tokenizer.vocabulary().size());
+}
+
+TEST_CASE("load_tokenizer: a family whose tokenizer is another one is refused") {
+  const SavedToyModel saved(SkimGate::kNone);
+  CHECK(load_tokenizer(saved.folder(), kBert).vocabulary().size() > 0);
+  Family other = kBert;
+  other.title = "Other";
+  other.tokenizer_class = "OtherTokenizer";
+  CHECK_THROWS_WITH(
+      load_tokenizer(saved.folder(), other),
+      ContainsSubstring("the tokenizer of a model of Other's is OtherTokenizer, only BertTokenizer is read"));
 }
 
 TEST_CASE("fitting_length: as asked, or the model's positions") {

@@ -4,6 +4,7 @@
 
 #include "transkimmer/checkpoint.h"
 #include "transkimmer/cli/run/signals.h"
+#include "transkimmer/families/family.h"
 
 namespace tk {
 namespace fs = std::filesystem;

@@ -13,6 +13,7 @@
 #include "transkimmer/cli/run/results.h"
 #include "transkimmer/cli/run/run_log.h"
 #include "transkimmer/cli/run/signals.h"
+#include "transkimmer/families/family.h"
 #include "transkimmer/training/trainer.h"
 
 namespace tk {
@@ -49,7 +50,7 @@ struct Window {
 double operations_per_token(const BertClassifier& model) {
   std::int64_t weights = 0;
   for (const NamedTensor& weight : named_values(model.parameters())) {
-    if (weight.name.find(".embeddings.") == std::string::npos) weights += weight.tensor.numel();
+    if (!is_embedding(weight.name, model.config().family())) weights += weight.tensor.numel();
   }
   return 6.0 * static_cast<double>(weights);
 }
