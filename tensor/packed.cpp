@@ -88,6 +88,7 @@ void keep_into(const Kept& kept, const Packed& packed, const Tensor& mask) {
   TK_CHECK(packed.tokens <= kept.packed.tokens && packed.sentences == kept.packed.sentences, "keep: ", packed.tokens,
            " rows of ", packed.sentences, " sentences do not fit room for ", kept.packed.tokens, " of ",
            kept.packed.sentences);
+  for (const Tensor& tensor : {kept.rows, packed.offsets}) check_device("keep", mask.device(), tensor);
   Tensor rows = kept.rows.narrow(0, 0, packed.tokens);
   Tensor offsets = kept.packed.offsets;
   compact_kernel(mask.device(), rows, offsets, mask.contiguous(), packed.offsets);

@@ -23,6 +23,7 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
   TK_CHECK(a.rank() == b.rank() && (a.rank() == 2 || a.rank() == 3),
            "matmul: expected two matrices or two batches, got ", a.shape(), " @ ", b.shape());
   TK_CHECK(a.dtype() == b.dtype(), "matmul: dtypes differ: ", a.dtype(), " and ", b.dtype());
+  check_device("matmul", a.device(), b);
   if (a.rank() == 3) return batched(a, b, transpose_a, transpose_b);
   Tensor y = empty({a.shape()[transpose_a ? 1 : 0], b.shape()[transpose_b ? 0 : 1]}, a.dtype(), a.device());
   matmul_into(y, false, a, b, transpose_a, transpose_b);

@@ -6,6 +6,7 @@
 #include "tensor/ops/gate.h"
 #include "tensor/ops/index.h"
 #include "tensor/ops/matmul.h"
+#include "tensor/packed.h"
 #include "tensor/read_back.h"
 #include "tensor/step_state.h"
 #include "tests/support/catch.h"
@@ -219,6 +220,11 @@ TEST_CASE("cuda kernels: tensors of one call lie on one device") {
   if (!has_cuda()) return;
   const Tensor here = zeros({2, 2}), there = here.to(Device::kCuda);
   CHECK(message_of([&] { matmul(there, here); }) == "matmul: tensors on cuda and on cpu");
+  CHECK(message_of([&] {
+          matmul(zeros({1, 2, 2}).to(Device::kCuda), zeros({1, 2, 2}));
+        }) == "matmul: tensors on cuda and on cpu");
+  CHECK(message_of([&] { keep(make_packed({2}, {0}), full({2}, 1, DType::kBool, Device::kCuda)); }) ==
+        "keep: tensors on cuda and on cpu");
   CHECK(message_of([&] { index_select(here, from_values<std::int32_t>({0}).to(Device::kCuda)); }) ==
         "index_select: tensors on cpu and on cuda");
 }
