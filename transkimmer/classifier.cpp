@@ -53,8 +53,8 @@ ClassifierOutput BertClassifier::operator()(const PackedTokens& inputs, const Co
 }
 
 void BertClassifier::place(Device device, DType compute_dtype) {
-  TK_CHECK(compute_dtype == DType::kFloat32 || (compute_dtype == DType::kBFloat16 && device == Device::kCuda),
-           "classifier: computes in float32, or in bfloat16 on CUDA, not in ", compute_dtype, " on ", device);
+  TK_CHECK(computes_in(device, compute_dtype), "classifier: computes in float32, or in bfloat16 on CUDA, not in ",
+           compute_dtype, " on ", device);
   for (const NamedParameter& named : parameters_) named.parameter->move_to(device);
   evaluation_ = make_step_state(evaluation_state(config_), device);
   compute_dtype_ = compute_dtype;

@@ -6,6 +6,20 @@
 #include "tensor/threads.h"
 
 namespace tk {
+namespace {
+
+// Those that are there: "cpu, cuda: NVIDIA H100 80GB HBM3, ...".
+std::string devices() {
+  std::string text;
+  for (const Device device : kAllDevices) {
+    if (!unavailable(device).empty()) continue;
+    const std::string known = name(device), described = backend(device).describe();
+    text += (text.empty() ? "" : ", ") + (described == known ? known : known + ": " + described);
+  }
+  return text;
+}
+
+}  // namespace
 
 const char* version() { return TK_VERSION; }
 
@@ -17,7 +31,7 @@ std::vector<std::pair<std::string, std::string>> build_info() {
           {"blas", blas_info()},
           {"blas_core", blas_core()},
           {"blas_threading", blas_uses_openmp() ? "openmp" : "not openmp"},
-          {"devices", unavailable(Device::kCuda).empty() ? "cpu, cuda: " + backend(Device::kCuda).describe() : "cpu"}};
+          {"devices", devices()}};
 }
 
 std::string processor_name() {

@@ -84,11 +84,11 @@ void add_runtime_flags(Flags& flags, RuntimeFlags& runtime) {
 
 Placement placement_of(const RuntimeFlags& runtime) {
   Placement placement{device_from_name(runtime.device), dtype_from_name(runtime.dtype)};
-  const bool on_cuda = placement.device == Device::kCuda;
-  placement.queues = runtime.queues > 0 ? static_cast<int>(runtime.queues) : on_cuda ? 8 : 1;
-  TK_CHECK(placement.queues == 1 || on_cuda, "--queues: ", placement.queues,
+  const bool has_queues = backend(placement.device).use_queue != nullptr;
+  placement.queues = runtime.queues > 0 ? static_cast<int>(runtime.queues) : has_queues ? 8 : 1;
+  TK_CHECK(placement.queues == 1 || has_queues, "--queues: ", placement.queues,
            " batches side by side need cuda, and this is ", placement.device);
-  TK_CHECK(placement.dtype == DType::kFloat32 || on_cuda, "--dtype: ", placement.dtype,
+  TK_CHECK(computes_in(placement.device, placement.dtype), "--dtype: ", placement.dtype,
            " is computed on cuda alone, and this is ", placement.device);
   return placement;
 }
