@@ -23,11 +23,12 @@ SparseRows coalesced(const SparseParameter& entry) {
   return {empty({0}, DType::kInt32, value.device()), empty({0, value.shape()[1]}, DType::kFloat32, value.device())};
 }
 
-}  // namespace
-
+// How the step state's rates apply to a parameter.
 StepGroup step_group(const Parameter& parameter) {
   return {.index = group_index(parameter.group()), .decays = parameter.decay()};
 }
+
+}  // namespace
 
 FlatParameters::FlatParameters(const ParameterList& parameters, DType compute_dtype)
     : keeper_(std::make_shared<char>()) {

@@ -59,7 +59,5 @@ struct FlatParameters {
 
 /// The index of a group in StepState's arrays.
 constexpr std::int64_t group_index(ParameterGroup group) { return static_cast<std::int64_t>(group); }
-/// How the step state's rates apply to a parameter.
-StepGroup step_group(const Parameter& parameter);
 
 }  // namespace tk

@@ -16,7 +16,8 @@ class BertEmbeddings {
   BertEmbeddings() = default;
   explicit BertEmbeddings(const Config& config);
 
-  /// [tokens, hidden]. Throws on an id, type or position that the tables do not have.
+  /// [tokens, hidden]. Throws on an id, type or position that the tables do not have; one of -1, a
+  /// dummy's, adds nothing.
   Variable operator()(const PackedTokens& inputs, const Context& context) const;
   void collect(ParameterList& list, const WeightNames& names);
 

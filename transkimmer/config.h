@@ -35,7 +35,7 @@ struct Config {
 
   std::vector<std::string> labels = {"LABEL_0", "LABEL_1"};  ///< name of each class: id2label
   std::optional<std::string> problem_type;     ///< regression, single_label_classification, multi_label_classification
-  std::optional<std::string> finetuning_task;  ///< the GLUE task, in its lower-case name
+  std::optional<std::string> finetuning_task;  ///< the task's name (data/task.h): "sst2"
   std::vector<std::string> architectures;      ///< classes of transformers, which name the head; none: a sequence's
   std::string torch_dtype = "float32";         ///< what the weights' file holds
 
