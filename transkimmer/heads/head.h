@@ -16,7 +16,8 @@ class Head {
   virtual ~Head() = default;
 
   virtual HeadReads reads() const = 0;
-  /// [rows that it reads, labels], in the encoder's dtype.
+  /// A row of logits for each label of the batch, in the encoder's dtype: [sentences, labels] or [tokens, labels]. The
+  /// last of encoded.rows may be dummies (data/batch.h), which belong to no sentence.
   virtual Variable operator()(const EncoderOutput& encoded, const Context& context) const = 0;
   virtual void collect(ParameterList& list, const WeightNames& names) = 0;
 };
