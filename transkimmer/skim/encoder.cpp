@@ -37,12 +37,16 @@ EncoderOutput SkimEncoder::operator()(const Variable& x, const Packed& rows, con
   TK_CHECK(x.shape().rank() == 2 && x.shape()[0] == rows.tokens, "skim_encoder: expected ", rows.tokens, " rows, got ",
            x.shape());
   const PassInputs in{config_, layers, predictors, rows, context, options};
-  if (config_.skim_gate == SkimGate::kNone) return run(*all_rows(x, in));
-  TK_CHECK(context.state.defined(), "skim_encoder: expected a step state, of which gates read the threshold");
-  if (context.training || config_.skim_attention == SkimAttention::kPaper) return run(*masked_rows(x, in));
+  const bool has_gates = config_.skim_gate != SkimGate::kNone;
+  const bool drops = has_gates && !context.training && config_.skim_attention != SkimAttention::kPaper;
+  TK_CHECK(!options.keep_shares || drops,
+           "skim_encoder: keep_shares are of a pass that drops rows, and this one does not");
   TK_CHECK(!options.keep_shares || options.keep_shares->size() == layers.size(),
            "skim_encoder: expected keep_shares of each of ", layers.size(), " layers, got ",
            options.keep_shares ? options.keep_shares->size() : 0);
+  if (!has_gates) return run(*all_rows(x, in));
+  TK_CHECK(context.state.defined(), "skim_encoder: expected a step state, of which gates read the threshold");
+  if (!drops) return run(*masked_rows(x, in));
   const NoGrad no_grad;  // dropping is a decision of evaluation: no gradient reaches a gate
   return run(*dropped_rows(x, in));
 }

@@ -22,6 +22,7 @@ struct ForwardOptions {
   /// stream.
   const std::vector<Tensor>* noise = nullptr;
   /// Evaluation: the share of a sentence's tokens that is key, updated and fed in each layer, in place of the gates.
+  /// Only where rows are dropped.
   const std::vector<double>* keep_shares = nullptr;
   /// Evaluation: the rows that are left are computed in multiples of this, dummies among them; 0 chooses by the device.
   std::int64_t row_step = 0;

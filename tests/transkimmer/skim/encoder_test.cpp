@@ -222,6 +222,15 @@ TEST_CASE("skimming: forced shares keep that part of each sentence in each layer
   }
 }
 
+TEST_CASE("skimming: forced shares are refused where no row is dropped, and need one for each layer") {
+  const PackedTokens inputs = random_inputs(2, 6);
+  const std::vector<double> shares = {1, 0.7, 0.5, 0.3}, few = {1, 0.5};
+  const auto dense = mixing_model(small_config(SkimGate::kNone)),
+             staged = mixing_model(small_config(SkimGate::kStaged));
+  CHECK_THROWS_WITH((*dense)(inputs, {}, {.keep_shares = &shares}), ContainsSubstring("a pass that drops rows"));
+  CHECK_THROWS_WITH((*staged)(inputs, {}, {.keep_shares = &few}), ContainsSubstring("each of 4 layers, got 2"));
+}
+
 TEST_CASE("skimming: rows left are computed in any multiple, among dummies, with the same result") {
   for (const SkimGate gate : kSkimming) {
     const Config config = small_config(gate);
