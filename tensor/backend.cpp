@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <ranges>
+#include <iterator>
 #include <vector>
 
 #include "tensor/error.h"
@@ -87,7 +87,7 @@ Device device_from_name(const std::string& asked) {
   }
   TK_CHECK(asked == "auto", "device: expected auto, cpu or cuda, got ", asked);
   const auto is_there = [](Device device) { return unavailable(device).empty(); };
-  return *std::ranges::find_if(kAllDevices | std::views::reverse, is_there);
+  return *std::find_if(std::rbegin(kAllDevices), std::rend(kAllDevices), is_there);
 }
 
 }  // namespace tk
