@@ -23,20 +23,31 @@ struct Columns {
   int last() const { return std::max({text_a, text_b, label}); }
 };
 
-// Looks the needed columns up in what may be a header line; nullopt when it names none of them, so is none.
-std::optional<Columns> columns_of_header(const GlueTask& task, const SplitInfo& split, const Fields& fields) {
+bool is_integer(std::string_view field) {
+  return !field.empty() && field.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// The columns by the names in what may be a header line; nullopt when it is none. A header must name all that is
+// needed: a column in the place of another would be taken for a text. Rows without labels begin with their number.
+std::optional<Columns> columns_of_header(const GlueTask& task, const SplitInfo& split, const Fields& fields,
+                                         const std::string& file) {
   Columns columns{split.text_a, split.text_b, split.label};
-  bool found = false;
+  std::vector<std::string> missing;
+  bool is_header = !split.labelled() && !is_integer(fields.front());
   const auto look_up = [&](int& column, const std::string& name) {
+    if (column < 0) return;
     const auto at = std::find(fields.begin(), fields.end(), name);
-    if (column < 0 || at == fields.end()) return;
+    if (at == fields.end()) return missing.push_back(name);
     column = static_cast<int>(at - fields.begin());
-    found = true;
+    is_header = true;
   };
   look_up(columns.text_a, task.text_a);
   look_up(columns.text_b, task.text_b);
   look_up(columns.label, task.label);
-  if (!found) return std::nullopt;
+  if (!is_header) return std::nullopt;
+  const std::vector<std::string> names(fields.begin(), fields.end());
+  TK_CHECK(missing.empty(), file, ", line 1: the header has no column ", in_quotes(missing.front()), "; it has ",
+           listed(names));
   return columns;
 }
 
@@ -97,8 +108,9 @@ GlueExamples read_examples(const GlueTask& task, const SplitInfo& split, const S
   GlueExamples result{file.path, file.subset, 0, 0, split.rows, {}};
   Fields fields;
   bool more = reader.next(fields);
+  TK_CHECK(more, "no rows in ", file.path.string(), ": expected at least one example");
   Columns columns{split.text_a, split.text_b, split.label};
-  if (const auto header = columns_of_header(task, split, fields)) {
+  if (const auto header = columns_of_header(task, split, fields, file.path.string())) {
     columns = *header;
     more = reader.next(fields);
   }

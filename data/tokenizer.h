@@ -13,6 +13,8 @@
 
 namespace tk {
 
+struct FolderTexts;
+
 /// What is cut when a text or pair has too many tokens. `kLongestFirst` shortens the longer one until both are equal
 /// and then both alike, the odd token going to the second; as Hugging Face's `tokenizers` does it, not as Google did.
 enum class Truncation { kLongestFirst, kOnlyFirst, kOnlySecond };
@@ -44,6 +46,8 @@ class Tokenizer {
   /// `tokenize_chinese_chars` of `tokenizer_config.json`; or, without `vocab.txt`, `tokenizer.json`.
   /// Throws, naming the file, when that holds something else than a BERT tokenizer.
   static Tokenizer from_folder(const std::filesystem::path& folder);
+  /// The same from the texts of such files.
+  static Tokenizer from_texts(const FolderTexts& texts);
 
   /// Encodes a text or a pair, in at most max_length tokens. Throws when max_length leaves no room for [CLS] and [SEP],
   /// or when the text that alone may be cut would not keep a token.

@@ -1,58 +1,15 @@
 #include "data/tsv_reader.h"
 
-#include <unicode/utf8.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <optional>
 
 #include "tensor/error.h"
+#include "tensor/io/input_file.h"
+#include "tensor/io/utf8.h"
 
 namespace tk {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
-std::string read_file(const std::filesystem::path& path) {
-  TK_CHECK(!std::filesystem::is_directory(path), "expected a file, got a folder: ", path.string());
-  std::ifstream in(path, std::ios::binary);
-  TK_CHECK(in, "cannot open ", path.string(), ": ", std::strerror(errno));
-  std::string text;
-  constexpr std::size_t kChunk = std::size_t{1} << 20;
-  for (std::size_t size = 0; in; text.resize(size)) {
-    text.resize(size + kChunk);
-    in.read(text.data() + size, kChunk);
-    size += static_cast<std::size_t>(in.gcount());
-  }
-  TK_CHECK(in.eof(), "cannot read ", path.string(), ": ", std::strerror(errno));
-  return text;
-}
-
-bool is_ascii(const char* bytes) {
-  std::uint64_t word;
-  std::memcpy(&word, bytes, sizeof word);
-  return (word & 0x8080808080808080u) == 0;
-}
-
-// Where the first byte sequence lies that is not well-formed UTF-8 (Unicode 15, table 3-7).
-std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
-  const char* s = text.data();
-  const std::size_t size = text.size();
-  std::size_t i = 0;
-  while (i < size) {
-    if (size - i >= sizeof(std::uint64_t) && is_ascii(s + i)) {
-      i += sizeof(std::uint64_t);
-      continue;
-    }
-    const std::size_t start = i;
-    UChar32 c;
-    U8_NEXT(s, i, size, c);
-    if (c < 0) return start;
-  }
-  return std::nullopt;
-}
 
 bool ends_line(char c) { return c == '\n' || c == '\r'; }
 
@@ -76,7 +33,7 @@ std::int64_t line_of(std::string_view text, std::size_t at) {
 
 TsvReader::TsvReader(const std::filesystem::path& path) : path_(path.string()), text_(read_file(path)) {
   if (const auto invalid = find_invalid_utf8(text_)) {
-    throw Error(concat("invalid UTF-8 in ", path_, ", line ", line_of(text_, *invalid)));
+    throw Error(concat(path_, ", line ", line_of(text_, *invalid), ": invalid UTF-8"));
   }
   if (text_.starts_with(kByteOrderMark)) at_ = kByteOrderMark.size();
 }

@@ -2,32 +2,24 @@
 
 #include <unicode/utf8.h>
 
-#include <fstream>
+#include <algorithm>
 
 #include "data/unicode.h"
 #include "tensor/error.h"
+#include "tensor/io/input_file.h"
+#include "tensor/io/utf8.h"
 
 namespace tk {
 namespace {
 
-bool is_valid_utf8(std::string_view text) {
-  const auto size = static_cast<std::int32_t>(text.size());
-  for (std::int32_t i = 0; i < size;) {
-    UChar32 c;
-    U8_NEXT(text.data(), i, size, c);
-    if (c < 0) return false;
-  }
-  return true;
-}
-
-void trim_end(std::string& line) {
+std::string_view trimmed_end(std::string_view line) {
   auto end = static_cast<std::int32_t>(line.size());
   for (std::int32_t i = end; i > 0; end = i) {
     UChar32 c;
     U8_PREV(line.data(), 0, i, c);
     if (c < 0 || !is_white_space(static_cast<char32_t>(c))) break;
   }
-  line.resize(static_cast<std::size_t>(end));
+  return line.substr(0, static_cast<std::size_t>(end));
 }
 
 }  // namespace
@@ -37,7 +29,7 @@ Vocabulary::Vocabulary(std::vector<std::string> tokens, const std::string& sourc
   TK_CHECK(tokens_.size() <= kMaxTokens, source, ": expected at most ", kMaxTokens, " tokens, got ", tokens_.size());
   ids_.reserve(tokens_.size());
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
-    TK_CHECK(is_valid_utf8(tokens_[i]), source, ": token ", i, " is not valid UTF-8");
+    TK_CHECK(!find_invalid_utf8(tokens_[i]), source, ": token ", i, " is not valid UTF-8");
     if (!tokens_[i].empty()) ids_.insert_or_assign(tokens_[i], static_cast<std::int32_t>(i));
   }
   const auto required = [&](const char* token) {
@@ -50,17 +42,22 @@ Vocabulary::Vocabulary(std::vector<std::string> tokens, const std::string& sourc
   sep_ = required("[SEP]");
 }
 
-Vocabulary Vocabulary::from_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  TK_CHECK(in && !std::filesystem::is_directory(path), path.string(), ": cannot open the vocabulary");
+Vocabulary Vocabulary::from_text(std::string_view text, const std::string& source) {
+  constexpr std::size_t kLongestLine = 1 << 20;
   std::vector<std::string> tokens;
-  for (std::string line; std::getline(in, line);) {
-    trim_end(line);
-    tokens.push_back(std::move(line));
+  while (!text.empty()) {
+    const std::size_t length = std::min(text.find('\n'), text.size());
+    TK_CHECK(length <= kLongestLine, source, ": line ", tokens.size() + 1, " has ", length, " bytes; expected a token");
+    tokens.emplace_back(trimmed_end(text.substr(0, length)));
+    text.remove_prefix(std::min(length + 1, text.size()));
   }
-  TK_CHECK(!in.bad(), path.string(), ": cannot read the vocabulary");
   while (!tokens.empty() && tokens.back().empty()) tokens.pop_back();
-  return Vocabulary(std::move(tokens), path.string());
+  return Vocabulary(std::move(tokens), source);
+}
+
+Vocabulary Vocabulary::from_file(const std::filesystem::path& path) {
+  constexpr std::int64_t kMostBytes = std::int64_t{256} << 20;
+  return from_text(read_file(path, kMostBytes), path.string());
 }
 
 std::optional<std::int32_t> Vocabulary::find(std::string_view token) const {

@@ -18,7 +18,9 @@ class Vocabulary {
   /// An empty token only takes up an id. When a token is listed twice, the later id is the one that is found.
   explicit Vocabulary(std::vector<std::string> tokens, const std::string& source = "vocabulary");
 
-  /// Reads `vocab.txt`: one token a line, white space at the line's end cut off, blank lines at the file's end ignored.
+  /// Reads the text of `vocab.txt`: one token a line, white space at the line's end cut off, blank lines at the file's
+  /// end ignored.
+  static Vocabulary from_text(std::string_view text, const std::string& source);
   static Vocabulary from_file(const std::filesystem::path& path);
 
   /// How many ids there are, used or not.

@@ -1,6 +1,8 @@
 #include "transkimmer/checkpoint.h"
 
 #include <algorithm>
+#include <cmath>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -10,6 +12,7 @@
 #include "tensor/error.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/in_quotes.h"
+#include "tensor/io/renames.h"
 #include "transkimmer/families/family.h"
 
 namespace tk {
@@ -17,6 +20,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kWeights = "model.safetensors";
+constexpr std::string_view kTokenizerConfig = "tokenizer_config.json";
 
 std::string shape_text(std::span<const std::int64_t> shape) {
   std::string text = "[";
@@ -35,10 +39,17 @@ std::map<std::string, const SafetensorsEntry*> by_published_name(const Safetenso
   return entries;
 }
 
+bool all_finite(const Tensor& tensor) {
+  const Tensor x = tensor.to(Device::kCpu).to(DType::kFloat32).contiguous();
+  const std::span values(x.data<float>(), static_cast<std::size_t>(x.numel()));
+  return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
+}
+
 void copy_weight(const SafetensorsFile& file, const SafetensorsEntry& entry, const Tensor& destination) {
   const Tensor source = file.tensor(entry);
   TK_CHECK(is_floating(source.dtype()), file.path(), ": tensor ", in_quotes(entry.name),
            ": expected floating-point weights, got ", entry.dtype);
+  TK_CHECK(all_finite(source), file.path(), ": tensor ", in_quotes(entry.name), ": holds a value that is not finite");
   destination.copy_from(source);
 }
 
@@ -74,40 +85,30 @@ std::string default_tokenizer_config(const Config& config, bool lower_case) {
   return settings.dump(2) + '\n';
 }
 
-// Leaves exactly the tokenizer files that belong together: what the model has no version of is removed.
-void write_tokenizer(const fs::path& folder, const Config& config, const TokenizerFiles& tokenizer) {
-  if (tokenizer.copy_from.empty() && tokenizer.vocabulary.empty()) return;
-  std::error_code none;
-  if (fs::equivalent(tokenizer.copy_from, folder, none)) return;
-  const auto is_copied = [&](std::string_view file) {
-    return !tokenizer.copy_from.empty() && fs::exists(tokenizer.copy_from / file);
-  };
-  for (const std::string_view file : config.family().tokenizer_files) {
-    if (is_copied(file)) {
-      copy_file_atomically(tokenizer.copy_from / file, folder / file);
-    } else {
-      fs::remove(folder / file);
-    }
+// A tokenizer_config.json goes with every tokenizer.
+void write_tokenizer(const fs::path& folder, const Config& config, const FolderTexts& tokenizer) {
+  if (tokenizer.files.empty()) return;
+  for (const auto& [file, text] : tokenizer.files) write_file_atomically(folder / file, text);
+  if (tokenizer.find(kTokenizerConfig) == nullptr) {
+    write_file_atomically(folder / kTokenizerConfig, default_tokenizer_config(config, true));
   }
-  if (tokenizer.copy_from.empty()) write_file_atomically(folder / "vocab.txt", tokenizer.vocabulary);
-  if (!is_copied("tokenizer_config.json")) {
-    write_file_atomically(folder / "tokenizer_config.json", default_tokenizer_config(config, tokenizer.lower_case));
+}
+
+// A model that answers nonsense is none to leave behind.
+void check_finite(std::span<const NamedTensor> weights, const fs::path& folder) {
+  for (const NamedTensor& weight : weights) {
+    TK_CHECK(!is_floating(weight.tensor.dtype()) || all_finite(weight.tensor), folder.string(),
+             ": not written: the weight ", in_quotes(weight.name), " holds a value that is not finite");
   }
 }
 
 void write_files(const fs::path& folder, Config config, std::span<const NamedTensor> weights,
-                 const TokenizerFiles& tokenizer, FloatStorage storage) {
+                 const FolderTexts& tokenizer, FloatStorage storage) {
   name_architecture(config, weights);
   config.torch_dtype = choice_name(storage);
   write_tokenizer(folder, config, tokenizer);
   write_file_atomically(folder / "config.json", to_json(config));
   save_safetensors(folder / kWeights, weights, {{"format", "pt"}}, storage);  // transformers asks for the format
-}
-
-std::string list(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + printable(name);
-  return text;
 }
 
 }  // namespace
@@ -168,29 +169,62 @@ std::vector<std::string> messages(const LoadReport& report, const fs::path& sour
   std::vector<std::string> lines;
   if (!report.unexpected.empty()) {
     lines.push_back(concat("Some weights of the model checkpoint at ", source.string(),
-                           " were not used when initializing the model: ", list(report.unexpected)));
+                           " were not used when initializing the model: ", listed(report.unexpected)));
   }
   if (!report.missing.empty()) {
     lines.push_back(concat("Some weights of the model were not initialized from the model checkpoint at ",
-                           source.string(), " and are newly initialized: ", list(report.missing)));
+                           source.string(), " and are newly initialized: ", listed(report.missing)));
   }
   if (!report.mismatched.empty()) {
     lines.push_back(concat("Some weights of the model were not initialized from the model checkpoint at ",
                            source.string(),
-                           " and are newly initialized because the shapes did not match: ", list(report.mismatched)));
+                           " and are newly initialized because the shapes did not match: ", listed(report.mismatched)));
   }
   return lines;
 }
 
+FolderTexts read_tokenizer_files(const fs::path& folder, const Family& family) {
+  return read_texts(folder, family.tokenizer_files);
+}
+
+FolderTexts new_tokenizer_files(const Config& config, std::string vocabulary, bool lower_case) {
+  FolderTexts texts;
+  texts.files.emplace("vocab.txt", std::move(vocabulary));
+  texts.files.emplace(kTokenizerConfig, default_tokenizer_config(config, lower_case));
+  return texts;
+}
+
+// The files of a model take their places together, the weights last; of the tokenizer's, those that do not belong to
+// it go.
 void save_model_folder(const fs::path& folder, Config config, std::span<const NamedTensor> weights,
-                       const TokenizerFiles& tokenizer, FloatStorage storage) {
+                       const FolderTexts& tokenizer, FloatStorage storage) {
   if (!fs::exists(folder)) return save_new_model_folder(folder, std::move(config), weights, tokenizer, storage);
   TK_CHECK(fs::is_directory(folder), folder.string(), ": exists and is not a folder");
-  write_files(folder, std::move(config), weights, tokenizer, storage);
+  check_finite(weights, folder);
+  std::vector<std::string> names = {std::string(kWeights), "config.json"};
+  if (!tokenizer.files.empty()) std::ranges::copy(config.family().tokenizer_files, std::back_inserter(names));
+  AtomicFolder complete(folder / "model");  // neither is ever committed: they go with all that is left in them
+  AtomicFolder earlier(folder / "earlier-model");
+  write_files(complete.path(), std::move(config), weights, tokenizer, storage);
+  Renames renames;
+  try {
+    for (const std::string& name : names) {
+      if (fs::exists(fs::symlink_status(folder / name))) renames.add(folder / name, earlier.path() / name);
+    }
+    std::ranges::reverse(names);
+    for (const std::string& name : names) {
+      if (fs::exists(complete.path() / name)) renames.add(complete.path() / name, folder / name);
+    }
+  } catch (...) {
+    if (!renames.undo()) earlier.abandon();
+    throw;
+  }
+  sync_folder(folder);
 }
 
 void save_new_model_folder(const fs::path& folder, Config config, std::span<const NamedTensor> weights,
-                           const TokenizerFiles& tokenizer, FloatStorage storage) {
+                           const FolderTexts& tokenizer, FloatStorage storage) {
+  check_finite(weights, folder);
   AtomicFolder complete(folder);
   write_files(complete.path(), std::move(config), weights, tokenizer, storage);
   complete.commit();

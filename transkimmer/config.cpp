@@ -7,6 +7,7 @@
 #include "tensor/error.h"
 #include "tensor/io/in_quotes.h"
 #include "tensor/io/input_file.h"
+#include "tensor/io/json.h"
 #include "tensor/random.h"
 #include "transkimmer/families/family.h"
 
@@ -18,28 +19,13 @@ using nlohmann::json;
 constexpr std::int64_t kMaxParameters = 10'000'000'000;
 constexpr std::size_t kMaxFileBytes = 8 << 20;
 constexpr std::int64_t kMaxLabels = 1 << 14;
-constexpr int kMaxDepth = 32;  // copying and printing JSON recurse, and each level indents what is written
-
-// A value for a message: one line, not too long.
-std::string shown(const json& value) {
-  const std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
-  return text.size() <= 60 ? text : printable(text.substr(0, 60)) + "...";
-}
 
 // The keys of a config.json. Taking one checks its type and removes it, so that at the end the others are left.
 class Keys {
  public:
   Keys(std::string_view text, std::string_view source) : source_(source) {
     TK_CHECK(text.size() <= kMaxFileBytes, source, ": ", text.size(), " bytes are too many for a configuration");
-    try {
-      object_ = json::parse(text, [&](int depth, json::parse_event_t, const json&) {
-        TK_CHECK(depth <= kMaxDepth, source, ": nested more than ", kMaxDepth, " levels deep");
-        return true;
-      });
-    } catch (const json::exception& error) {
-      const std::string reason = printable(error.what());
-      throw Error(concat(source, ": not valid JSON: ", reason.substr(0, 200)));
-    }
+    object_ = parse_json(text, std::string(source));
     TK_CHECK(object_.is_object(), source, ": expected a JSON object, got ", shown(object_));
   }
 
@@ -329,7 +315,7 @@ Config parse_config(std::string_view text, std::string_view source, std::optiona
 }
 
 Config read_config(const std::filesystem::path& file, std::optional<PredictorShape> predictor) {
-  return parse_config(read_file(file), file.string(), predictor);
+  return parse_config(read_file(file, kMaxFileBytes), file.string(), predictor);
 }
 
 std::string to_json(const Config& c) {

@@ -9,7 +9,8 @@ set(TK_PACKAGE_FOLDER ${CMAKE_INSTALL_LIBDIR}/cmake/transkimmer)
 # cuBLAS may lie where the loader does not look.
 set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ${TK_CUDA_FOUND})
 
-# Headers keep their folder, so that includes are written as in the sources; those of a backend and of the program stay.
+# Headers keep their folder, so that includes are written as in the sources; those of a backend, of the
+# program, and the one that needs a JSON library stay.
 function(tk_install_layer layer)
   set_target_properties(tk_${layer} PROPERTIES
     EXPORT_NAME ${layer}
@@ -20,7 +21,8 @@ function(tk_install_layer layer)
     install(TARGETS tk_${layer} EXPORT transkimmer INCLUDES DESTINATION ${TK_INCLUDE_FOLDER})
     file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
     install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/ DESTINATION ${TK_INCLUDE_FOLDER}/${folder}
-      FILES_MATCHING PATTERN "*.h" PATTERN "*.inc" PATTERN cpu EXCLUDE PATTERN cuda EXCLUDE PATTERN cli EXCLUDE)
+      FILES_MATCHING PATTERN "*.h" PATTERN "*.inc"
+      PATTERN cpu EXCLUDE PATTERN cuda EXCLUDE PATTERN cli EXCLUDE PATTERN json.h EXCLUDE)
   endif()
 endfunction()
 

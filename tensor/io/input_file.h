@@ -12,7 +12,8 @@ namespace tk {
 /// meanwhile is then an error, where the lost part of a mapping would be the program's end.
 class InputFile {
  public:
-  /// Throws tk::Error that starts with the path unless it is a readable regular file.
+  /// Throws tk::Error that starts with the path unless it is a readable regular file: a named pipe or a terminal would
+  /// keep its reader waiting, and a device like /dev/zero has no end.
   explicit InputFile(const std::filesystem::path& path);
   ~InputFile();
   InputFile(const InputFile&) = delete;
@@ -26,11 +27,15 @@ class InputFile {
 
  private:
   std::string path_;
-  int fd_;
+  int fd_ = -1;
   std::int64_t size_ = 0;
 };
 
-/// All bytes of a regular file; throws as InputFile does.
-std::string read_file(const std::filesystem::path& path);
+/// All bytes of a regular file. Throws as InputFile does, and for a file of more than `most_bytes` or than memory
+/// holds.
+std::string read_file(const std::filesystem::path& path, std::int64_t most_bytes = std::int64_t{1} << 40);
+
+/// Throws tk::Error for a path with a NUL character: the system would read it as another, shorter path.
+void check_path(const std::filesystem::path& path);
 
 }  // namespace tk

@@ -59,8 +59,7 @@ TEST_CASE("tsv_reader: a byte-order mark goes at the start only") {
 TEST_CASE("tsv_reader: invalid UTF-8 is refused with its line") {
   const std::string start = "a line of ASCII, long enough for words\r\nanother, \u00e9\u4e2d\U0001F600\rthen ";
   for (const std::string bad : {"\x80", "\xC3(", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE4\xB8", "\xFF"}) {
-    CHECK_THROWS_WITH(read_rows(start + bad + " end\n"),
-                      ContainsSubstring("invalid UTF-8 in") && ContainsSubstring("rows.tsv, line 3"));
+    CHECK_THROWS_WITH(read_rows(start + bad + " end\n"), ContainsSubstring("rows.tsv, line 3: invalid UTF-8"));
     CHECK_THROWS_AS(read_rows(start + bad), Error);
   }
   CHECK(read_rows(start + "fine").size() == 3);

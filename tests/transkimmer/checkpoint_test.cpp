@@ -1,6 +1,7 @@
 #include "transkimmer/checkpoint.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 #include "tensor/error.h"
@@ -198,7 +199,7 @@ TEST_CASE("checkpoint: a saved folder is read back") {
   const SafetensorsFile file = SafetensorsFile::open(kGolden / "bert_tiny_config/model.safetensors");
   const std::vector<NamedTensor> weights = destinations_for(file);
   load_weights(kGolden / "bert_tiny_config", weights, kBert);
-  save_model_folder(folder / "a/b", config, weights, {.copy_from = kGolden / "bert_tiny_config"});
+  save_model_folder(folder / "a/b", config, weights, read_tokenizer_files(kGolden / "bert_tiny_config", kBert));
 
   CHECK(file_names(folder / "a") == Names{"b"});
   CHECK(file_names(folder / "a/b") == Names{"config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"});
@@ -215,7 +216,7 @@ TEST_CASE("checkpoint: saving a skimmed model keeps its gate") {
   const SafetensorsFile file = SafetensorsFile::open(kGolden / "skim_layer_config/model.safetensors");
   const std::vector<NamedTensor> weights = destinations_for(file);
   const Config config = load_config(kGolden / "skim_layer_config");
-  save_model_folder(folder / "m", config, weights, {.copy_from = kGolden / "skim_layer_config"});
+  save_model_folder(folder / "m", config, weights, read_tokenizer_files(kGolden / "skim_layer_config", kBert));
   const Config again = read_config(folder / "m/config.json");
   CHECK(again.skim_gate == SkimGate::kLayer);
   CHECK(again.skim_width == 8);
@@ -226,7 +227,7 @@ TEST_CASE("checkpoint: a vocabulary made in memory becomes vocab.txt and its set
   Config config;
   config.max_position_embeddings = 40;
   save_model_folder(folder / "m", config, {{{"bert.pooler.dense.bias", floats({1})}}},
-                    {.vocabulary = "[PAD]\n[UNK]\n", .lower_case = false}, FloatStorage::kBFloat16);
+                    new_tokenizer_files(config, "[PAD]\n[UNK]\n", false), FloatStorage::kBFloat16);
   CHECK(read_bytes(folder / "m/vocab.txt") == "[PAD]\n[UNK]\n");
   const std::string settings = read_bytes(folder / "m/tokenizer_config.json");
   CHECK_THAT(settings, ContainsSubstring("\"do_lower_case\": false"));
@@ -242,14 +243,14 @@ TEST_CASE("checkpoint: in an existing folder other files stay and another tokeni
   write_bytes(folder / "trainer_state.json", "{}");
   write_bytes(folder / "tokenizer.json", "of another model");
   const std::vector<NamedTensor> weights = {{"classifier.bias", floats({1})}};
-  save_model_folder(folder.path(), Config(), weights, {.vocabulary = "[PAD]\n"});
+  save_model_folder(folder.path(), Config(), weights, new_tokenizer_files(Config(), "[PAD]\n"));
   CHECK(file_names(folder.path()) ==
         Names{"config.json", "model.safetensors", "tokenizer_config.json", "trainer_state.json", "vocab.txt"});
 
   // Saving a model over itself, with its own mapped weights, is fine.
   const SafetensorsFile file = SafetensorsFile::open(folder / "model.safetensors");
   const std::vector<NamedTensor> own = {{"classifier.bias", file.tensor("classifier.bias")}};
-  save_model_folder(folder.path(), Config(), own, {.copy_from = folder.path()});
+  save_model_folder(folder.path(), Config(), own, read_tokenizer_files(folder.path(), kBert));
   CHECK(read_bytes(folder / "vocab.txt") == "[PAD]\n");
   CHECK(values(SafetensorsFile::open(folder / "model.safetensors").tensor("classifier.bias")) == Floats{1});
 }
@@ -257,13 +258,42 @@ TEST_CASE("checkpoint: in an existing folder other files stay and another tokeni
 TEST_CASE("checkpoint: a save that fails leaves nothing, or what was there") {
   const TemporaryFolder folder;
   const std::vector<NamedTensor> bad = {{"classifier.bias", floats({1})}, {"classifier.bias", floats({2})}};
-  CHECK_THROWS_WITH(save_model_folder(folder / "m", Config(), bad, {.vocabulary = "[PAD]\n"}),
+  CHECK_THROWS_WITH(save_model_folder(folder / "m", Config(), bad, new_tokenizer_files(Config(), "[PAD]\n")),
                     ContainsSubstring("two tensors are called \"classifier.bias\""));
   CHECK(fs::is_empty(folder.path()));
   write_bytes(folder / "file", "text");
   CHECK_THROWS_WITH(save_model_folder(folder / "file", Config(), {}, {}),
                     (folder / "file").string() + ": exists and is not a folder");
   CHECK(read_bytes(folder / "file") == "text");
+}
+
+TEST_CASE("checkpoint: a model with a weight that is not finite is neither written nor read") {
+  const TemporaryFolder folder;
+  for (const float value : {NAN, INFINITY, -INFINITY}) {
+    const std::vector<NamedTensor> weights = {{"classifier.bias", floats({1, value})}};
+    CHECK_THROWS_WITH(
+        save_model_folder(folder / "m", Config(), weights, {}),
+        (folder / "m").string() + ": not written: the weight \"classifier.bias\" holds a value that is not finite");
+    CHECK(fs::is_empty(folder.path()));
+  }
+  const std::vector<NamedTensor> broken = {{"classifier.bias", floats({1, NAN})}};
+  save_safetensors(folder / "model.safetensors", broken);
+  const Tensor bias = zeros({2});
+  CHECK_THROWS_WITH(
+      load_weights(folder.path(), {{{"classifier.bias", bias}}}, kBert),
+      ContainsSubstring("model.safetensors: tensor \"classifier.bias\": holds a value that is not finite"));
+}
+
+TEST_CASE("checkpoint: a tokenizer's file that is none is refused when it is read, not when it is written") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "secret", "root:*:19000:0:99999:7:::\n");
+  fs::create_symlink(folder / "secret", folder / "special_tokens_map.json");
+  CHECK_THROWS_WITH(read_tokenizer_files(folder.path(), kBert),
+                    (folder / "special_tokens_map.json").string() + ": not valid JSON at line 1, column 1");
+  fs::remove(folder / "special_tokens_map.json");
+  write_bytes(folder / "vocab.txt", "[PAD]\n\xff\n");
+  CHECK_THROWS_WITH(read_tokenizer_files(folder.path(), kBert),
+                    (folder / "vocab.txt").string() + ": is not valid UTF-8");
 }
 
 TEST_CASE("checkpoint: the published MiniLM folder is read", "[realdata]") {

@@ -158,7 +158,7 @@ TEST_CASE("config: text that is no JSON object is refused in one short line") {
     }
   };
   refused("", "not valid JSON");
-  refused("{\n\"hidden_size\": }", "not valid JSON: ");
+  refused("{\n\"hidden_size\": }", "not valid JSON at line 2, column 16");
   refused("{\"a\": \"" + std::string(10000, 'x'), "not valid JSON");
   refused("[1]", "expected a JSON object, got [1]");
   refused("{\"a\": 1e999}", "not valid JSON");

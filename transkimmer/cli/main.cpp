@@ -4,18 +4,22 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
-#include <cstdio>
-#include <cstring>
 #include <exception>
+#include <filesystem>
 #include <new>
+#include <sstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "tensor/error.h"
+#include "tensor/io/in_quotes.h"
 #include "transkimmer/cli/commands/commands.h"
 #include "transkimmer/cli/run/build_info.h"
+#include "transkimmer/cli/run/last_words.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/options.h"
+#include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/signals.h"
 #include "transkimmer/training/option_error.h"
 
@@ -23,17 +27,22 @@ namespace {
 
 constexpr int kRunTimeError = 1;
 constexpr int kWrongCommandLine = 2;
+constexpr std::size_t kLongestError = 390;
 
 int fail(int code, std::string message) {
   std::ranges::replace(message, '\n', ' ');
-  std::fputs((message + '\n').c_str(), stderr);  // if that fails, too, nothing is left to say it with
+  tk::note_text(tk::printable_line(message, kLongestError) + '\n');
   return code;
 }
 
 // The exit code `code` if all output got out.
 int finish(int code) {
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
-  return fail(kRunTimeError, fmt::format("standard output: {}", std::strerror(errno)));
+  try {
+    tk::check_output();
+  } catch (const tk::Error& error) {
+    return fail(kRunTimeError, error.what());
+  }
+  return code;
 }
 
 std::string command_line(int argc, const char* const* argv) {
@@ -47,7 +56,7 @@ std::string command_line(int argc, const char* const* argv) {
 }
 
 void print_build_info() {
-  for (const auto& [key, value] : tk::build_info()) fmt::print("{:<15} {}\n", key, value);
+  for (const auto& [key, value] : tk::build_info()) tk::print("{:<15} {}\n", key, value);
 }
 
 int run_command(const std::vector<tk::Command>& commands) {
@@ -67,8 +76,12 @@ int run_safely(const std::vector<tk::Command>& commands) {
     return fail(kWrongCommandLine, error.what());
   } catch (const tk::OptionError& error) {
     return fail(kRunTimeError, tk::flag_of_option(error.option()) + ": " + error.problem());
+  } catch (const std::filesystem::filesystem_error& error) {
+    return fail(kRunTimeError, error.path1().string() + ": " + error.code().message());
   } catch (const std::bad_alloc&) {
-    return fail(kRunTimeError, "out of memory");
+    return fail(kRunTimeError, tk::out_of_memory_text());
+  } catch (const std::length_error&) {  // a size beyond every memory
+    return fail(kRunTimeError, tk::out_of_memory_text());
   } catch (const std::exception& error) {
     return fail(kRunTimeError, error.what());
   }
@@ -77,8 +90,10 @@ int run_safely(const std::vector<tk::Command>& commands) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  tk::open_standard_streams();
+  tk::say_last_words();
+  tk::let_writes_fail();
   tk::start_log();
-  tk::let_long_writes_fail();
   const tk::Invocation invocation{argv, command_line(argc, argv)};
 
   CLI::App program("Tensors, autograd and a BERT that learns, layer by layer, which tokens it can drop.",
@@ -99,14 +114,17 @@ int main(int argc, char** argv) {
     program.parse(arguments);
     tk::check_environment(program);
   } catch (const CLI::CallForHelp& help) {
-    return finish(program.exit(help));
+    std::ostringstream text;
+    const int code = program.exit(help, text, text);
+    tk::print_text(text.str());
+    return finish(code);
   } catch (const CLI::Error& error) {
     return fail(kWrongCommandLine, tk::parse_problem(program, error));
   } catch (const tk::Error& error) {
     return fail(kWrongCommandLine, error.what());
   }
   if (version) {
-    fmt::print("transkimmer {}\n", tk::version());
+    tk::print("transkimmer {}\n", tk::version());
     return finish(0);
   }
   if (build_info) {
@@ -114,7 +132,7 @@ int main(int argc, char** argv) {
     return finish(0);
   }
   if (program.get_subcommands().empty()) {
-    fmt::print(stderr, "{}", program.help());
+    tk::note_text(program.help());
     return kWrongCommandLine;
   }
   return run_safely(commands);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <deque>
 #include <numeric>
 #include <optional>
@@ -10,6 +11,7 @@
 #include "autograd/grad_mode.h"
 #include "data/prefetch.h"
 #include "nn/loss.h"
+#include "tensor/error.h"
 #include "tensor/ops/index.h"
 #include "tensor/read_back.h"
 #include "transkimmer/training/inference.h"
@@ -65,6 +67,14 @@ void add_rows(std::vector<LayerShares>& sums, const std::vector<LayerRows>& laye
     sums[i].updated += total(layers[i].updated);
     sums[i].fed += total(layers[i].fed);
   }
+}
+
+// What comes of weights or sums beyond the numbers of the dtype would be taken for an answer.
+void check_finite(const Tensor& logits, const BertClassifier& model) {
+  const std::vector<float> values = logits.to_vector<float>();
+  TK_CHECK(std::ranges::all_of(values, [](float value) { return std::isfinite(value); }),
+           "evaluate: the model's answers are not finite numbers: its weights are too large for ",
+           model.compute_dtype());
 }
 
 // Waits for a batch's numbers and adds them.
@@ -127,6 +137,7 @@ Evaluation evaluate(const BertClassifier& model, const Task& task, std::span<con
   }
   while (!asked.empty()) take_first();
   result.seconds = seconds_since(start);
+  check_finite(result.logits, model);
   const auto labelled = std::ranges::count_if(labels_of(examples, task.kind), [](double label) { return label != -1; });
   for (LayerShares& layer : result.layers) {
     for (double* share : {&layer.keys, &layer.updated, &layer.fed}) *share /= static_cast<double>(result.tokens);

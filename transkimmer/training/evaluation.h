@@ -45,6 +45,7 @@ struct Evaluation {
 
   double mac_share() const { return counted_macs / dense_macs; }
 };
+/// Throws where the model's answers are not finite numbers.
 Evaluation evaluate(const BertClassifier& model, const Task& task, std::span<const TokenizedExample> examples,
                     const EvaluationOptions& options = {});
 

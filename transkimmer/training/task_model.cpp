@@ -53,12 +53,6 @@ LabelMatch match_labels(const Config& config, const Task& task) {
   return is_unnamed || task.regression() ? LabelMatch::kUnnamed : LabelMatch::kOther;
 }
 
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + printable(name);
-  return text;
-}
-
 Config task_config(Config config, const Task& task) {
   config.labels = task_labels(task);
   config.problem_type.reset();
@@ -142,17 +136,17 @@ void check_same_task(const Config& config, const Task& task, const fs::path& fol
 }
 
 void tell_permuted(const Config& found, const Task& task, const fs::path& folder, std::vector<Note>& notes) {
-  warn(notes, concat(folder.string(), ": its labels are in the order ", joined(found.labels),
-                     "; put into the task's order ", joined(task.labels)));
+  warn(notes, concat(folder.string(), ": its labels are in the order ", listed(found.labels),
+                     "; put into the task's order ", listed(task.labels)));
 }
 
 }  // namespace
 
-Tokenizer load_tokenizer(const fs::path& folder, const Family& family) {
-  TK_CHECK(std::string_view(family.tokenizer_class) == "BertTokenizer", folder.string(),
+Tokenizer make_tokenizer(const FolderTexts& files, const Family& family) {
+  TK_CHECK(std::string_view(family.tokenizer_class) == "BertTokenizer", files.folder.string(),
            ": the tokenizer of a model of ", family.title, "'s is ", family.tokenizer_class,
            ", only BertTokenizer is read");
-  return Tokenizer::from_folder(folder);
+  return Tokenizer::from_texts(files);
 }
 
 TaskModel load_for_training(const fs::path& folder, const Task& task, const std::optional<SkimSettings>& skim,
@@ -161,7 +155,13 @@ TaskModel load_for_training(const fs::path& folder, const Task& task, const std:
   const LabelMatch match = match_labels(found, task);
   Config config = task_config(found, task);
   const Family& family = config.family();
-  TaskModel result{.folder = folder, .task = task, .model = nullptr, .tokenizer = load_tokenizer(folder, family)};
+  FolderTexts files = read_tokenizer_files(folder, family);
+  Tokenizer tokenizer = make_tokenizer(files, family);
+  TaskModel result{.folder = folder,
+                   .task = task,
+                   .model = nullptr,
+                   .tokenizer = std::move(tokenizer),
+                   .tokenizer_files = std::move(files)};
   result.was_dense = found.skim_gate == SkimGate::kNone;
   if (!result.was_dense) {
     check_own_predictors(config, skim, folder, result.notes);
@@ -180,8 +180,8 @@ TaskModel load_for_training(const fs::path& folder, const Task& task, const std:
   if (match == LabelMatch::kOther) std::erase_if(report.unexpected, of_classifier(family));
   tell_new_weights(report, config, folder, result.notes);
   if (match == LabelMatch::kOther && found.labels != unnamed_labels(found.num_labels())) {
-    warn(result.notes, concat(folder.string(), ": its labels (", joined(found.labels), ") are not those of ", task.name,
-                              " (", joined(task_labels(task)), "): the classifier starts anew"));
+    warn(result.notes, concat(folder.string(), ": its labels (", listed(found.labels), ") are not those of ", task.name,
+                              " (", listed(task_labels(task)), "): the classifier starts anew"));
   }
   if (result.fine_tuned && match == LabelMatch::kPermuted) {
     permute_classifier(*result.model, found.labels, task);
@@ -199,11 +199,17 @@ TaskModel load_for_scoring(const fs::path& folder, const Task& task, bool dense)
            found.head() == HeadKind::kToken ? "tokens" : "sentences", ", and ", task.name, " is about ",
            task.kind == TaskKind::kTokens ? "tokens" : "sentences");
   TK_CHECK(match != LabelMatch::kOther, folder.string(), ": its ", found.num_labels(), " labels (",
-           joined(found.labels), ") are not the ", task.outputs(), " of ", task.name, " (", joined(task_labels(task)),
+           listed(found.labels), ") are not the ", task.outputs(), " of ", task.name, " (", listed(task_labels(task)),
            "); a score would mean nothing");
   Config config = task_config(found, task);
   const Family& family = config.family();
-  TaskModel result{.folder = folder, .task = task, .model = nullptr, .tokenizer = load_tokenizer(folder, family)};
+  FolderTexts files = read_tokenizer_files(folder, family);
+  Tokenizer tokenizer = make_tokenizer(files, family);
+  TaskModel result{.folder = folder,
+                   .task = task,
+                   .model = nullptr,
+                   .tokenizer = std::move(tokenizer),
+                   .tokenizer_files = std::move(files)};
   result.was_dense = found.skim_gate == SkimGate::kNone;
   if (dense) config.skim_gate = SkimGate::kNone;
   result.model = std::make_unique<BertClassifier>(config);
@@ -218,7 +224,7 @@ TaskModel load_for_scoring(const fs::path& folder, const Task& task, bool dense)
     tell_permuted(found, task, folder, result.notes);
   } else if (match == LabelMatch::kUnnamed && !task.regression() && found.finetuning_task != task.name) {
     warn(result.notes, concat(folder.string(), ": its labels have no names; they are taken in the task's order ",
-                              joined(task.labels)));
+                              listed(task.labels)));
   }
   return result;
 }
@@ -240,8 +246,7 @@ TaskModel load_model(const fs::path& folder) {
 }
 
 void save_model(const TaskModel& model, const fs::path& folder) {
-  save_model_folder(folder, model.model->config(), named_values(model.model->parameters()),
-                    {.copy_from = model.folder});
+  save_model_folder(folder, model.model->config(), named_values(model.model->parameters()), model.tokenizer_files);
 }
 
 std::unique_ptr<BertClassifier> dense_twin(const BertClassifier& model) {

@@ -9,6 +9,7 @@
 
 #include "data/task.h"
 #include "data/tokenizer.h"
+#include "tensor/io/folder_texts.h"
 #include "transkimmer/classifier.h"
 
 namespace tk {
@@ -25,8 +26,9 @@ struct TaskModel {
   Task task;
   std::unique_ptr<BertClassifier> model;
   Tokenizer tokenizer;
-  bool fine_tuned = false;  ///< the folder had a classifier whose labels are the task's
-  bool was_dense = true;    ///< the folder had no skim predictors
+  FolderTexts tokenizer_files = {};  ///< for who saves the model; the folder may be gone by then
+  bool fine_tuned = false;           ///< the folder had a classifier whose labels are the task's
+  bool was_dense = true;             ///< the folder had no skim predictors
   std::vector<Note> notes = {};
 };
 
@@ -38,8 +40,9 @@ struct SkimSettings {
   std::int64_t width = 0;  ///< 0: left open
 };
 
-/// The tokenizer of a folder of that family's models. Throws for a family whose tokenizer is none that is read here.
-Tokenizer load_tokenizer(const std::filesystem::path& folder, const Family& family);
+/// The tokenizer in the files of one of that family's models. Throws for a family whose tokenizer is none that is read
+/// here.
+Tokenizer make_tokenizer(const FolderTexts& files, const Family& family);
 
 /// A model to train. Weights that the checkpoint lacks, or a classifier of other labels, are drawn from `seed`; the
 /// notes say so. A checkpoint's own predictors stay as they are. Throws for a folder that does not fit, and OptionError
@@ -55,8 +58,8 @@ TaskModel load_for_scoring(const std::filesystem::path& folder, const Task& task
 /// one.
 TaskModel load_model(const std::filesystem::path& folder);
 
-/// Writes a folder that transformers loads, the tokenizer's files copied from the folder that the model came from. See
-/// save_model_folder.
+/// Writes a folder that transformers loads, with the tokenizer's files as the model's folder had them when it was
+/// loaded. See save_model_folder.
 void save_model(const TaskModel& model, const std::filesystem::path& folder);
 
 /// A dense model with the weights of `model`.

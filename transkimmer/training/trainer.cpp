@@ -15,9 +15,14 @@
 namespace tk {
 namespace {
 
+constexpr double kMostSteps = 1e15;  // doubles still count them one by one
+
 void check_options(const BertClassifier& model, const TrainerOptions& options) {
   check_option(options.epochs > 0 || options.max_steps > 0, "epochs", "expected a number above 0, got ",
                options.epochs);
+  check_option(options.max_steps >= -1, "max_steps", "expected steps, or -1 for none, got ", options.max_steps);
+  check_option(options.warmup >= 0 && options.warmup <= kMostSteps, "warmup", "expected a number from 0 to ",
+               kMostSteps, ", got ", options.warmup);
   check_option(!(options.skim_target && options.skim_coefficient), "skim_coefficient",
                "a fixed weight and a budget (skim_target) exclude each other");
   const bool skims = model.config().skim_gate != SkimGate::kNone;
@@ -63,6 +68,14 @@ const TrainerOptions& checked(const BertClassifier& model, const Task& task,
   return options;
 }
 
+std::int64_t steps_in_all(const TrainerOptions& options, std::int64_t per_epoch) {
+  if (options.max_steps > 0) return options.max_steps;
+  const double steps = std::ceil(options.epochs * static_cast<double>(per_epoch));
+  check_option(steps <= kMostSteps, "epochs", "expected at most ", kMostSteps, " steps, got ", options.epochs,
+               " epochs of ", per_epoch, " steps");
+  return std::max<std::int64_t>(1, std::llround(steps));
+}
+
 StepState initial_state(const TrainerOptions& options) {
   StepState state;
   state.seed = options.seed;
@@ -87,10 +100,7 @@ Trainer::Trainer(BertClassifier& model, const Task& task, const std::vector<Toke
       steps_(model.device(), options.capture ? 1 : std::numeric_limits<int>::max(),
              [this](const Batch& batch) { return run(batch); }) {
   steps_per_epoch_ = batches_.per_epoch();
-  total_steps_ =
-      options.max_steps > 0
-          ? options.max_steps
-          : std::max<std::int64_t>(1, std::llround(std::ceil(options.epochs * static_cast<double>(steps_per_epoch_))));
+  total_steps_ = steps_in_all(options, steps_per_epoch_);
   warmup_steps_ = options.warmup < 1 ? std::llround(std::ceil(options.warmup * static_cast<double>(total_steps_)))
                                      : std::llround(options.warmup);
   make_batches_from(0);
@@ -202,6 +212,8 @@ StepReport Trainer::wait_for(Asked step) {
   report.epoch = static_cast<double>(report.step) / static_cast<double>(steps_per_epoch_);
   report.task_loss = step.task.get().item();
   report.grad_norm = state.grad_norm;
+  TK_CHECK(std::isfinite(report.grad_norm), "train: the gradient's norm is ", report.grad_norm, " at step ",
+           report.step, "; lower the learning rate or check the data");
   report.learning_rate = state.learning_rate[group_index(ParameterGroup::kBase)];
   if (step.cost.defined()) report.mac_share = step.cost.get().item();
   report.budget = state.budget;

@@ -30,5 +30,6 @@ int main(int, char** argv) {
   model.initialize(/*seed=*/1);
   std::string vocabulary;
   for (const std::string& token : corpus.vocabulary) vocabulary += token + '\n';
-  save_model_folder(folder / "start", config, named_values(model.parameters()), {.vocabulary = vocabulary});
+  save_model_folder(folder / "start", config, named_values(model.parameters()),
+                    new_tokenizer_files(config, vocabulary));
 }

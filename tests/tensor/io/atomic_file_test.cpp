@@ -76,14 +76,14 @@ TEST_CASE("atomic file: what a killed process of the same number left is passed 
   const TemporaryFolder folder;
   constexpr int kLeft = 1000;
   for (int i = 1; i <= kLeft; ++i) {
-    write_bytes(folder / ("a.tmp-" + std::to_string(::getpid()) + '-' + std::to_string(i)), "half");
-    fs::create_directory(folder / ("sub.tmp-" + std::to_string(::getpid()) + '-' + std::to_string(i)));
+    write_bytes(folder / ("a.tmp-transkimmer-" + std::to_string(::getpid()) + '-' + std::to_string(i)), "half");
+    fs::create_directory(folder / ("sub.tmp-transkimmer-" + std::to_string(::getpid()) + '-' + std::to_string(i)));
   }
   write_file_atomically(folder / "a", "text");
   AtomicFolder(folder / "sub").commit();
   CHECK(read_bytes(folder / "a") == "text");
   CHECK(fs::is_empty(folder / "sub"));
-  CHECK(entries(folder.path()) == 2 * kLeft + 2);
+  CHECK(entries(folder.path()) == kLeft + 2);  // of the folder that was made anew none is left
 }
 
 TEST_CASE("atomic file: a missing folder and a name that is a folder are errors") {
@@ -109,4 +109,54 @@ TEST_CASE("atomic folder: appears complete, with the folders above it, or not at
   CHECK(read_bytes(folder / "above/made/a") == "text");
   CHECK(entries(folder / "above") == 1);
   CHECK_THROWS_WITH(AtomicFolder(folder / "above"), ContainsSubstring("above: exists already"));
+}
+
+TEST_CASE("atomic file: what a killed process left goes, what is being written and what others call so stays") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "a.tmp-transkimmer-17-1", "half");
+  fs::create_directories(folder / "b.tmp-transkimmer-17-2/inner");
+  write_bytes(folder / "b.tmp-transkimmer-17-2/inner/file", "half");
+  write_bytes(folder / "a.tmp-transkimmer-17-x", "somebody else's");
+  write_bytes(folder / "a.tmp-17-1", "somebody else's");
+  AtomicFile file(folder / "c");
+  file.write("text");
+  AtomicFolder inner(folder / "d");
+  write_bytes(inner.path() / "file", "text");
+  remove_leftovers(folder.path());
+  CHECK_FALSE(fs::exists(folder / "a.tmp-transkimmer-17-1"));
+  CHECK_FALSE(fs::exists(folder / "b.tmp-transkimmer-17-2"));
+  CHECK(fs::exists(folder / "a.tmp-transkimmer-17-x"));
+  CHECK(fs::exists(folder / "a.tmp-17-1"));
+  file.commit();
+  inner.commit();
+  CHECK(read_bytes(folder / "c") == "text");
+  CHECK(read_bytes(folder / "d/file") == "text");
+}
+
+TEST_CASE("atomic file: leftovers of one name go alone") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "out.tmp-transkimmer-17-1", "half");
+  write_bytes(folder / "outer.tmp-transkimmer-17-1", "half");
+  remove_leftovers(folder.path(), "out");
+  CHECK_FALSE(fs::exists(folder / "out.tmp-transkimmer-17-1"));
+  CHECK(fs::exists(folder / "outer.tmp-transkimmer-17-1"));
+}
+
+TEST_CASE("atomic file: a folder loses its name before anything in it goes") {
+  const TemporaryFolder folder;
+  fs::create_directories(folder / "a/b");
+  write_bytes(folder / "a/b/file", "text");
+  remove_folder(folder / "a");
+  CHECK(fs::is_empty(folder.path()));
+  CHECK_THROWS_WITH(remove_folder(folder / "a"), ContainsSubstring("a: cannot remove: No such file or directory"));
+  remove_file(folder / "none");
+  CHECK_THROWS_WITH(remove_file(folder.path()), ContainsSubstring(": cannot remove: "));
+}
+
+TEST_CASE("atomic file: a path with a NUL character is refused") {
+  const TemporaryFolder folder;
+  const fs::path path = (folder / "a").string() + std::string("\0b", 2);
+  CHECK_THROWS_WITH(AtomicFile(path), ContainsSubstring("a path cannot hold a NUL character"));
+  CHECK_THROWS_WITH(AtomicFolder(path), ContainsSubstring("a path cannot hold a NUL character"));
+  CHECK(fs::is_empty(folder.path()));
 }

@@ -21,7 +21,7 @@ TEST_CASE("input file: gives the bytes of a file, also of an empty one, and refu
   CHECK(middle == std::array{std::byte{'e'}, std::byte{'x'}});
   CHECK(read_file(folder / "a") == "text");
   CHECK(read_file(folder / "empty").empty());
-  CHECK_THROWS_WITH(InputFile(folder.path()), ContainsSubstring(": not a regular file"));
+  CHECK_THROWS_WITH(InputFile(folder.path()), ContainsSubstring(": expected a file, got a folder"));
   CHECK_THROWS_WITH(InputFile(folder / "none"), ContainsSubstring("none: cannot open: No such file or directory"));
 }
 
@@ -29,6 +29,28 @@ TEST_CASE("input file: a named pipe is refused at once") {
   const TemporaryFolder folder;
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
   CHECK_THROWS_WITH(read_file(folder / "pipe"), ContainsSubstring("pipe: not a regular file"));
+}
+
+TEST_CASE("input file: a device without an end is refused, by whatever name") {
+  const TemporaryFolder folder;
+  std::filesystem::create_symlink("/dev/zero", folder / "rows.tsv");
+  CHECK_THROWS_WITH(read_file(folder / "rows.tsv"), ContainsSubstring("rows.tsv: not a regular file"));
+}
+
+TEST_CASE("input file: more bytes than expected, or than any memory has, are refused before they are read") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "a", "12345");
+  CHECK(read_file(folder / "a", 5) == "12345");
+  CHECK_THROWS_WITH(read_file(folder / "a", 4), ContainsSubstring("a: expected at most 4 bytes, got 5"));
+  std::filesystem::resize_file(folder / "a", std::uintmax_t{1} << 39);  // without a byte on disk
+  CHECK_THROWS_WITH(read_file(folder / "a", 1 << 20), ContainsSubstring("got 549755813888"));
+}
+
+TEST_CASE("input file: a path with a NUL character is refused, not cut off there") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "a", "text");
+  const std::string path = (folder / "a").string() + std::string("\0b", 2);
+  CHECK_THROWS_WITH(read_file(path), ContainsSubstring("a path cannot hold a NUL character"));
 }
 
 TEST_CASE("input file: what another process cut off is an error that names the file") {

@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -60,6 +62,11 @@ TEST_CASE("command line: what is wrong is said in one line with exit code 2") {
   fails(train + Arguments{"--learning_rate", "nan"}, "--learning_rate");
   fails(train + Arguments{"--learning_rate", "-1"}, "--learning_rate");
   fails(train + Arguments{"--seed", "-3"}, "--seed");
+  fails(train + Arguments{"--seed", "0x10"}, "--seed: expected an integer");
+  fails(train + Arguments{"--max_train_samples", "-5"}, "--max_train_samples");
+  fails(train + Arguments{"--max_eval_samples", "-2"}, "--max_eval_samples");
+  fails(train + Arguments{"--max_steps", "-7"}, "--max_steps");
+  fails(train + Arguments{"--learning_rate", "0x1p-3"}, "--learning_rate: expected a number");
   fails(train + Arguments{"--seed", "99999999999999999999999"}, "--seed");
   fails(train + Arguments{"--per_device_train_batch_size", "0"}, "--per_device_train_batch_size");
   fails(train + Arguments{"--max_seq_length", "1"}, "--max_seq_length");
@@ -81,6 +88,134 @@ TEST_CASE("command line: what is wrong is said in one line with exit code 2") {
   CHECK(run_program({}).code == kWrongCommandLine);
   CHECK(run_program(train, "", {"TRANSKIMMER_SEED=many"}).code == kWrongCommandLine);
   CHECK_FALSE(fs::exists(place / "out"));
+}
+
+TEST_CASE("command line: numbers are decimal") {
+  const Workplace place;
+  const Ran ran = run_program(Arguments{"train", "--dump_config", "--output_dir", "o", "--seed", "010", "--max_steps",
+                                        "0100", "--learning_rate", "+1e-3", "--skim", "--skim_target", "00.5"} +
+                              place.task());
+  INFO(ran.err);
+  const json flags = json::parse(ran.out);
+  CHECK(flags["seed"] == 10);
+  CHECK(flags["max_steps"] == 100);
+  CHECK(flags["learning_rate"] == 1e-3);
+  CHECK(flags["skim_target"] == 0.5);
+}
+
+TEST_CASE("train: more steps than can be counted are an error") {
+  const Workplace place;
+  const Ran ran = place.train("out", {"--max_steps", "-1", "--num_train_epochs", "1e300"});
+  check_failed(ran, kRunTimeError, "--num_train_epochs: expected at most 1e+15 steps");
+  check_failed(place.train("out", {"--warmup_steps", "1e300"}), kRunTimeError, "--warmup_steps: expected");
+  CHECK_FALSE(fs::exists(place / "out"));
+}
+
+TEST_CASE("train: a flags' file that is nested deeply, or holds a NUL character, is refused") {
+  const Workplace place;
+  write_bytes(place / "deep.json", std::string(100'000, '['));
+  check_failed(run_program({"train", place / "deep.json"}), kWrongCommandLine, "nested more than 32 levels deep");
+  write_bytes(place / "nul.json", R"({"output_dir": "a\u0000b", "task_name": "sst2"})");
+  check_failed(run_program({"train", place / "nul.json"}), kWrongCommandLine, "holds a NUL character");
+}
+
+TEST_CASE("tokenizer files: deep nesting and files that have no end are refused at once") {
+  const Workplace place;
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  const Arguments eval = Arguments{"eval"} + place.task();
+  write_bytes(place / "model/tokenizer_config.json", "{\"a\": " + deep + "}");
+  check_failed(run_program(eval), kRunTimeError, "tokenizer_config.json: nested more than 32 levels deep");
+  fs::remove(place / "model/tokenizer_config.json");
+  REQUIRE(::mkfifo((place / "model/tokenizer_config.json").c_str(), 0600) == 0);
+  check_failed(run_program(eval), kRunTimeError, "tokenizer_config.json: not a regular file");
+  fs::remove(place / "model/tokenizer_config.json");
+
+  fs::rename(place / "model/vocab.txt", place / "vocabulary");
+  REQUIRE(::mkfifo((place / "model/vocab.txt").c_str(), 0600) == 0);
+  check_failed(run_program(eval), kRunTimeError, "vocab.txt: not a regular file");
+  check_failed(run_program({"tokenize", "--vocab", place / "model/vocab.txt"}), kRunTimeError, "not a regular file");
+  fs::remove(place / "model/vocab.txt");
+  for (const std::string& json :
+       {std::string(R"({"model": {"type": )") + deep + "}}", std::string(R"({"added_tokens": )") + deep + "}"}) {
+    write_bytes(place / "model/tokenizer.json", json);
+    check_failed(run_program(eval), kRunTimeError, "tokenizer.json: nested more than 32 levels deep");
+  }
+  fs::remove(place / "model/tokenizer.json");
+  fs::rename(place / "vocabulary", place / "model/vocab.txt");
+
+  fs::remove(place / "data/SST-2/dev.tsv");
+  REQUIRE(::mkfifo((place / "data/SST-2/dev.tsv").c_str(), 0600) == 0);
+  check_failed(run_program(eval), kRunTimeError, "dev.tsv: not a regular file");
+  fs::remove(place / "data/SST-2/dev.tsv");
+  fs::create_symlink("/dev/zero", place / "data/SST-2/dev.tsv");
+  check_failed(run_program(eval), kRunTimeError, "dev.tsv: not a regular file");
+}
+
+TEST_CASE("weights: a value that is not finite is neither read nor left behind") {
+  const Workplace place;
+  const std::string path = place / "model/model.safetensors";
+  const std::string good = read_bytes(path);
+  const std::string nan = "\xff\xff\xff\xff";
+  write_bytes(path, good.substr(0, good.size() - 4) + nan);
+  check_failed(run_program(Arguments{"eval"} + place.task()), kRunTimeError, "holds a value that is not finite");
+  check_failed(run_program(Arguments{"predict", "--output_dir", place / "out"} + place.task()), kRunTimeError,
+               "holds a value that is not finite");
+  check_failed(place.train("out"), kRunTimeError, "holds a value that is not finite");
+  write_bytes(path, good);
+  // The only update overflows: loss and gradient are of before.
+  const Ran ran = place.train("out", {"--max_steps", "1", "--learning_rate", "1e39", "--warmup_ratio", "0"});
+  check_failed(ran, kRunTimeError, "holds a value that is not finite");
+  CHECK_FALSE(fs::exists(place / "out/model.safetensors"));
+}
+
+TEST_CASE("messages: text from files cannot steer the terminal, and is short") {
+  const Workplace place;
+  const std::string evil =
+      "\x1b[2J\xc2\x9b"
+      "31m\xe2\x80\xae" +
+      std::string(1'000'000, 'x');
+  const std::string good = read_bytes(place / "model/config.json");
+  json config = json::parse(good);
+  config["id2label"] = {{"0", evil}, {"1", "b" + evil}};
+  config["label2id"] = {{evil, 0}, {"b" + evil, 1}};
+  write_bytes(place / "model/config.json", config.dump());
+  const auto check_tame = [](const Ran& ran) {
+    CHECK(ran.err.find('\x1b') == std::string::npos);
+    CHECK(ran.err.find("\xc2\x9b") == std::string::npos);
+    CHECK(ran.err.find("\xe2\x80\xae") == std::string::npos);
+    CHECK(ran.err.size() < 10'000);
+    CHECK(ran.out.find('\x1b') == std::string::npos);
+  };
+  check_tame(run_program(Arguments{"eval"} + place.task()));
+  check_tame(place.train("out"));
+  write_bytes(place / "model/config.json", good);
+  check_tame(run_program({"eval", "--task_name", "sst2", "--data_dir", place / "data", "--model_name_or_path",
+                          "\x1b[2J\xc2\x9b"
+                          "31m\xe2\x80\xae"}));
+  write_bytes(place / "data/SST-2/dev.tsv", "sentence\tlabel\na film\t" + evil + "\n");
+  check_tame(run_program(Arguments{"eval"} + place.task()));
+  check_tame(run_program({"glue", "verify", "--data_dir", place / "data"}));
+}
+
+TEST_CASE("glue: a header without the columns that a task needs is refused, not guessed at") {
+  const Workplace place;
+  const Arguments eval = Arguments{"eval"} + place.task();
+  const std::string path = place / "data/SST-2/dev.tsv";
+  write_bytes(path, "id\tlabel\tsentence\n1\t0\ta dull film\n2\t1\ta fine film\n");
+  CHECK(run_program(eval).code == 0);
+  write_bytes(path, "id\ttext\tlabel\n1\ta dull film\t0\n2\ta fine film\t1\n");
+  check_failed(run_program(eval), kRunTimeError, "the header has no column \"sentence\"; it has id, text, label");
+  const Arguments predict = Arguments{"predict", "--output_dir", place / "out"} + place.task();
+  write_bytes(place / "data/SST-2/test.tsv", "id\ttext\n0\ta film\n");
+  check_failed(run_program(predict), kRunTimeError, "the header has no column \"sentence\"; it has id, text");
+}
+
+TEST_CASE("glue verify: what is wrong is said on standard error, too") {
+  const Workplace place;
+  const Ran ran = run_program({"glue", "verify", "--data_dir", place / "data"});
+  CHECK(ran.code == kRunTimeError);
+  CHECK_THAT(ran.out, ContainsSubstring("wrong count"));
+  CHECK_THAT(ran.err, ContainsSubstring("SST-2/train.tsv: expected 67349 rows, got 32 (and "));
 }
 
 TEST_CASE("config.json: missing, negative, huge and contradicting numbers") {

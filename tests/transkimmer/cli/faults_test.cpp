@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <deque>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
@@ -176,7 +177,7 @@ TEST_CASE("full disk: the log of a run keeps whole lines") {
       run_under({"prlimit", "--fsize=30000"},
                 train(place, "out",
                       {"--max_steps", "400", "--save_strategy", "no", "--progress", "off", "--eval_strategy", "no"}));
-  check_failed(ran, place / "out/metrics.jsonl: cannot be written; is the disk full?");
+  check_failed(ran, place / "out/metrics.jsonl: cannot be written: File too large");
   check_all_whole(place / "out");
   CHECK(fs::file_size(place / "out/metrics.jsonl") > 20000);
 }
@@ -274,6 +275,152 @@ TEST_CASE("signals: a run that is asked to stop twice ends at once, and what is 
         entry.path().string().find(".tmp-") != std::string::npos;  // there was no time to clean up
     if (entry.is_regular_file() && !is_temporary) check_whole(entry.path());
   }
+}
+
+// The program with a shell in front that changes its descriptors, such as "2>&-".
+Ran run_redirected(const std::string& redirections, const Arguments& arguments) {
+  return run_under({"sh", "-c", "exec \"$@\" " + redirections, "sh"}, arguments);
+}
+
+void check_loads(const Workplace& place, const std::string& model) {
+  const Ran ran = run_program(Arguments{"eval", "--speed_samples", "0"} + place.task("sst2", model));
+  INFO(ran.err);
+  CHECK(ran.code == 0);
+}
+
+TEST_CASE("signals: a terminal that goes away stops a run as the others do, unless it was started to ignore that") {
+  const Workplace place;
+  const Arguments endless = {"--max_steps", "1000000", "--save_strategy", "no"};
+  const Ran ran = run_until(train(place, "out", endless), "step ", SIGHUP);
+  CHECK(ran.code == 128 + SIGHUP);
+  CHECK(last_line(ran.err) == "the terminal was closed");
+  CHECK(std::distance(fs::directory_iterator(place / "out"), fs::directory_iterator()) == 3);
+  // nohup would redirect as well; a shell's trap alone makes the program ignore the signal.
+  const Ran kept = run_under({"sh", "-c", "trap '' HUP; \"$@\" & kill -HUP $!; wait $!", "sh"}, train(place, "kept"));
+  CHECK(kept.code == 0);
+  check_loads(place, "kept");
+}
+
+TEST_CASE("descriptors: a log that cannot be written ends no run, a result that cannot be is an error") {
+  const Workplace place;
+  REQUIRE(run_program(train(place, "plain")).code == 0);
+  const std::string bits = read_bytes(place / "plain/model.safetensors");
+  int count = 0;
+  for (const auto& [redirections, code] : std::vector<std::pair<std::string, int>>{{"2>&-", 0},
+                                                                                   {"2>/dev/full", 0},
+                                                                                   {"<&- 2>&-", 0},
+                                                                                   {">&-", kRunTimeError},
+                                                                                   {">/dev/full", kRunTimeError},
+                                                                                   {">&- 2>&-", kRunTimeError},
+                                                                                   {"<&- >&- 2>&-", kRunTimeError}}) {
+    INFO(redirections);
+    const std::string output = "out-" + std::to_string(++count);
+    const Ran ran = run_redirected(redirections, train(place, output));
+    CHECK(ran.code == code);
+    CHECK(read_bytes(place / (output + "/model.safetensors")) == bits);
+    check_all_whole(place / output);
+    if (code != 0 && redirections.find('2') == std::string::npos) {
+      CHECK(last_line(ran.err).starts_with("standard output: "));
+    }
+  }
+}
+
+TEST_CASE("descriptors: readers that go away end no run") {
+  const Workplace place;
+  for (const std::string pipe : {"2>&1 >/dev/null | head -n 1", "| true"}) {
+    const std::string output = pipe.starts_with("2") ? "log" : "results";
+    const Ran ran = run_under({"sh", "-c", "\"$@\" " + pipe, "sh"}, train(place, output));
+    CHECK(ran.code == 0);  // the reader's
+    check_loads(place, output);
+  }
+}
+
+TEST_CASE("inputs: what is needed at the end is read at the start") {
+  const Workplace place;
+  SECTION("training on from a checkpoint of the folder that is written over") {
+    REQUIRE(run_program(train(place, "out")).code == 0);
+    const Arguments from = {"train", "--task_name", "sst2", "--data_dir", place / "data"};
+    const Ran ran = run_program(from + Arguments{"--model_name_or_path", place / "out/checkpoint-4", "--output_dir",
+                                                 place / "out", "--overwrite_output_dir", "--max_steps", "2"});
+    INFO(ran.err);
+    CHECK(ran.code == 0);
+    check_loads(place, "out");
+    CHECK_FALSE(fs::exists(place / "out/checkpoint-4"));
+  }
+  SECTION("a model written over the one that it was trained on from") {
+    const Ran ran = run_program(train(place, "model", {"--overwrite_output_dir"}));
+    INFO(ran.err);
+    CHECK(ran.code == 0);
+    check_loads(place, "model");
+  }
+  SECTION("a start model that goes away") {
+    Running program(train(place, "out", {"--max_steps", "40", "--save_total_limit", "1"}));
+    while (!fs::exists(place / "out/checkpoint-2") && !program.ended()) sleep(Seconds(0.001));
+    fs::remove_all(place / "model");
+    const Ran ran = program.wait();
+    INFO(ran.err);
+    CHECK(ran.code == 0);
+    check_loads(place, "out");
+  }
+  SECTION("a tokenizer's file that cannot be read, or is none") {
+    write_bytes(place / "secret", "root:*:19000:0:99999:7:::\n");
+    fs::create_symlink(place / "secret", place / "model/special_tokens_map.json");
+    check_failed(run_program(train(place, "out", {"--save_strategy", "no"})),
+                 place / "model/special_tokens_map.json: not valid JSON");
+    CHECK_FALSE(fs::exists(place / "out"));
+    check_failed(run_program(convert(place, "out")), place / "model/special_tokens_map.json: not valid JSON");
+    CHECK_FALSE(fs::exists(place / "out"));
+  }
+}
+
+TEST_CASE("overwriting: a run that fails or is stopped leaves the earlier one as it was") {
+  const Workplace place;
+  REQUIRE(run_program(train(place, "out")).code == 0);
+  std::map<std::string, std::string> before;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(place / "out")) {
+    if (entry.is_regular_file()) before[entry.path()] = read_bytes(entry.path());
+  }
+  const auto check_as_before = [&] {
+    for (const auto& [path, bytes] : before) {
+      INFO(path);
+      CHECK(read_bytes(path) == bytes);
+    }
+  };
+  const Arguments over = {"--overwrite_output_dir", "--seed", "7", "--save_strategy", "no"};
+  const Ran failed = run_program(train(place, "out", over + Arguments{"--learning_rate", "1e39"}));
+  CHECK(failed.code == kRunTimeError);
+  check_as_before();
+  CHECK_FALSE(fs::exists(place / "out/unfinished"));
+
+  const Ran stopped = run_until(train(place, "out", over + Arguments{"--max_steps", "1000000"}), "step ", SIGTERM);
+  CHECK(stopped.code == 128 + SIGTERM);
+  CHECK_THAT(stopped.err, ContainsSubstring(place / "out/unfinished/checkpoint-"));
+  check_as_before();
+  check_all_whole(place / "out");
+
+  REQUIRE(run_program(train(place, "out", over)).code == 0);
+  CHECK_FALSE(fs::exists(place / "out/unfinished"));
+  CHECK_FALSE(fs::exists(place / "out/checkpoint-4"));
+  CHECK(read_bytes(place / "out/model.safetensors") != before[place / "out/model.safetensors"]);
+  check_loads(place, "out");
+}
+
+TEST_CASE("overwriting: a folder by the name of one of the demo's, which no demo made, stays") {
+  const Workplace place;
+  fs::create_directories(place / "out/data");
+  write_bytes(place / "out/data/thesis.txt", "years of work");
+  check_failed(run_program({"demo", "--output_dir", place / "out", "--overwrite_output_dir"}),
+               place / "out/data: no run wrote this");
+  CHECK(read_bytes(place / "out/data/thesis.txt") == "years of work");
+}
+
+TEST_CASE("predict: the folder to write to is made before the work, and goes with work that fails") {
+  const Workplace place;
+  write_bytes(place / "file", "text");
+  check_failed(run_program(predict(place, "file")), "exists and is not a folder");
+  fs::remove(place / "data/SST-2/test.tsv");
+  check_failed(run_program(predict(place, "out")), "test.tsv");
+  CHECK_FALSE(fs::exists(place / "out"));
 }
 
 TEST_CASE("at once: eight runs on the same data come to the same bits") {

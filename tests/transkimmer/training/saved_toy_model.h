@@ -17,7 +17,7 @@ struct SavedToyModel {
     model->initialize(7);
     std::string vocabulary;
     for (const std::string& token : toy.corpus.vocabulary) vocabulary += token + '\n';
-    save_model_folder(folder(), config, named_values(model->parameters()), {.vocabulary = vocabulary});
+    save_model_folder(folder(), config, named_values(model->parameters()), new_tokenizer_files(config, vocabulary));
   }
 
   static Config labelled(Config config) {

@@ -81,14 +81,14 @@ TEST_CASE("save_model: a folder that loads again, with the tokenizer's files") {
   CHECK(again.tokenizer.vocabulary().size() == model.tokenizer.vocabulary().size());
 }
 
-TEST_CASE("load_tokenizer: a family whose tokenizer is another one is refused") {
+TEST_CASE("make_tokenizer: a family whose tokenizer is another one is refused") {
   const SavedToyModel saved(SkimGate::kNone);
-  CHECK(load_tokenizer(saved.folder(), kBert).vocabulary().size() > 0);
+  CHECK(make_tokenizer(read_tokenizer_files(saved.folder(), kBert), kBert).vocabulary().size() > 0);
   Family other = kBert;
   other.title = "Other";
   other.tokenizer_class = "OtherTokenizer";
   CHECK_THROWS_WITH(
-      load_tokenizer(saved.folder(), other),
+      make_tokenizer(read_tokenizer_files(saved.folder(), kBert), other),
       ContainsSubstring("the tokenizer of a model of Other's is OtherTokenizer, only BertTokenizer is read"));
 }
 

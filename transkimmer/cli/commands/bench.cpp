@@ -19,6 +19,7 @@
 #include "transkimmer/cli/commands/commands.h"
 #include "transkimmer/cli/run/floor.h"
 #include "transkimmer/cli/run/manifest.h"
+#include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/signals.h"
 #include "transkimmer/cli/run/speed.h"
@@ -40,8 +41,8 @@ struct BenchCommand {
     add_task_flags(flags, task);
     flags.group("Benchmark");
     flags.add("--split", split, "which part of the data (default: dev, and train with --train)", "SPLIT");
-    flags.add("--max_eval_samples", max_eval_samples, "the first N sentences; -1: all");
-    flags.add("--max_train_samples", max_train_samples, "the first N sentences with --train; -1: all");
+    flags.add("--max_eval_samples", max_eval_samples, "the first N sentences; -1: all").at_least(-1);
+    flags.add("--max_train_samples", max_train_samples, "the first N sentences with --train; -1: all").at_least(-1);
     flags.add("--length", length, "cut or pad every sentence to N tokens, which are all computed; 0: as they are")
         .at_least(0);
     flags.add("--batch_size", batch_size, "sentences of a batch").at_least(1);
@@ -135,10 +136,10 @@ json profile_json(std::vector<KernelProfile> kernels, double seconds) {
 }
 
 void print_profile(const json& rows) {
-  fmt::print(stderr, "{:<40} {:>9} {:>12} {:>7}\n", "kernel (matrix products first)", "calls", "ms", "share");
+  note("{:<40} {:>9} {:>12} {:>7}\n", "kernel (matrix products first)", "calls", "ms", "share");
   for (const json& row : rows) {
-    fmt::print(stderr, "{:<40} {:>9} {:>12.3f} {:>6.1f}%\n", row["kernel"].get<std::string>(),
-               row["calls"].get<std::int64_t>(), row["ms"].get<double>(), 100 * row["share"].get<double>());
+    note("{:<40} {:>9} {:>12.3f} {:>6.1f}%\n", row["kernel"].get<std::string>(), row["calls"].get<std::int64_t>(),
+         row["ms"].get<double>(), 100 * row["share"].get<double>());
   }
 }
 
@@ -193,15 +194,15 @@ void print_table(const json& result) {
   const auto number = [](const json& value) { return value.get<double>(); };
   const json& spread = result["spread"];
   const json& floor = result["floor"];
-  fmt::print(stderr, "{:<10} {:>12}\n", "", "sentences/s");
-  fmt::print(stderr, "{:<10} {:>12.1f}   {:.1f} to {:.1f}\n", "measured", number(result["sentences_per_second"]),
-             number(spread["sentences_per_second_min"]), number(spread["sentences_per_second_max"]));
-  fmt::print(stderr, "{:<10} {:>12.1f}   {:.4g} GMAC at {:.4g} a second, {:.4g} GB at {:.4g} a second\n", "floor",
-             number(floor["sentences_per_second"]), number(floor["macs"]) / 1e9, number(floor["macs_per_second"]) / 1e9,
-             number(floor["bytes"]) / 1e9, number(floor["bytes_per_second"]) / 1e9);
-  fmt::print(stderr, "{:<10} {:>11.1f}%\n", "achieved", 100 * number(floor["achieved"]));
+  note("{:<10} {:>12}\n", "", "sentences/s");
+  note("{:<10} {:>12.1f}   {:.1f} to {:.1f}\n", "measured", number(result["sentences_per_second"]),
+       number(spread["sentences_per_second_min"]), number(spread["sentences_per_second_max"]));
+  note("{:<10} {:>12.1f}   {:.4g} GMAC at {:.4g} a second, {:.4g} GB at {:.4g} a second\n", "floor",
+       number(floor["sentences_per_second"]), number(floor["macs"]) / 1e9, number(floor["macs_per_second"]) / 1e9,
+       number(floor["bytes"]) / 1e9, number(floor["bytes_per_second"]) / 1e9);
+  note("{:<10} {:>11.1f}%\n", "achieved", 100 * number(floor["achieved"]));
   if (result.contains("peak_device_bytes")) {
-    fmt::print(stderr, "{:<10} {:>12.1f} MB\n", "memory", number(result["peak_device_bytes"]) / 1e6);
+    note("{:<10} {:>12.1f} MB\n", "memory", number(result["peak_device_bytes"]) / 1e6);
   }
 }
 
@@ -320,7 +321,7 @@ int run(const BenchCommand& c, const Invocation& invocation) {
     result["profile"] = profile_json(stop_profile(), seconds);
     print_profile(result["profile"]);
   }
-  fmt::print("{}\n", result.dump(-1, ' ', false, json::error_handler_t::replace));  // a path may not be UTF-8
+  print("{}\n", result.dump(-1, ' ', true, json::error_handler_t::replace));  // a path may be anything
   return 0;
 }
 

@@ -1,11 +1,12 @@
 #include "transkimmer/cli/commands/commands.h"
 
-#include <iostream>
 #include <memory>
+#include <sstream>
 
 #include "transkimmer/cli/commands/convert.h"
 #include "transkimmer/cli/commands/inspect.h"
 #include "transkimmer/cli/run/options.h"
+#include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/signals.h"
 
 namespace tk {
@@ -48,8 +49,9 @@ Command add_convert(CLI::App& program) {
 Command add_inspect(CLI::App& program) {
   auto command = std::make_shared<InspectCommand>(program);
   return {&command->flags.command(), [command] {
-            inspect(command->path, std::cout);
-            std::cout.flush();
+            std::ostringstream table;
+            inspect(command->path, table);
+            print_text(table.str());
             return 0;
           }};
 }

@@ -15,6 +15,7 @@
 #include "transkimmer/cli/commands/training_job.h"
 #include "transkimmer/cli/report/run_report.h"
 #include "transkimmer/cli/run/log.h"
+#include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/results.h"
 #include "transkimmer/cli/run/runtime.h"
 
@@ -31,7 +32,7 @@ struct DemoCommand {
       : flags(program, "demo", "train a small skimmed model on a made-up corpus, in a minute, without any files") {
     flags.group("Run");
     flags.add("--output_dir", output_dir, "folder to write to; must be empty or new", "DIR");
-    flags.add("--overwrite_output_dir", overwrite, "replace another run's files in it");
+    flags.add("--overwrite_output_dir", overwrite, "replace another run there, at the end of this one");
     flags.add("--skim_target", skim_target, "share of the dense model's multiply-accumulates to spend").range(0.05, 1);
     flags.add("--seed", seed, "of corpus, weights and training").at_least(1);
     add_runtime_flags(flags, runtime);
@@ -85,7 +86,7 @@ void write_inputs(const fs::path& folder, std::uint64_t seed) {
   BertClassifier model(config);
   model.initialize(seed);
   save_model_folder(folder / "start", config, named_values(model.parameters()),
-                    {.vocabulary = joined(corpus.vocabulary)});
+                    new_tokenizer_files(config, joined(corpus.vocabulary)));
 }
 
 TrainingSettings settings(const DemoCommand& c, std::int64_t steps, double learning_rate) {
@@ -150,22 +151,22 @@ void print_outcome(const TrainingOutcome& outcome) {
   const bool colours = has_colours();
   const Config& config = outcome.model.model->config();
   const Evaluation& evaluation = outcome.result.scores.front().evaluation;
-  fmt::print("\ndev accuracy: dense {:.1f} %, skimmed {:.1f} % at {:.1f} % of the dense multiply-accumulates\n\n",
-             100 * headline(task, outcome.teaching.scores), 100 * headline(task, outcome.result.scores),
-             100 * evaluation.mac_share());
-  fmt::print("{}\n{}", speed_text(evaluation, *outcome.speed), layers_text(evaluation, true));
-  fmt::print("\nWhat the layers skim ({}; later layers still read a word that they no longer work on, unless *):\n",
-             colours ? "the brighter, the more layers worked on a word" : "word_n: n layers worked on it");
+  print("\ndev accuracy: dense {:.1f} %, skimmed {:.1f} % at {:.1f} % of the dense multiply-accumulates\n\n",
+        100 * headline(task, outcome.teaching.scores), 100 * headline(task, outcome.result.scores),
+        100 * evaluation.mac_share());
+  print("{}\n{}", speed_text(evaluation, *outcome.speed), layers_text(evaluation, true));
+  print("\nWhat the layers skim ({}; later layers still read a word that they no longer work on, unless *):\n",
+        colours ? "the brighter, the more layers worked on a word" : "word_n: n layers worked on it");
   constexpr std::int64_t kShown = 4;
   const Split& dev = outcome.dev.front();
   for (const Trace& trace :
        trace_words(*outcome.model.model, outcome.model.tokenizer, dev, readable_examples(dev, kShown))) {
-    fmt::print("{}", trace_text(trace, config.num_hidden_layers, colours));
+    print("{}", trace_text(trace, config.num_hidden_layers, colours));
   }
 }
 
 void print_next_steps(const std::string& folder) {
-  fmt::print(
+  print(
       "\nOpen {0}/report.html for the curves, the layers and more sentences. Then try:\n"
       "  transkimmer eval --task_name sst2 --data_dir {0}/data --model_name_or_path {0}\n"
       "  transkimmer bench --task_name sst2 --data_dir {0}/data --model_name_or_path {0} --profile\n"
@@ -177,14 +178,14 @@ void print_next_steps(const std::string& folder) {
 int run(const DemoCommand& c, const Invocation& invocation) {
   start_runtime(c.runtime, invocation.argv);
   OutputFolder folder(c.output_dir, c.overwrite);
-  const fs::path& out = folder.path();
-  folder.begin_run();
-  for (const char* part : {"data", "start", "dense"}) fs::remove_all(out / part);
+  Manifest manifest(invocation.text, c.flags.values(), c.seed, placement_of(c.runtime).device);
+  folder.begin_run(manifest, {"data", "start", "dense"});
+  const fs::path& out = folder.work();
   write_inputs(out, c.seed);
 
   const GlueReader reader("sst2", out / "data");
   info("1. a dense model learns the corpus");
-  OutputFolder dense_folder(out / "dense", true);
+  OutputFolder dense_folder(folder, "dense");
   TrainingJob dense = job(c, invocation, reader, out / "start", settings(c, kDenseSteps, 1e-3));
   dense.report = false;
   run_training_job(dense, dense_folder);

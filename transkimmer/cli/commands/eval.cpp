@@ -9,6 +9,7 @@
 #include "transkimmer/cli/commands/commands.h"
 #include "transkimmer/cli/run/evaluation_progress.h"
 #include "transkimmer/cli/run/log.h"
+#include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/results.h"
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/speed.h"
@@ -23,7 +24,7 @@ struct EvalCommand {
     add_task_flags(flags, task);
     flags.group("Evaluation");
     flags.add("--per_device_eval_batch_size", batch_size, "sentences of a batch").at_least(1);
-    flags.add("--max_eval_samples", max_eval_samples, "score the first N examples; -1: all");
+    flags.add("--max_eval_samples", max_eval_samples, "score the first N examples; -1: all").at_least(-1);
     flags
         .add("--speed_samples", speed_samples,
              "sentences on which the model is timed beside the dense one with its weights; 0: not")
@@ -80,12 +81,12 @@ int run(const EvalCommand& c, const Invocation& invocation) {
   }
   if (c.json) {
     results["eval_layers"] = layers_json(evaluation);
-    fmt::print("{}\n", results.dump());
+    print("{}\n", results.dump());
     return 0;
   }
   const bool staged = model.model->config().skim_gate == SkimGate::kStaged;
-  fmt::print("{}\n{}", metrics_text("eval metrics", results), layers_text(evaluation, staged));
-  if (speed) fmt::print("\n{}", speed_text(evaluation, *speed));
+  print("{}\n{}", metrics_text("eval metrics", results), layers_text(evaluation, staged));
+  if (speed) print("\n{}", speed_text(evaluation, *speed));
   return 0;
 }
 

@@ -6,8 +6,12 @@
 
 #include "data/glue_task.h"
 #include "data/glue_verify.h"
+#include "tensor/error.h"
+#include "tensor/io/in_quotes.h"
 #include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/options.h"
+#include "transkimmer/cli/run/print.h"
 
 namespace tk {
 namespace {
@@ -44,13 +48,11 @@ std::string rows_text(const GlueTask& task) {
 }
 
 int print_info() {
-  fmt::print("{:<6} {:<6} {:<7} {:<36} {:<33} {}\n", "task", "folder", "type", "rows of its files", "metrics",
-             "labels");
+  print("{:<6} {:<6} {:<7} {:<36} {:<33} {}\n", "task", "folder", "type", "rows of its files", "metrics", "labels");
   for (const GlueTask& task : glue_tasks()) {
-    fmt::print(
-        "{:<6} {:<6} {:<7} {:<36} {:<33} {}\n", task.task.name, task.folder, task.task.texts == 2 ? "pair" : "single",
-        rows_text(task), joined(task.task.metrics),
-        task.task.regression() ? fmt::format("a number from 0 to {}", task.highest_score) : joined(task.task.labels));
+    print("{:<6} {:<6} {:<7} {:<36} {:<33} {}\n", task.task.name, task.folder, task.task.texts == 2 ? "pair" : "single",
+          rows_text(task), joined(task.task.metrics),
+          task.task.regression() ? fmt::format("a number from 0 to {}", task.highest_score) : joined(task.task.labels));
   }
   return 0;
 }
@@ -63,17 +65,33 @@ std::string counts_text(const GlueFileReport& report) {
   return text;
 }
 
+bool is_wrong(const GlueFileReport& report) {
+  return report.status == GlueFileStatus::kBroken || report.status == GlueFileStatus::kWrongCount;
+}
+
+// The rows of a file, as far as they could be read.
+std::string found_text(const GlueFileReport& report) {
+  return report.status == GlueFileStatus::kMissing ? "" : std::to_string(report.rows);
+}
+
+std::string problem_text(const GlueFileReport& report) {
+  if (!report.problem.empty()) return report.problem;
+  return fmt::format("{}: expected {} rows, got {}", report.file.string(), report.expected, report.rows);
+}
+
 int verify_folder(const std::string& data_dir) {
   const std::vector<GlueFileReport> reports = verify_glue(data_dir);
-  bool good = true;
-  fmt::print("{:<6} {:<16} {:<12} {:>8} {:>8}  {}\n", "task", "split", "status", "rows", "official", "labels");
+  print("{:<6} {:<16} {:<12} {:>8} {:>8}  {}\n", "task", "split", "status", "rows", "official", "labels");
+  std::vector<std::string> problems;
   for (const GlueFileReport& report : reports) {
-    good = good && report.status != GlueFileStatus::kBroken && report.status != GlueFileStatus::kWrongCount;
-    const std::string rows = report.status == GlueFileStatus::kMissing ? "" : std::to_string(report.rows);
-    fmt::print("{:<6} {:<16} {:<12} {:>8} {:>8}  {}\n", report.task->task.name, report.split->name, name(report.status),
-               rows, report.expected, report.problem.empty() ? counts_text(report) : report.problem);
+    if (is_wrong(report)) problems.push_back(problem_text(report));
+    print("{:<6} {:<16} {:<12} {:>8} {:>8}  {}\n", report.task->task.name, report.split->name, name(report.status),
+          found_text(report), report.expected,
+          report.problem.empty() ? counts_text(report) : printable_line(report.problem, kLongestLine));
   }
-  return good ? 0 : 1;
+  if (problems.empty()) return 0;
+  throw Error(fmt::format("{}{}", problems.front(),
+                          problems.size() > 1 ? fmt::format(" (and {} more files)", problems.size() - 1) : ""));
 }
 
 }  // namespace

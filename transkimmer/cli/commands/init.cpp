@@ -10,7 +10,9 @@
 #include "transkimmer/cli/commands/commands.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/options.h"
+#include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/signals.h"
+#include "transkimmer/training/task_model.h"
 
 namespace tk {
 namespace fs = std::filesystem;
@@ -48,14 +50,16 @@ int run(const InitCommand& c) {
   const fs::path folder = c.folder;
   const bool is_new = is_new_folder(folder);
   Config config = config_from_name_or_file(c.config);
-  TokenizerFiles tokenizer{.lower_case = !c.cased};
+  FolderTexts tokenizer;
   if (!c.vocab.empty()) {
     const Vocabulary vocabulary = Vocabulary::from_file(c.vocab);
     config.vocab_size = vocabulary.size();
-    tokenizer.vocabulary = text_of(vocabulary);
+    tokenizer = new_tokenizer_files(config, text_of(vocabulary), !c.cased);
   } else if (const fs::path beside = fs::is_directory(c.config) ? fs::path(c.config) : fs::path(c.config).parent_path();
              fs::exists(c.config) && fs::exists(beside / "vocab.txt")) {
-    tokenizer.copy_from = beside;
+    tokenizer = read_tokenizer_files(beside, config.family());
+    tokenizer.files.merge(new_tokenizer_files(config, "", !c.cased).files);  // what the folder does not say
+    make_tokenizer(tokenizer, config.family());                              // throws unless it is one
   } else {
     warn("no vocabulary: put a vocab.txt of {} tokens into {} before training", config.vocab_size, c.folder);
   }
@@ -64,7 +68,7 @@ int run(const InitCommand& c) {
   throw_if_stopped();
   const auto save = is_new ? save_new_model_folder : save_model_folder;
   save(folder, config, named_values(model.parameters()), tokenizer, FloatStorage::kFloat32);
-  fmt::print("{}\n{} parameters\n", summary(config), parameter_count(config));
+  print("{}\n{} parameters\n", summary(config), parameter_count(config));
   return 0;
 }
 

@@ -9,6 +9,8 @@
 #include "tensor/io/atomic_file.h"
 #include "transkimmer/cli/commands/commands.h"
 #include "transkimmer/cli/run/evaluation_progress.h"
+#include "transkimmer/cli/run/output_folder.h"
+#include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/task_flags.h"
 #include "transkimmer/cli/run/task_splits.h"
@@ -27,7 +29,7 @@ struct PredictCommand {
     flags.add("--split", split, "which part of the data").choices({"test", "dev"});
     flags.add("--write_logits", write_logits, "write logits_TASK.tsv too");
     flags.add("--per_device_eval_batch_size", batch_size, "sentences of a batch").at_least(1);
-    flags.add("--max_predict_samples", max_predict_samples, "the first N examples; -1: all");
+    flags.add("--max_predict_samples", max_predict_samples, "the first N examples; -1: all").at_least(-1);
     add_runtime_flags(flags, runtime);
     flags.footer(
         "Writes predict_results_TASK.txt: index and label's name, or a number for stsb; MNLI's mismatched rows\n"
@@ -86,7 +88,8 @@ int run(const PredictCommand& c, const Invocation& invocation) {
   const Placement placement = placement_of(c.runtime);
   model.model->place(placement.device, placement.dtype);
   const LoadOptions loading{.max_length = told_length(model, c.task.max_seq_length), .limit = c.max_predict_samples};
-  const fs::path folder = c.output_dir;
+  const WritableFolder output(c.output_dir);
+  const fs::path& folder = output.path();
   std::vector<Split> splits = reader.read(c.split == "test" ? Part::kTest : Part::kDev, loading.limit);
   TK_CHECK(!splits.empty(), "--split: ", task.name, " has no ", c.split, " set");
   for (Split& read : splits) {
@@ -94,16 +97,13 @@ int run(const PredictCommand& c, const Invocation& invocation) {
     const Evaluation evaluation = evaluate(
         *model.model, task, split.tokenized,
         {.batch_size = c.batch_size, .queues = placement.queues, .progress = evaluation_progress(c.runtime.progress)});
-    std::error_code error;
-    fs::create_directories(folder, error);
-    TK_CHECK(!error, "--output_dir: ", folder.string(), ": cannot make the folder: ", error.message());
     const std::string name = split.suffix.empty() ? task.name : task.name + "-mm";
     const fs::path results = folder / ("predict_results_" + name + ".txt");
     if (c.write_logits) {
       write_file_atomically(folder / ("logits_" + name + ".tsv"), logits_text(split, evaluation.logits));
     }
     write_file_atomically(results, predictions_text(task, split, evaluation.logits));
-    fmt::print("{}: {} predictions\n", results.string(), split.size());
+    print("{}: {} predictions\n", results.string(), split.size());
   }
   return 0;
 }

@@ -40,7 +40,7 @@ int run(const TokenizeCommand& c) {
   const Tokenizer tokenizer(Vocabulary::from_file(c.vocab), options);
   const std::optional<std::int64_t> length = c.max_seq_length > 0 ? std::optional(c.max_seq_length) : std::nullopt;
   std::ios::sync_with_stdio(false);
-  for (std::string line; std::getline(std::cin, line);) {
+  for (std::string line; std::cout && std::getline(std::cin, line);) {
     const std::string_view text = line;
     const std::size_t tab = text.find('\t');
     const bool pair = tab != std::string_view::npos;

@@ -11,6 +11,7 @@
 #include "transkimmer/cli/commands/commands.h"
 #include "transkimmer/cli/commands/training_job.h"
 #include "transkimmer/cli/run/log.h"
+#include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/task_flags.h"
 
@@ -64,7 +65,7 @@ TrainCommand::TrainCommand(CLI::App& program)
 void TrainCommand::add_run_flags() {
   flags.group("Run");
   flags.add("--output_dir", output_dir, "folder to write to; must be empty or new", "DIR").required();
-  flags.add("--overwrite_output_dir", overwrite_output_dir, "replace another run's files in it");
+  flags.add("--overwrite_output_dir", overwrite_output_dir, "replace another run there, at the end of this one");
   flags.add("--dump_config", dump_config, "only print the flags as JSON, for `transkimmer train FILE.json`");
   flags.add("--do_train", do_train, "accepted for Hugging Face's scripts; this command always trains")
       .check([](const std::string& value) -> std::string {
@@ -75,8 +76,8 @@ void TrainCommand::add_run_flags() {
   flags.add("--report", report,
             "with the dev scores: time the model beside the dense one, write report.html; on unless "
             "--report=false");
-  flags.add("--max_train_samples", max_train_samples, "train on the first N examples; -1: all");
-  flags.add("--max_eval_samples", max_eval_samples, "score the first N dev examples; -1: all");
+  flags.add("--max_train_samples", max_train_samples, "train on the first N examples; -1: all").at_least(-1);
+  flags.add("--max_eval_samples", max_eval_samples, "score the first N dev examples; -1: all").at_least(-1);
   flags.add("--per_device_eval_batch_size", settings.eval_batch_size, "sentences of an evaluation's batch").at_least(1);
   flags.add("--logging_steps", settings.logging_steps, "steps between log lines").at_least(1);
   flags.add("--eval_strategy", settings.eval_strategy, "when to score the dev set during training");
@@ -93,7 +94,7 @@ void TrainCommand::add_optimizer_flags() {
   flags.add("--per_device_train_batch_size", t.batch_size, "sentences of a step").at_least(1);
   flags.add("--learning_rate", t.learning_rate, "peak of AdamW's learning rate").at_least(0);
   flags.add("--num_train_epochs", t.epochs, "passes over the training set; may be fractional").above(0);
-  flags.add("--max_steps", t.max_steps, "steps, in place of epochs; -1: not set");
+  flags.add("--max_steps", t.max_steps, "steps, in place of epochs; -1: not set").at_least(-1);
   flags
       .add("--warmup_steps", warmup_steps,
            "steps of linear warm-up, or their share of all steps below 1; wins over "
@@ -189,7 +190,7 @@ nlohmann::json effective_flags(const TrainCommand& c) {
 int run(TrainCommand& c, const Invocation& invocation) {
   check_combinations(c);
   if (c.dump_config) {
-    fmt::print("{}\n", effective_flags(c).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    print("{}\n", effective_flags(c).dump(2, ' ', true, nlohmann::json::error_handler_t::replace));
     return 0;
   }
   start_runtime(c.runtime, invocation.argv);

@@ -20,7 +20,7 @@ void write_run_report(const TrainingJob& job, TrainingOutcome& outcome, const Ou
       *outcome.model.model, job.reader.task(), outcome.dev.front(),
       outcome.model.tokenizer.vocabulary().pad().value_or(0),
       {.batch_size = job.settings.eval_batch_size, .queues = job.placement.queues, .progress = job.settings.progress});
-  write_results(folder.path(), "speed", speed_results(*outcome.speed));
+  write_results(folder.work(), "speed", speed_results(*outcome.speed));
   manifest.add_duration("timing", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   const bool skims = outcome.model.model->config().skim_gate != SkimGate::kNone;
   const Report report =
@@ -32,7 +32,7 @@ void write_run_report(const TrainingJob& job, TrainingOutcome& outcome, const Ou
                        .manifest = manifest,
                        .title = fmt::format("{} {}", skims ? "A skimmed model on" : "A dense model on",
                                             job.reader.task().shown_name())});
-  write_report((folder.path() / "report.html").string(), report);
+  write_report((folder.work() / "report.html").string(), report);
 }
 
 void introduce(const Teaching& teaching, const Task& task) {
@@ -59,9 +59,10 @@ TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
   loading.limit = job.max_eval_samples;
   std::vector<Split> dev;
   if (job.do_eval) dev = load_labelled(job.reader, Part::kDev, model, loading);
-  manifest.add_file(model.folder / "model.safetensors");
-  manifest.add_file(train.path);
-  for (const Split& split : dev) manifest.add_file(split.path);
+  const auto add = [&](const std::filesystem::path& file) { manifest.add_file(file, folder.final_name(file)); };
+  add(model.folder / "model.safetensors");
+  add(train.path);
+  for (const Split& split : dev) add(split.path);
 
   Teaching teaching;
   if (settings.trainer.distill_weight > 0) {
@@ -69,13 +70,17 @@ TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
     introduce(teaching, model.task);
     if (teaching.logits.defined()) manifest.add_duration("teacher", teaching.seconds);
   }
+  std::vector<std::filesystem::path> sources = {model.folder};
+  if (job.teacher.folder) sources.emplace_back(*job.teacher.folder);
   TrainingOutcome outcome{.model = std::move(model), .dev = std::move(dev), .teaching = std::move(teaching)};
-  outcome.result = run_training(
-      {.model = outcome.model, .train = train, .dev = outcome.dev, .teacher_logits = outcome.teaching.logits}, settings,
-      folder, manifest);
+  outcome.result = run_training({.model = outcome.model,
+                                 .train = train,
+                                 .dev = outcome.dev,
+                                 .teacher_logits = outcome.teaching.logits,
+                                 .sources = sources},
+                                settings, folder, manifest);
   if (job.do_eval && job.report) write_run_report(job, outcome, folder, manifest);
-  manifest.finish();
-  manifest.write(folder.path() / "run.json");
+  folder.finish_run(manifest);
   return outcome;
 }
 

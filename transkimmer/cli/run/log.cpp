@@ -6,6 +6,8 @@
 
 #include <memory>
 
+#include "tensor/io/in_quotes.h"
+
 namespace tk {
 namespace {
 
@@ -28,8 +30,8 @@ void start_log() {
   spdlog::set_default_logger(logger);
 }
 
-void log_info(std::string_view line) { spdlog::info(line); }
+void log_info(std::string_view line) { spdlog::info(printable_line(line, kLongestLine)); }
 
-void log_warning(std::string_view line) { spdlog::warn(line); }
+void log_warning(std::string_view line) { spdlog::warn(printable_line(line, kLongestLine)); }
 
 }  // namespace tk

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
 #include <string_view>
 #include <utility>
 
@@ -10,6 +11,10 @@ namespace tk {
 /// Makes standard error the place of all lines, warnings with "warning: " in front (in colour on a terminal).
 void start_log();
 
+/// No line is longer, whatever it quotes.
+inline constexpr std::size_t kLongestLine = 2000;
+
+/// One line each, made fit to print.
 void log_info(std::string_view line);
 void log_warning(std::string_view line);
 

@@ -24,10 +24,10 @@ Manifest::Manifest(const std::string& command, const nlohmann::json& flags, std:
   object_["files"] = nlohmann::json::array();
 }
 
-void Manifest::add_file(const std::filesystem::path& path) {
+void Manifest::add_file(const std::filesystem::path& path, const std::filesystem::path& name) {
   std::error_code error;
   const auto bytes = std::filesystem::file_size(path, error);
-  object_["files"].push_back({{"path", path.string()}, {"bytes", error ? nlohmann::json() : nlohmann::json(bytes)}});
+  object_["files"].push_back({{"path", name.string()}, {"bytes", error ? nlohmann::json() : nlohmann::json(bytes)}});
 }
 
 void Manifest::add_duration(const std::string& part, double seconds) { object_["seconds"][part] = rounded(seconds, 3); }

@@ -14,8 +14,8 @@ class Manifest {
  public:
   Manifest(const std::string& command, const nlohmann::json& flags, std::uint64_t seed, Device device);
 
-  /// Notes an input with its size.
-  void add_file(const std::filesystem::path& path);
+  /// Notes an input with its size, under `name`.
+  void add_file(const std::filesystem::path& path, const std::filesystem::path& name);
   void set(const std::string& key, const nlohmann::json& value) { object_[key] = value; }
   /// Seconds that a part of the run took.
   void add_duration(const std::string& part, double seconds);

@@ -17,7 +17,7 @@
 #include "data/edit_distance.h"
 #include "tensor/error.h"
 #include "tensor/io/in_quotes.h"
-#include "tensor/io/input_file.h"
+#include "tensor/io/json.h"
 
 namespace tk {
 namespace {
@@ -29,6 +29,22 @@ struct IsOptional : std::false_type {};
 template <class T>
 struct IsOptional<std::optional<T>> : std::true_type {};
 
+// What a variable holds when it holds something.
+template <class T>
+struct Held {
+  using type = T;
+};
+template <class T>
+struct Held<std::optional<T>> {
+  using type = T;
+};
+
+std::string default_text(const std::string& value) { return value; }
+template <class T>
+std::string default_text(const T& value) {
+  return concat(value);
+}
+
 std::string without_dashes(const std::string& name) { return name.substr(name.find_first_not_of('-')); }
 
 std::string environment_name(const std::string& name) {
@@ -37,29 +53,24 @@ std::string environment_name(const std::string& name) {
   return text;
 }
 
-std::optional<double> number(const std::string& text) {
-  try {
-    std::size_t read = 0;
-    const double value = std::stod(text, &read);
-    if (read == text.size()) return value;
-  } catch (const std::logic_error&) {  // not a number, or too large for one
-  }
-  return std::nullopt;
-}
-
-std::string finite_problem(const std::string& text) {
-  const std::optional<double> value = number(text);
-  return value && std::isfinite(*value) ? "" : concat("expected a number, got ", in_quotes(text));
-}
-
-// CLI11 would read -3 as a large unsigned number, and 07 as octal.
+// The number that all of `text` spells, in decimal and in any locale; a '+' in front is taken, as others do.
 template <class T>
-std::string integer_problem(const std::string& text) {
-  T value = 0;
-  const char* end = text.data() + text.size();
-  const auto [read, error] = std::from_chars(text.data(), end, value);
-  if (error == std::errc() && read == end) return "";
-  return concat("expected an integer", std::is_unsigned_v<T> ? " of at least 0" : "", ", got ", in_quotes(text));
+std::optional<T> number(std::string_view text) {
+  if (text.starts_with('+') && text.size() > 1 && text[1] != '-') text.remove_prefix(1);
+  T value = {};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  if constexpr (std::is_floating_point_v<T>) {
+    if (!std::isfinite(value)) return std::nullopt;
+  }
+  return value;
+}
+
+template <class T>
+std::string number_problem(const std::string& text) {
+  if (number<T>(text)) return "";
+  const char* kind = std::is_floating_point_v<T> ? "a number" : "an integer";
+  return concat("expected ", kind, std::is_unsigned_v<T> ? " of at least 0" : "", ", got ", in_quotes(text));
 }
 
 template <class T>
@@ -141,12 +152,7 @@ class HelpLayout : public CLI::Formatter {
 
 // "--key=value" of each entry of a JSON file, lists joined by commas.
 std::vector<std::string> arguments_of_file(const std::string& path) {
-  json object;
-  try {
-    object = json::parse(read_file(path));
-  } catch (const json::exception& error) {
-    throw Error(concat(path, ": not valid JSON: ", printable(error.what())));
-  }
+  json object = read_json(path);
   // A run's manifest holds its flags beside other things.
   if (object.is_object() && object.contains("flags")) object = object["flags"];
   TK_CHECK(object.is_object(), path, ": expected a JSON object of flags");
@@ -161,6 +167,7 @@ std::vector<std::string> arguments_of_file(const std::string& path) {
       joined = text(value);
     }
     arguments.push_back("--" + key + "=" + joined);
+    TK_CHECK(arguments.back().find('\0') == std::string::npos, path, ": ", in_quotes(key), ": holds a NUL character");
   }
   return arguments;
 }
@@ -226,7 +233,7 @@ Flag& Flag::choices(const std::vector<std::string>& names) {
 
 Flag& Flag::range(double low, double high) {
   return check([low, high](const std::string& text) -> std::string {
-    const std::optional<double> value = number(text);
+    const std::optional<double> value = number<double>(text);
     if (value && *value >= low && *value <= high) return "";
     return concat("expected a number from ", low, " to ", high, ", got ", in_quotes(text));
   });
@@ -234,16 +241,16 @@ Flag& Flag::range(double low, double high) {
 
 Flag& Flag::at_least(double low) {
   return check([low](const std::string& text) -> std::string {
-    const std::optional<double> value = number(text);
-    if (value && *value >= low && std::isfinite(*value)) return "";
+    const std::optional<double> value = number<double>(text);
+    if (value && *value >= low) return "";
     return concat("expected a number of at least ", low, ", got ", in_quotes(text));
   });
 }
 
 Flag& Flag::above(double low) {
   return check([low](const std::string& text) -> std::string {
-    const std::optional<double> value = number(text);
-    if (value && *value > low && std::isfinite(*value)) return "";
+    const std::optional<double> value = number<double>(text);
+    if (value && *value > low) return "";
     return concat("expected a number above ", low, ", got ", in_quotes(text));
   });
 }
@@ -258,14 +265,22 @@ void Flags::footer(const std::string& text) { command_.footer(text); }
 template <class T>
 requires(!std::is_enum_v<T>) Flag Flags::add(const std::string& name, T& value, const std::string& help,
                                              const std::string& metavar) {
+  using Value = typename Held<T>::type;
   CLI::Option* option = nullptr;
-  if constexpr (IsOptional<T>::value) {
-    using Value = typename T::value_type;
+  if constexpr (std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool>) {
+    // CLI11 would read 010 as octal and -3 as a large unsigned number.
+    option = command_.add_option_function<std::string>(
+        name, [&value](const std::string& text) { value = number<Value>(text).value(); }, help);
+    option->check(number_problem<Value>, "", "");
+  } else if constexpr (IsOptional<T>::value) {
     option = command_.add_option_function<Value>(
         name, [&value](const Value& given) { value = given; }, help);
-    entries_.push_back({name, [&value] { return value ? json(*value) : json(); }});
   } else {
     option = command_.add_option(name, value, help);
+  }
+  if constexpr (IsOptional<T>::value) {
+    entries_.push_back({name, [&value] { return value ? json(*value) : json(); }});
+  } else {
     entries_.push_back({name, [&value] { return json(value); }});
   }
   option->envname(environment_name(name))->group(group_);
@@ -273,16 +288,11 @@ requires(!std::is_enum_v<T>) Flag Flags::add(const std::string& name, T& value, 
   if constexpr (std::is_same_v<T, bool>) {
     option->expected(0, 1)->type_name("")->default_str("true");  // what the bare flag means
   } else if constexpr (std::is_same_v<T, std::vector<double>>) {
-    option->delimiter(',')->check(finite_problem, "", "");
-  } else {
-    if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::optional<double>>) {
-      option->check(finite_problem, "", "");
-    }
-    if constexpr (std::is_integral_v<T>) option->check(integer_problem<T>, "", "");
-    if constexpr (!IsOptional<T>::value) option->capture_default_str();
-    option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    return Flag(option->delimiter(',')->check(number_problem<double>, "", ""));
+  } else if constexpr (!IsOptional<T>::value) {
+    option->default_str(default_text(value));
   }
-  if constexpr (std::is_same_v<T, bool>) option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   return Flag(option);
 }
 
@@ -350,8 +360,8 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 }
 
 std::string flag_of_option(const std::string& option) {
-  static const std::map<std::string, std::string> flags = {{"epochs", "num_train_epochs"},
-                                                           {"batch_size", "per_device_train_batch_size"}};
+  static const std::map<std::string, std::string> flags = {
+      {"epochs", "num_train_epochs"}, {"batch_size", "per_device_train_batch_size"}, {"warmup", "warmup_steps"}};
   const auto found = flags.find(option);
   return "--" + (found == flags.end() ? option : found->second);
 }

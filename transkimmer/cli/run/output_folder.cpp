@@ -4,28 +4,30 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
-#include <string>
-#include <string_view>
+#include <iterator>
 #include <system_error>
-#include <vector>
+#include <utility>
 
 #include "tensor/error.h"
+#include "tensor/io/atomic_file.h"
+#include "tensor/io/input_file.h"
+#include "transkimmer/cli/run/log.h"
+#include "transkimmer/cli/run/manifest.h"
+#include "transkimmer/cli/run/replace_run.h"
+#include "transkimmer/cli/run/run_files.h"
 
 namespace tk {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::array<std::string_view, 8> kRunFiles = {"run.json",           "metrics.jsonl",     "trainer_state.json",
-                                                       "train_results.json", "eval_results.json", "speed_results.json",
-                                                       "all_results.json",   "report.html"};
+constexpr const char* kManifest = "run.json";
 
-bool is_checkpoint(const fs::directory_entry& entry) {
-  const std::string name = entry.path().filename().string();
-  constexpr std::string_view kPrefix = "checkpoint-";
-  return entry.is_directory() && name.starts_with(kPrefix) && name.size() > kPrefix.size() &&
-         name.find_first_not_of("0123456789", kPrefix.size()) == std::string::npos;
+bool lies_in(const fs::path& path, const fs::path& folder) {
+  const fs::path inner = fs::weakly_canonical(path);
+  const fs::path outer = fs::weakly_canonical(folder);
+  return std::ranges::mismatch(outer, inner).in1 == outer.end();
 }
 
 }  // namespace
@@ -40,7 +42,8 @@ FolderLock::~FolderLock() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-OutputFolder::OutputFolder(fs::path folder, bool overwrite) : folder_(std::move(folder)) {
+WritableFolder::WritableFolder(fs::path folder) : folder_(std::move(folder)) {
+  check_path(folder_);
   const std::string name = folder_.string();
   std::error_code error;
   if (!fs::exists(folder_)) {
@@ -50,28 +53,91 @@ OutputFolder::OutputFolder(fs::path folder, bool overwrite) : folder_(std::move(
   }
   TK_CHECK(fs::is_directory(folder_), "--output_dir: ", name, ": exists and is not a folder");
   TK_CHECK(::access(folder_.c_str(), W_OK) == 0, "--output_dir: ", name, ": may not be written to");
-  lock_.emplace(folder_);
-  if (overwrite || fs::is_empty(folder_)) return;
-  const std::string what = fs::exists(folder_ / "run.json") ? "holds another run" : "is not empty";
-  throw Error(concat("--output_dir: ", name, ": ", what, "; name another folder or say --overwrite_output_dir"));
+  remove_leftovers(folder_);
 }
 
-OutputFolder::~OutputFolder() {
+WritableFolder::~WritableFolder() {
   std::error_code ignored;
   if (is_new_) fs::remove(folder_, ignored);  // an empty folder; any other stays
 }
 
-void OutputFolder::begin_run() {
-  std::vector<fs::path> stale;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
-    if (is_checkpoint(entry)) stale.push_back(entry.path());
+OutputFolder::OutputFolder(fs::path folder, bool overwrite)
+    : folder_(std::move(folder)), lock_(folder_.path()), work_(path()), work_root_(path()), final_root_(path()) {
+  complete_replacement(path());
+  if (overwrite || fs::is_empty(path())) return;
+  const std::string what = fs::exists(path() / kManifest) ? "holds another run" : "is not empty";
+  throw Error(
+      concat("--output_dir: ", path().string(), ": ", what, "; name another folder or say --overwrite_output_dir"));
+}
+
+OutputFolder::OutputFolder(const OutputFolder& whole, const std::string& part)
+    : folder_(whole.work() / part), work_(path()), work_root_(whole.work_root_), final_root_(whole.final_root_) {}
+
+OutputFolder::~OutputFolder() {
+  if (work_ == path() || is_finished_) return;
+  try {
+    if (!has_come_to_something(work_)) remove_folder(work_);
+  } catch (const std::exception& error) {
+    warn("{}", error.what());
   }
-  for (const std::string_view file : kRunFiles) stale.push_back(folder_ / file);
-  for (const fs::path& path : stale) {
-    std::error_code error;
-    fs::remove_all(path, error);
-    TK_CHECK(!error, path.string(), ": cannot be removed: ", error.message());
+}
+
+fs::path OutputFolder::final_name(const fs::path& file) const {
+  return lies_in(file, work_root_) ? final_root_ / fs::relative(file, work_root_) : file;
+}
+
+void OutputFolder::begin_run(Manifest& manifest, const std::vector<std::string>& parts,
+                             const std::vector<fs::path>& inputs) {
+  if (!has_begun_) {
+    parts_ = parts;
+    std::vector<fs::path> earlier = files_of_run(path());
+    std::ranges::copy(unfinished_runs(path()), std::back_inserter(earlier));
+    check_removable(earlier);
+    manifest.set("parts", parts_);
+    if (!earlier.empty()) make_work(manifest, inputs);
+    has_begun_ = true;
   }
+  write_manifest(manifest);
+}
+
+void OutputFolder::check_removable(const std::vector<fs::path>& earlier) const {
+  for (const fs::path& path : earlier) {
+    const auto foreign = fs::is_directory(fs::symlink_status(path)) ? first_foreign(path) : std::nullopt;
+    TK_CHECK(!foreign, "--output_dir: ", foreign->string(),
+             ": no run wrote this, and its folder would go; move it away or name another folder");
+  }
+  for (const std::string& part : parts_) {
+    const bool is_free = !fs::exists(fs::symlink_status(path() / part));
+    TK_CHECK(is_free || std::ranges::find(earlier, path() / part) != earlier.end(),
+             "--output_dir: ", (path() / part).string(),
+             ": no run wrote this, and a folder of that name would be made; move it away or name another folder");
+  }
+}
+
+// The folder appears with its run.json, which shows whose it is.
+void OutputFolder::make_work(const Manifest& manifest, const std::vector<fs::path>& inputs) {
+  for (const fs::path& run : unfinished_runs(path())) {
+    const bool is_read = std::ranges::any_of(inputs, [&](const fs::path& input) { return lies_in(input, run); });
+    if (!is_read) remove_folder(run);
+  }
+  const fs::path work = unfinished_name(path());
+  AtomicFolder complete(work);
+  manifest.write(complete.path() / kManifest);
+  complete.commit();
+  work_ = work_root_ = work;
+  info("{} holds an earlier run; until this one is finished it is written to {}", path().string(), work.string());
+}
+
+void OutputFolder::finish_run(Manifest& manifest) {
+  manifest.finish();
+  write_manifest(manifest);
+  if (work_ != path()) replace_run(path(), work_);
+  is_finished_ = true;
+}
+
+void OutputFolder::write_manifest(Manifest& manifest) const {
+  manifest.set("parts", parts_);
+  manifest.write(work_ / kManifest);
 }
 
 }  // namespace tk

@@ -2,8 +2,12 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace tk {
+
+class Manifest;
 
 /// Keeps other runs out of a folder as long as it lives, if the file system knows locks.
 class FolderLock {
@@ -18,26 +22,64 @@ class FolderLock {
   int fd_;
 };
 
-/// The folder that a run writes to, alone: it is locked. Until a run has begun nothing in it is touched, and one made
-/// for a run that never began disappears again.
-class OutputFolder {
+/// A folder to write into, made if it is not there; one made for nothing disappears again. What killed processes left
+/// in it under temporary names is removed.
+class WritableFolder {
  public:
-  /// Makes the folder. Throws if it holds anything, unless `overwrite`, is not a folder that can be written to, or is
-  /// being written to by another run.
-  OutputFolder(std::filesystem::path folder, bool overwrite);
-  ~OutputFolder();
-  OutputFolder(const OutputFolder&) = delete;
-  OutputFolder& operator=(const OutputFolder&) = delete;
+  /// Throws unless it can be made, is a folder and may be written to.
+  explicit WritableFolder(std::filesystem::path folder);
+  ~WritableFolder();
+  WritableFolder(const WritableFolder&) = delete;
+  WritableFolder& operator=(const WritableFolder&) = delete;
 
   const std::filesystem::path& path() const { return folder_; }
-  /// Removes what an earlier run left that this one would not replace (its checkpoints, logs and results); other files
-  /// stay. Call when all inputs are read.
-  void begin_run();
 
  private:
   std::filesystem::path folder_;
   bool is_new_ = false;
-  std::optional<FolderLock> lock_;
+};
+
+/// The folder that a run writes to, alone: it is locked. Until a run has begun nothing in it is touched. A run replaces
+/// an earlier one as a whole, at its end: until then it lies in a folder of its own, `unfinished`, among the earlier
+/// run's files. Where there is no earlier run, it writes to the folder itself.
+class OutputFolder {
+ public:
+  /// Makes the folder. Throws if it holds anything, unless `overwrite`, is not a folder that can be written to, or is
+  /// being written to by another run. A replacement that was broken off half way is completed first.
+  OutputFolder(std::filesystem::path folder, bool overwrite);
+  /// A part of `whole`, whose run has begun, for a run within the run.
+  OutputFolder(const OutputFolder& whole, const std::string& part);
+  /// What an unfinished run wrote beside an earlier one goes, unless it has come to a checkpoint.
+  ~OutputFolder();
+
+  /// The folder as it was named.
+  const std::filesystem::path& path() const { return folder_.path(); }
+  /// Where the run's files are written, once it has begun.
+  const std::filesystem::path& work() const { return work_; }
+  /// The name that a file of the run will have once the run is finished; any other's own.
+  std::filesystem::path final_name(const std::filesystem::path& file) const;
+
+  /// Begins a run, unless it has begun, and writes its run.json. Call when all inputs are read. `parts` are folders
+  /// that the run will make beside a run's usual files. Throws where the end would have to remove what no run wrote.
+  /// What an earlier run left `unfinished` goes, unless one of `inputs` lies in it.
+  void begin_run(Manifest& manifest, const std::vector<std::string>& parts = {},
+                 const std::vector<std::filesystem::path>& inputs = {});
+  /// Ends a run all of whose files are written: completes run.json and replaces an earlier run.
+  void finish_run(Manifest& manifest);
+
+ private:
+  void write_manifest(Manifest& manifest) const;
+  void check_removable(const std::vector<std::filesystem::path>& earlier) const;
+  void make_work(const Manifest& manifest, const std::vector<std::filesystem::path>& inputs);
+
+  WritableFolder folder_;
+  std::optional<FolderLock> lock_;  // none for a part
+  std::filesystem::path work_;
+  std::filesystem::path work_root_;   // of the whole, and
+  std::filesystem::path final_root_;  // what it will be called
+  std::vector<std::string> parts_;
+  bool has_begun_ = false;
+  bool is_finished_ = false;
 };
 
 }  // namespace tk

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+
+#include "tensor/io/in_quotes.h"
+#include "transkimmer/cli/run/print.h"
 
 namespace tk {
 namespace {
@@ -44,13 +46,13 @@ void Progress::update(std::int64_t done, const std::string& details) {
     if (!is_drawn_ || now - shown_ >= kRedraw || done_ == total_) draw();
   } else if (has_lines_ && now - shown_ >= kBetweenLines) {
     shown_ = now;
-    fmt::print(stderr, "{} {}/{}  {}  {}\n", title_, done_, total_, details_, time_left());
+    note("{} {}/{}  {}  {}\n", title_, done_, total_, details_, time_left());
   }
 }
 
 void Progress::line(const std::string& text) {
   clear();
-  fmt::print(stderr, "{}\n", text);
+  note("{}\n", printable(text));
   shown_ = Clock::now();
 }
 
@@ -58,16 +60,14 @@ void Progress::draw() {
   const std::int64_t filled = kBarWidth * done_ / total_;
   std::string bar(static_cast<std::size_t>(filled), '#');
   bar.append(static_cast<std::size_t>(kBarWidth - filled), '.');
-  fmt::print(stderr, "\r\033[K{} [{}] {}/{}  {}  {}", title_, bar, done_, total_, details_, time_left());
-  std::fflush(stderr);
+  note("\r\033[K{} [{}] {}/{}  {}  {}", title_, bar, done_, total_, details_, time_left());
   is_drawn_ = true;
   shown_ = Clock::now();
 }
 
 void Progress::clear() {
   if (!is_drawn_) return;
-  fmt::print(stderr, "\r\033[K");
-  std::fflush(stderr);
+  note("\r\033[K");
   is_drawn_ = false;
 }
 

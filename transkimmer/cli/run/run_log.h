@@ -1,7 +1,7 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -11,16 +11,22 @@ namespace tk {
 /// trainer_state.json.
 class RunLog {
  public:
+  /// Makes the file. Throws if the name is taken: by a link, say, that leads elsewhere.
   explicit RunLog(const std::filesystem::path& folder);
+  ~RunLog();
+  RunLog(const RunLog&) = delete;
+  RunLog& operator=(const RunLog&) = delete;
 
-  /// Appends a row; it should name its step and epoch.
+  /// Appends a row; it should name its step and epoch. Throws when it cannot be written; the file keeps whole lines.
   void add(const nlohmann::json& row);
   const nlohmann::json& history() const { return history_; }
 
  private:
-  std::filesystem::path path_;
-  std::ofstream file_;
-  std::uintmax_t bytes_ = 0;  // of whole lines
+  void append(std::string_view line);
+
+  std::string path_;
+  int fd_ = -1;
+  std::int64_t bytes_ = 0;  // of whole lines
   nlohmann::json history_ = nlohmann::json::array();
 };
 

@@ -15,16 +15,23 @@ void ask_to_stop(int signal) {
 }  // namespace
 
 void catch_stop_signals() {
-  std::signal(SIGINT, ask_to_stop);
-  std::signal(SIGTERM, ask_to_stop);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    if (std::signal(signal, ask_to_stop) == SIG_IGN) std::signal(signal, SIG_IGN);
+  }
 }
 
-void let_long_writes_fail() { std::signal(SIGXFSZ, SIG_IGN); }
+void let_writes_fail() {
+  std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
+}
 
 int stop_signal() { return stop; }
 
 Interrupted::Interrupted(int signal)
-    : std::runtime_error(signal == SIGINT ? "interrupted" : "terminated"), signal_(signal) {}
+    : std::runtime_error(signal == SIGINT   ? "interrupted"
+                         : signal == SIGHUP ? "the terminal was closed"
+                                            : "terminated"),
+      signal_(signal) {}
 
 void throw_if_stopped() {
   if (stop != 0) throw Interrupted(stop);

@@ -4,11 +4,13 @@
 
 namespace tk {
 
-/// From now on SIGINT and SIGTERM only ask to stop; a second one ends the program at once.
+/// From now on SIGINT, SIGTERM and SIGHUP (the terminal is gone) only ask to stop; a second one ends the program at
+/// once. One that the program was started to ignore, as nohup does, stays ignored.
 void catch_stop_signals();
 
-/// From now on a write beyond the limit on file sizes (ulimit -f) is an error like a full disk, not the program's end.
-void let_long_writes_fail();
+/// From now on a write that cannot be done is an error like any other, not the program's end: one beyond the limit on
+/// file sizes (ulimit -f), and one to a reader that has gone.
+void let_writes_fail();
 
 /// The signal that asked to stop, or 0.
 int stop_signal();
@@ -17,7 +19,7 @@ int stop_signal();
 class Interrupted : public std::runtime_error {
  public:
   explicit Interrupted(int signal);
-  /// 128 + signal: 130 for SIGINT, 143 for SIGTERM.
+  /// 128 + signal: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP.
   int exit_code() const { return 128 + signal_; }
 
  private:

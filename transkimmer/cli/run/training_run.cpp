@@ -10,6 +10,7 @@
 #include "tensor/io/atomic_file.h"
 #include "transkimmer/checkpoint.h"
 #include "transkimmer/cli/run/log.h"
+#include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/results.h"
 #include "transkimmer/cli/run/run_log.h"
 #include "transkimmer/cli/run/signals.h"
@@ -60,16 +61,15 @@ class Run {
   Run(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder, Manifest& manifest)
       : inputs_(inputs),
         settings_(settings),
-        folder_(folder.path()),
         manifest_(manifest),
         trainer_(*inputs.model.model, inputs.model.task, inputs.train.tokenized, settings.trainer,
                  inputs.teacher_logits),
-        log_(begin(folder)),
+        folder_(begin(folder, inputs, manifest)),
+        log_(folder_),
         skims_(inputs.model.model->config().skim_gate != SkimGate::kNone) {}
 
   TrainingResult operator()() {
     tell_start();
-    manifest_.write(folder_ / "run.json");  // an unfinished run has one too
     result_.train_examples = inputs_.train.size();
     train();
     if (settings_.skim_fit && settings_.trainer.skim_target && !inputs_.dev.empty()) keep_budget();
@@ -81,9 +81,9 @@ class Run {
   }
 
  private:
-  static const fs::path& begin(OutputFolder& folder) {
-    folder.begin_run();
-    return folder.path();
+  static const fs::path& begin(OutputFolder& folder, const TrainingInputs& inputs, Manifest& manifest) {
+    folder.begin_run(manifest, {}, inputs.sources);
+    return folder.work();
   }
 
   void tell_start() const {
@@ -223,10 +223,19 @@ class Run {
     complete.commit();
     checkpoints_.push_back(path);
     while (settings_.save_total_limit > 0 && std::ssize(checkpoints_) > settings_.save_total_limit) {
-      fs::remove_all(checkpoints_.front());
+      drop(checkpoints_.front());
       checkpoints_.erase(checkpoints_.begin());
     }
     return path;
+  }
+
+  // One checkpoint too many is no reason to lose a run.
+  static void drop(const fs::path& checkpoint) {
+    try {
+      remove_folder(checkpoint);
+    } catch (const Error& error) {
+      warn("{}", error.what());
+    }
   }
 
   // The keys of transformers' TrainerState, and the budget controller's state.
@@ -269,7 +278,7 @@ class Run {
                     {"train_samples_per_second", rounded(samples / train_seconds_, 3)},
                     {"train_steps_per_second", rounded(steps / train_seconds_, 3)}};
     write_results(folder_, "train", results);
-    if (settings_.print_metrics) fmt::print("{}", metrics_text("train metrics", results));
+    if (settings_.print_metrics) print("{}", metrics_text("train metrics", results));
     manifest_.add_duration("train", train_seconds_);
   }
 
@@ -280,16 +289,16 @@ class Run {
     json results = eval_results(scores);
     results["epoch"] = rounded(epochs_of(trainer_.steps_done()), 4);
     write_results(folder_, "eval", results);
-    if (settings_.print_metrics) fmt::print("{}", metrics_text("eval metrics", results));
+    if (settings_.print_metrics) print("{}", metrics_text("eval metrics", results));
     manifest_.add_duration("eval", seconds_since(start));
     return scores;
   }
 
   const TrainingInputs& inputs_;
   const TrainingSettings& settings_;
-  fs::path folder_;
   Manifest& manifest_;
   Trainer trainer_;
+  fs::path folder_;  // begun when the trainer has found the options good
   RunLog log_;
   bool skims_;
   Window window_;

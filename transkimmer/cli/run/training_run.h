@@ -44,8 +44,9 @@ struct TrainingSettings {
 struct TrainingInputs {
   TaskModel& model;
   const Split& train;
-  const std::vector<Split>& dev;  ///< may be empty: then nothing is scored
-  Tensor teacher_logits;          ///< [train examples, labels] or undefined
+  const std::vector<Split>& dev;                    ///< may be empty: then nothing is scored
+  Tensor teacher_logits;                            ///< [train examples, labels] or undefined
+  std::vector<std::filesystem::path> sources = {};  ///< the folders that model and teacher came from
 };
 
 /// The curves of a run, a point a step or an evaluation.

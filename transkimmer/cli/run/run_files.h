@@ -1,0 +1,30 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+// What a run leaves in a folder, by name: what a later run may take away.
+namespace tk {
+
+/// The files, checkpoints and parts (see OutputFolder::begin_run) of the run in `folder`, the weights first and
+/// run.json, which lists the parts, last.
+std::vector<std::filesystem::path> files_of_run(const std::filesystem::path& folder);
+
+/// The first file below `folder` that has a name which no run writes, if there is one.
+std::optional<std::filesystem::path> first_foreign(const std::filesystem::path& folder);
+
+/// Whether a model or a checkpoint is among them.
+bool has_come_to_something(const std::filesystem::path& folder);
+
+/// Whether run.json in `folder` says that its run came to its end.
+bool holds_finished_run(const std::filesystem::path& folder);
+
+/// The runs in `folder` that have not come to replace what lies there: folders called `unfinished`, `unfinished-2` ...
+/// with a run.json.
+std::vector<std::filesystem::path> unfinished_runs(const std::filesystem::path& folder);
+/// A name for another one.
+std::filesystem::path unfinished_name(const std::filesystem::path& folder);
+
+}  // namespace tk
