@@ -74,6 +74,32 @@ def safetensors():
     }
 
 
+def texts_of_json():
+    return {
+        "object": '{"a": [1, -2.5e3, true, null, "text"]}',
+        "empty": "",
+        "blank": " \n",
+        "cut": '{"a": "',
+        "comma": "[1,]",
+        "two": "1 2",
+        "number_huge": "1e999",
+        "number_long": "1" * 400,
+        "not_utf8": b'"\xff"',
+        "overlong": b'"\xc0\xaf"',
+        "surrogate": '"\\ud800"',
+        "escapes": '"\\u0000\\u001b[2J\\u009b31m\\u202e"',
+        "characters_that_steer": "\x1b[2J\u009b31m\u202e\u2066\u2028\ufeff",
+        "byte_order_mark": "\ufeff{}",
+        "key_twice": '{"a": 1, "a": 2}',
+        "deepest": "[" * 32 + "]" * 32,
+        "too_deep": "[" * 33 + "]" * 33,
+        "very_deep": b"N\xff1",
+        "deep_and_wrong": b"N\x01}",
+        "nested_once": b"N\x00[]",
+        "long_list": json.dumps(list(range(200))),
+    }
+
+
 def config():
     tiny = {"model_type": "bert", "vocab_size": 18, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2,
             "intermediate_size": 32, "max_position_embeddings": 40}
@@ -270,3 +296,4 @@ def command_line():
 
 for target in (safetensors, config, vocabulary, tokenizer, tsv, command_line):
     write(target.__name__, target())
+write("json", texts_of_json())
