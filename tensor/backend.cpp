@@ -1,7 +1,5 @@
 #include "tensor/backend.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include "tensor/error.h"
+#include "tensor/host_memory.h"
 #if TK_HAS_CUDA
 #include "tensor/cuda/runtime.h"
 #endif
@@ -35,7 +34,7 @@ constexpr Backend kCpuBackend = {
     .replay = nullptr,
     .destroy_graph = nullptr,
     .record_switch = nullptr,
-    .free_memory = [] { return std::int64_t{sysconf(_SC_AVPHYS_PAGES)} * sysconf(_SC_PAGESIZE); },
+    .free_memory = free_host_memory,
     .describe = [] { return std::string("cpu"); },
     .host_calls = [] { return HostCalls(); }};
 

@@ -2,15 +2,21 @@
 
 #include <string>
 
+#include "tensor/tensor.h"
+
 namespace tk {
 
-/// Threads that CPU kernels use which the calling thread asks for; defaults to the cores this process may run on.
+/// Threads that CPU kernels use which the calling thread asks for; defaults to the cores this process may run on. Less
+/// than was asked for where OpenMP gives less (OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS, a parallel region around).
 int num_threads();
 /// For all threads of the process, those that begin later too, but for those with a number of their own. Throws unless
 /// n >= 1.
 void set_num_threads(int n);
 /// For the calling thread alone. Throws unless n >= 1.
 void set_own_num_threads(int n);
+/// Has the threads begin that kernels called from this one use. Throws tk::Error where the system does not give them;
+/// OpenMP would end the program.
+void start_threads();
 /// Has the calling thread's OpenMP take the number that holds for it. Every call of a kernel does so.
 void adopt_num_threads();
 
@@ -20,5 +26,8 @@ std::string blas_info();
 std::string blas_core();
 /// Whether BLAS threads by OpenMP; the pthread variant is several times slower inside parallel regions.
 bool blas_uses_openmp();
+/// y = a b by BLAS, as fast as it goes on num_threads() threads, on which the bits depend; `matmul` is what computes.
+/// Throws unless all are contiguous float32 matrices of the CPU whose sizes fit.
+void multiply_by_blas(Tensor& y, const Tensor& a, const Tensor& b);
 
 }  // namespace tk

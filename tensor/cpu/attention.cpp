@@ -114,6 +114,7 @@ class Workspace {
   Rows<T> scores(const Problem<T>& p) { return {scores_.mine(), p.stride()}; }
   Rows<T> grad(const Problem<T>& p) { return {grad_.mine(), p.stride()}; }
   T* gemm() { return gemm_.mine(); }
+  int threads() const { return gemm_.threads(); }
 
   // Query row i of p; null without dropout.
   const T* factors(const Problem<T>& p, std::int64_t i) {
@@ -152,13 +153,13 @@ class Workspace {
         position_(key.dropout.p > 0 ? key.kv_position.data<std::int32_t>() : nullptr),
         scores_(sizes.pairs),
         grad_(pass == Pass::kBackward ? sizes.pairs : 0),
-        gemm_(gemm_scratch<T>()),
         words_(4 * sizes.blocks),
         factors_(sizes.keys) {}
 
   RandomRows random_;
   const std::int32_t* position_;
-  ThreadScratch<T> scores_, grad_, gemm_;
+  ThreadScratch<T> scores_, grad_;
+  GemmScratch<T> gemm_;
   ThreadScratch<std::uint32_t> words_;
   ThreadScratch<T> factors_;
 };
@@ -179,11 +180,11 @@ void clear_rows_of_no_sentence(Tensor& x, const Tensor& offsets) {
 
 // Calls f(problem) for every sentence and head, in parallel.
 template <class T, class F>
-void for_each_head(const AttentionKey& key, std::int64_t head_size, const Tensor& weight, F&& f) {
+void for_each_head(const AttentionKey& key, std::int64_t head_size, const Tensor& weight, int threads, F&& f) {
   const auto* q_offsets = key.q_offsets.data<std::int32_t>();
   const auto* kv_offsets = key.kv_offsets.data<std::int32_t>();
   const std::int64_t sentences = key.q_offsets.numel() - 1;
-#pragma omp parallel for schedule(dynamic, 4)
+#pragma omp parallel for schedule(dynamic, 4) num_threads(threads)
   for (std::int64_t unit = 0; unit < sentences * key.heads; ++unit) {
     const std::int64_t s = unit / key.heads;
     Problem<T> p;
@@ -300,7 +301,7 @@ void packed_attention(Tensor& y, Tensor& row_max, Tensor& row_sum, const Tensor&
     check_offsets(key.kv_offsets, k.shape()[0]);
     const std::int64_t head_size = q.shape()[1] / key.heads;
     Workspace<T> workspace(key, Pass::kForward);
-    for_each_head<T>(key, head_size, key_weight, [&](const Problem<T>& p) {
+    for_each_head<T>(key, head_size, key_weight, workspace.threads(), [&](const Problem<T>& p) {
       const std::int64_t at = p.head * q.shape()[0] + p.first_q;
       forward_head(p, key, workspace, q, k, v, y, row_max.data<T>() + at, row_sum.data<T>() + at);
     });
@@ -320,7 +321,7 @@ void packed_attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, Tensor& dweig
     const std::int64_t kv_rows = k.shape()[0];
     Scratch<T> by_head(dweight.defined() ? key.heads * kv_rows : 0);  // dweight before the sum over heads
     if (dweight.defined()) std::fill(by_head.data(), by_head.data() + key.heads * kv_rows, T(0));
-    for_each_head<T>(key, head_size, key_weight, [&](const Problem<T>& p) {
+    for_each_head<T>(key, head_size, key_weight, workspace.threads(), [&](const Problem<T>& p) {
       const std::int64_t at = p.head * q.shape()[0] + p.first_q;
       backward_head(p, key, workspace, q, k, v, dy, row_max.data<T>() + at, row_sum.data<T>() + at, dq, dk, dv,
                     dweight.defined() ? by_head.data() + p.head * kv_rows + p.first_kv : nullptr);

@@ -1,31 +1,15 @@
 #include "tensor/cpu/gemm.h"
 
-#include <cblas.h>
+#include <omp.h>
 
 #include <algorithm>
+#include <type_traits>
 
+#include "tensor/cpu/blas.h"
 #include "tensor/cpu/gemm_avx512.h"
-#include "tensor/cpu/parallel.h"
 
 namespace tk::cpu {
 namespace {
-
-CBLAS_TRANSPOSE stored(bool transposed) { return transposed ? CblasTrans : CblasNoTrans; }
-
-// BLAS wants a leading stride of at least 1, also of an empty matrix.
-int leading(std::int64_t stride) { return static_cast<int>(std::max<std::int64_t>(1, stride)); }
-
-void blas(const Product<float>& p) {
-  cblas_sgemm(CblasRowMajor, stored(p.transpose_a), stored(p.transpose_b), static_cast<int>(p.m), static_cast<int>(p.n),
-              static_cast<int>(p.k), p.alpha, p.a, leading(p.lda), p.b, leading(p.ldb), p.add ? 1.0f : 0.0f, p.y,
-              leading(p.ldy));
-}
-
-void blas(const Product<double>& p) {
-  cblas_dgemm(CblasRowMajor, stored(p.transpose_a), stored(p.transpose_b), static_cast<int>(p.m), static_cast<int>(p.n),
-              static_cast<int>(p.k), p.alpha, p.a, leading(p.lda), p.b, leading(p.ldb), p.add ? 1.0 : 0.0, p.y,
-              leading(p.ldy));
-}
 
 template <class T>
 void blas_with_bias(Product<T> p) {
@@ -58,39 +42,60 @@ Product<T> piece_of(Product<T> p, std::int64_t i0, std::int64_t i1, std::int64_t
   return p;
 }
 
-// Always inside a parallel region, also for one piece: outside of one BLAS would thread by itself, and its bits would
-// follow the thread count.
-template <class T>
-void in_pieces(const Product<T>& p, const Pieces& pieces) {
+template <class T, class F>
+void for_pieces(const Product<T>& p, const Pieces& pieces, int threads, F&& f) {
   const Cuts rows(p.m, pieces.rows, pieces.row_unit);
   const Cuts cols(p.n, pieces.cols, pieces.col_unit);
-  ThreadScratch<T> scratch(gemm_scratch<T>());
-#pragma omp parallel for schedule(dynamic, 1)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
   for (std::int64_t i = 0; i < rows.count * cols.count; ++i) {
     const std::int64_t r = i % rows.count;
     const std::int64_t c = i / rows.count;
-    gemm(piece_of(p, rows.at(r), rows.at(r + 1), cols.at(c), cols.at(c + 1)), scratch.mine());
+    f(piece_of(p, rows.at(r), rows.at(r + 1), cols.at(c), cols.at(c + 1)));
   }
 }
 
+template <class T>
+void in_pieces(const Product<T>& p, const Pieces& pieces) {
+  GemmScratch<T> scratch;
+  for_pieces(p, pieces, scratch.threads(), [&](const Product<T>& piece) { gemm(piece, scratch.mine()); });
+}
+
+template <class T>
+bool is_by_blas() {
+  return std::is_same_v<T, double> || !has_avx512_gemm();
+}
+
+int blas_threads() { return std::min(omp_get_max_threads(), most_blas_threads()); }
+
 }  // namespace
 
-void parallel_gemm(const Product<float>& p) { in_pieces(p, has_avx512_gemm() ? avx512_pieces(p) : kBlasPieces); }
+template <class T>
+GemmScratch<T>::GemmScratch()
+    : threads_(is_by_blas<T>() ? blas_threads() : omp_get_max_threads()),
+      own_(is_by_blas<T>() ? 0 : gemm_avx512_scratch()),
+      blas_(is_by_blas<T>() ? threads_ : 0) {}
+
+template class GemmScratch<float>;
+template class GemmScratch<double>;
+
+void parallel_gemm(const Product<float>& p) { in_pieces(p, is_by_blas<float>() ? kBlasPieces : avx512_pieces(p)); }
 
 void parallel_gemm(const Product<double>& p) { in_pieces(p, kBlasPieces); }
 
-void gemm(const Product<float>& p, float* scratch) { has_avx512_gemm() ? gemm_avx512(p, scratch) : blas_with_bias(p); }
+void parallel_blas(const Product<float>& p) {
+  const int threads = blas_threads();
+  const BlasBuffers buffers(threads);
+  const Pieces slabs{.rows = std::max<std::int64_t>(1, (p.m + threads - 1) / threads),
+                     .cols = std::max<std::int64_t>(1, p.n),
+                     .row_unit = 1,
+                     .col_unit = 1};
+  for_pieces(p, slabs, threads, [](const Product<float>& piece) { blas_with_bias(piece); });
+}
+
+void gemm(const Product<float>& p, float* scratch) {
+  is_by_blas<float>() ? blas_with_bias(p) : gemm_avx512(p, scratch);
+}
 
 void gemm(const Product<double>& p, double*) { blas_with_bias(p); }
-
-template <>
-std::int64_t gemm_scratch<float>() {
-  return has_avx512_gemm() ? gemm_avx512_scratch() : 0;
-}
-
-template <>
-std::int64_t gemm_scratch<double>() {
-  return 0;
-}
 
 }  // namespace tk::cpu

@@ -2,6 +2,9 @@
 
 #include <cstdint>
 
+#include "tensor/cpu/blas.h"
+#include "tensor/cpu/parallel.h"
+
 namespace tk::cpu {
 
 /// y[m, n] = alpha a b, or y + a b where `add` is set, or a b + bias where one is given (then alpha is 1). a is [m, k]
@@ -30,11 +33,27 @@ struct Pieces {
 /// By all threads; the bits do not depend on how many there are.
 void parallel_gemm(const Product<float>& p);
 void parallel_gemm(const Product<double>& p);
+/// By all threads and BLAS alone, in pieces as large as can be: what it does at best. The bits follow the threads.
+void parallel_blas(const Product<float>& p);
 
-/// By the calling thread alone, which is inside a parallel region. `scratch` has gemm_scratch<T>() elements.
+/// What the products of a kernel's loop need; made before the loop, which has at most `threads()`. Throws tk::Error
+/// where memory runs out.
+template <class T>
+class GemmScratch {
+ public:
+  GemmScratch();
+  int threads() const { return threads_; }
+  /// The calling thread's part.
+  T* mine() { return own_.mine(); }
+
+ private:
+  int threads_;
+  ThreadScratch<T> own_;
+  BlasBuffers blas_;
+};
+
+/// By the calling thread alone, with its part of a GemmScratch.
 void gemm(const Product<float>& p, float* scratch);
 void gemm(const Product<double>& p, double* scratch);
-template <class T>
-std::int64_t gemm_scratch();
 
 }  // namespace tk::cpu

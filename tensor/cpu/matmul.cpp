@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "tensor/cpu/gemm.h"
-#include "tensor/cpu/parallel.h"
 #include "tensor/kernels.h"
 
 namespace tk::cpu {
@@ -41,8 +40,8 @@ void batched_matmul(Tensor& y, const Tensor& a, bool transpose_a, const Tensor& 
   dispatch_floating(y.dtype(), "matmul", [&]<class T>() {
     if (y.numel() == 0) return;
     const Product<T> first = product<T>(y, a, transpose_a, b, transpose_b);
-    ThreadScratch<T> scratch(gemm_scratch<T>());
-#pragma omp parallel for schedule(dynamic, 1)
+    GemmScratch<T> scratch;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(scratch.threads())
     for (std::int64_t i = 0; i < y.shape()[0]; ++i) {
       Product<T> p = first;
       p.a += i * a.strides()[0];

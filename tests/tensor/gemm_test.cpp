@@ -82,7 +82,7 @@ double error_of(const Product<T>& p, double before) {
 
 template <class T>
 void run_alone(const Product<T>& p) {
-  ThreadScratch<T> scratch(gemm_scratch<T>());
+  GemmScratch<T> scratch;
 #pragma omp parallel for
   for (int i = 0; i < 1; ++i) gemm(p, scratch.mine());
 }

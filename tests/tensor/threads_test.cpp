@@ -65,3 +65,14 @@ TEST_CASE("threads: a thread's own number is its alone, and stays") {
   CHECK(message_of([] { set_num_threads(0); }) == "set_num_threads: expected at least 1, got 0");
   CHECK(message_of([] { set_own_num_threads(0); }) == "set_own_num_threads: expected at least 1, got 0");
 }
+
+TEST_CASE("threads: those that a loop uses begin") {
+  const ThreadCount threads(3);
+  start_threads();
+  CHECK(num_threads() == 3);
+  int inside = 0;
+#pragma omp parallel
+#pragma omp single
+  inside = num_threads();
+  CHECK(inside == 1);  // in a parallel region a kernel has one
+}

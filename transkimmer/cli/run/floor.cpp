@@ -1,7 +1,5 @@
 #include "transkimmer/cli/run/floor.h"
 
-#include <cblas.h>
-
 #include <algorithm>
 #include <chrono>
 #include <functional>
@@ -10,6 +8,7 @@
 #include "tensor/allocator.h"
 #include "tensor/backend.h"
 #include "tensor/ops/matmul.h"
+#include "tensor/threads.h"
 
 namespace tk {
 namespace {
@@ -53,13 +52,8 @@ double product_seconds(Device device, DType dtype) {
   const Tensor b = random_matrix(n, 2).to(dtype).to(device);
   const double own = least_seconds(device, [&] { matmul(a, b); });
   if (device != Device::kCpu) return own;
-  const Tensor y = empty({n, n}, dtype);
-  const double blas = least_seconds(device, [&] {
-    const auto size = static_cast<blasint>(n);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, size, size, size, 1, a.data<float>(), size, b.data<float>(),
-                size, 0, y.data<float>(), size);
-  });
-  return std::min(own, blas);
+  Tensor y = empty({n, n}, dtype);
+  return std::min(own, least_seconds(device, [&] { multiply_by_blas(y, a, b); }));
 }
 
 double copy_seconds(Device device) {
