@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <string_view>
 
@@ -11,6 +10,7 @@
 #include "tensor/error.h"
 #include "tensor/queue.h"
 #include "tensor/threads.h"
+#include "transkimmer/cli/run/blas_core.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/signals.h"
 
@@ -18,21 +18,6 @@ namespace tk {
 namespace {
 
 constexpr const char* kCoreVariable = "OPENBLAS_CORETYPE";
-
-// OpenBLAS' x86 cores without AVX: what it falls back to on a processor that it does not know.
-constexpr std::array<std::string_view, 14> kWeakCores = {"Katmai", "Coppermine", "Northwood", "Prescott", "Banias",
-                                                         "Athlon", "Opteron",    "Barcelona", "Bobcat",   "Atom",
-                                                         "Core2",  "Dunnington", "Penryn",    "Nehalem"};
-
-bool has_feature([[maybe_unused]] bool avx512) {
-#if defined(__x86_64__)
-  return avx512 ? __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")
-                : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-  return false;
-#endif
-}
 
 // BLAS chooses its kernels when it is loaded, so another choice takes another process. Returns only when that fails.
 void restart_with_core(const std::string& core, const char* const* argv) {
@@ -43,7 +28,11 @@ void restart_with_core(const std::string& core, const char* const* argv) {
 
 void choose_blas_core(const std::string& wanted, const char* const* argv) {
   const char* set = std::getenv(kCoreVariable);
+  const ProcessorFeatures features = processor_features();
   if (!wanted.empty()) {
+    const std::string_view lacking = lacking_for_core(wanted, features);
+    TK_CHECK(lacking.empty(), "--blas_coretype: the kernels of ", wanted, " need ", lacking,
+             ", which this processor lacks");
     if (set == nullptr || wanted != set) restart_with_core(wanted, argv);
     const auto same = [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); };
     TK_CHECK(std::ranges::equal(wanted, blas_core(), same), "--blas_coretype: this BLAS has no core \"", wanted,
@@ -51,7 +40,7 @@ void choose_blas_core(const std::string& wanted, const char* const* argv) {
     return;
   }
   if (set != nullptr) return;
-  const std::string better = better_blas_core(blas_core(), has_feature(true), has_feature(false));
+  const std::string better = better_blas_core(blas_core(), features);
   if (better.empty()) return;
   warn("BLAS chose its {} kernels, far below this processor; starting again with {}={}", blas_core(), kCoreVariable,
        better);
@@ -59,11 +48,6 @@ void choose_blas_core(const std::string& wanted, const char* const* argv) {
 }
 
 }  // namespace
-
-std::string better_blas_core(const std::string& core, bool has_avx512, bool has_avx2) {
-  if (std::ranges::find(kWeakCores, core) == kWeakCores.end()) return "";
-  return has_avx512 ? "SkylakeX" : has_avx2 ? "Haswell" : "";
-}
 
 void add_runtime_flags(Flags& flags, RuntimeFlags& runtime) {
   flags.group("Machine");
@@ -103,6 +87,11 @@ void start_runtime(const RuntimeFlags& runtime, const char* const* argv) {
         blas_info());
   }
   if (runtime.threads > 0) set_num_threads(static_cast<int>(runtime.threads));
+  if (num_threads() < runtime.threads) {
+    warn("--threads {}: OpenMP gives {} here (see OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS)", runtime.threads,
+         num_threads());
+  }
+  start_threads();
 }
 
 }  // namespace tk

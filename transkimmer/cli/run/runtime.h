@@ -25,12 +25,9 @@ Placement placement_of(const RuntimeFlags& runtime);
 
 void add_runtime_flags(Flags& flags, RuntimeFlags& runtime);
 
-/// Applies the flags. Where BLAS must run the kernels of another processor core (asked for, or because it chose ones
-/// far below what this processor can do), starts the program anew with OPENBLAS_CORETYPE set. From here on SIGINT and
-/// SIGTERM only ask to stop (see signals.h).
+/// Applies the flags, and has the threads that compute begin. Where BLAS must run the kernels of another processor core
+/// (asked for, or because it chose ones far below what this processor can do), starts the program anew with
+/// OPENBLAS_CORETYPE set. From here on SIGINT and SIGTERM only ask to stop (see signals.h).
 void start_runtime(const RuntimeFlags& runtime, const char* const* argv);
-
-/// The core whose kernels BLAS should run here instead of `core`, or nothing when `core` is good enough.
-std::string better_blas_core(const std::string& core, bool has_avx512, bool has_avx2);
 
 }  // namespace tk

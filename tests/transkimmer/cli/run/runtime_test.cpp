@@ -9,14 +9,6 @@
 namespace tk {
 namespace {
 
-TEST_CASE("BLAS core: only one far below the processor is replaced") {
-  CHECK(better_blas_core("Prescott", true, true) == "SkylakeX");
-  CHECK(better_blas_core("Nehalem", false, true) == "Haswell");
-  CHECK(better_blas_core("Prescott", false, false).empty());
-  CHECK(better_blas_core("Zen", true, true).empty());
-  CHECK(better_blas_core("Cooperlake", true, true).empty());
-}
-
 TEST_CASE("placement: queues and bfloat16 are of cuda alone") {
   const auto refused = [](const RuntimeFlags& flags) { return test::message_of([&] { placement_of(flags); }); };
   CHECK(placement_of({.device = "cpu"}).queues == 1);
