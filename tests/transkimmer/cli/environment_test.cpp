@@ -5,7 +5,7 @@
 #include "transkimmer/cli/run/blas_core.h"
 
 // The built program under limits and settings of its surroundings: the same bits, or one line. What hangs is ended by
-// `timeout` and fails.
+// `timeout` and fails: by SIGKILL, since the program takes its time to stop.
 namespace tk {
 namespace {
 
@@ -14,7 +14,8 @@ using Arguments = std::vector<std::string>;
 constexpr int kRunTimeError = 1;
 
 Ran run_in(const Arguments& surroundings, const Arguments& arguments) {
-  return run_under(Arguments{"timeout", "60", "env", "-u", "OMP_WAIT_POLICY"} + surroundings, arguments);
+  return run_under(Arguments{"timeout", "--signal=KILL", "60", "env", "-u", "OMP_WAIT_POLICY"} + surroundings,
+                   arguments);
 }
 
 std::ptrdiff_t lines_but_warnings(const std::string& text) {
