@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "autograd/grad_mode.h"
+#include "tensor/io/problem_text.h"
 
 namespace tk {
 namespace {
@@ -56,7 +57,7 @@ void run(Node& node, bool retain_graph) {
     for (const auto& input : node.inputs) {
       if (input && !input->leaf) input->grad.clear();
     }
-    throw Error(concat("backward of ", node.name, ": ", error.what()));
+    throw Error(concat("backward of ", node.name, ": ", problem_text(error)));
   }
   if (retain_graph) return;
   node.backward = nullptr;

@@ -2,6 +2,7 @@
 
 #include "data/glue_reader.h"
 #include "tensor/error.h"
+#include "tensor/io/problem_text.h"
 
 namespace tk {
 namespace {
@@ -24,7 +25,7 @@ GlueFileReport verify_split(const GlueTask& task, const SplitInfo& split, const 
     report.status = status_of(examples);
   } catch (const std::exception& error) {
     report.status = GlueFileStatus::kBroken;
-    report.problem = error.what();
+    report.problem = problem_text(error);
   }
   return report;
 }

@@ -5,7 +5,6 @@
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <exception>
-#include <filesystem>
 #include <new>
 #include <sstream>
 #include <stdexcept>
@@ -14,6 +13,7 @@
 
 #include "tensor/error.h"
 #include "tensor/io/in_quotes.h"
+#include "tensor/io/problem_text.h"
 #include "transkimmer/cli/commands/commands.h"
 #include "transkimmer/cli/run/build_info.h"
 #include "transkimmer/cli/run/last_words.h"
@@ -76,14 +76,12 @@ int run_safely(const std::vector<tk::Command>& commands) {
     return fail(kWrongCommandLine, error.what());
   } catch (const tk::OptionError& error) {
     return fail(kRunTimeError, tk::flag_of_option(error.option()) + ": " + error.problem());
-  } catch (const std::filesystem::filesystem_error& error) {
-    return fail(kRunTimeError, error.path1().string() + ": " + error.code().message());
   } catch (const std::bad_alloc&) {
     return fail(kRunTimeError, tk::out_of_memory_text());
   } catch (const std::length_error&) {  // a size beyond every memory
     return fail(kRunTimeError, tk::out_of_memory_text());
   } catch (const std::exception& error) {
-    return fail(kRunTimeError, error.what());
+    return fail(kRunTimeError, tk::problem_text(error));
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <ctime>
+#include <utility>
 
 #include "tensor/backend.h"
 #include "tensor/io/atomic_file.h"
@@ -20,7 +21,10 @@ Manifest::Manifest(const std::string& command, const nlohmann::json& flags, std:
   object_["threads"] = num_threads();
   object_["device"] = backend(device).describe();
   object_["processor"] = processor_name();
-  for (const auto& [key, value] : build_info()) object_["build"][key] = value;
+  nlohmann::json build = nlohmann::json::object();
+  for (const auto& [key, value] : build_info()) build[key] = value;
+  object_["build"] = std::move(build);
+  object_["seconds"] = nlohmann::json::object();
   object_["files"] = nlohmann::json::array();
 }
 

@@ -26,7 +26,7 @@ class Manifest {
   void write(const std::filesystem::path& file) const;
 
  private:
-  nlohmann::json object_;
+  nlohmann::json object_ = nlohmann::json::object();
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 

@@ -13,6 +13,7 @@
 #include "tensor/error.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/input_file.h"
+#include "tensor/io/problem_text.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/manifest.h"
 #include "transkimmer/cli/run/replace_run.h"
@@ -78,7 +79,7 @@ OutputFolder::~OutputFolder() {
   try {
     if (!has_come_to_something(work_)) remove_folder(work_);
   } catch (const std::exception& error) {
-    warn("{}", error.what());
+    warn("{}", problem_text(error));
   }
 }
 
