@@ -134,6 +134,7 @@ void OutputFolder::finish_run(Manifest& manifest) {
   write_manifest(manifest);
   if (work_ != path()) replace_run(path(), work_);
   is_finished_ = true;
+  remove_leftovers(path());  // what could not be removed on the way
 }
 
 void OutputFolder::write_manifest(Manifest& manifest) const {

@@ -236,6 +236,16 @@ TEST_CASE("output folder: what killed processes left under temporary names goes"
   CHECK(fs::is_empty(place / "out"));
 }
 
+TEST_CASE("output folder: what a run could not remove on its way goes at its end") {
+  const TemporaryFolder place;
+  OutputFolder output(place / "out", false);
+  Manifest manifest = manifest_of("new");
+  output.begin_run(manifest);
+  fs::create_directories(output.work() / "checkpoint-2.tmp-transkimmer-17-3");
+  output.finish_run(manifest);
+  CHECK(names_in(place / "out") == std::vector<std::string>{"run.json"});
+}
+
 TEST_CASE("output folder: a lock keeps a second run out") {
   const TemporaryFolder place;
   const OutputFolder output(place / "out", false);
