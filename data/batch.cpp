@@ -1,6 +1,7 @@
 #include "data/batch.h"
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -19,7 +20,7 @@ struct BatchShape {
   std::int64_t labels() const { return kind == TaskKind::kTokens ? tokens : sentences; }
 };
 
-// A batch of zeros. Every tensor has four bytes an element and begins at a multiple of 64.
+// Every tensor has four bytes an element and begins at a multiple of 64.
 Batch empty_batch(const BatchShape& shape, Device device) {
   constexpr std::int64_t kAlignment = 16;
   const auto up = [](std::int64_t n) { return (n + kAlignment - 1) / kAlignment * kAlignment; };
@@ -33,7 +34,6 @@ Batch empty_batch(const BatchShape& shape, Device device) {
   Batch batch;
   batch.kind = shape.kind;
   batch.memory = Tensor(storage, DType::kInt32, {elements}, {1}, 0);
-  batch.memory.fill(0);
   Packed& rows = batch.tokens.rows;
   rows.tokens = shape.tokens;
   rows.sentences = shape.sentences;
@@ -45,6 +45,13 @@ Batch empty_batch(const BatchShape& shape, Device device) {
   if (shape.outputs > 0) {
     batch.teacher = part(shape.labels() * shape.outputs, DType::kFloat32).reshape({shape.labels(), shape.outputs});
   }
+  return batch;
+}
+
+// One on the CPU, of zeros. The thread that makes batches has no share in the kernels' threads, and wakes none.
+Batch batch_of_zeros(const BatchShape& shape) {
+  Batch batch = empty_batch(shape, Device::kCpu);
+  std::memset(batch.memory.raw_data(), 0, static_cast<std::size_t>(batch.memory.bytes()));
   return batch;
 }
 
@@ -96,7 +103,7 @@ Batch make_batch(std::span<const TokenizedExample> examples, std::span<const std
                          .outputs = teacher.defined() ? teacher.size(-1) : 0};
   TK_CHECK(!teacher.defined() || teacher.shape() == Shape({shape.labels(), shape.outputs}),
            "make_batch: expected a teacher's logits [", shape.labels(), ", outputs], got ", teacher.shape());
-  Batch batch = empty_batch(shape, Device::kCpu);
+  Batch batch = batch_of_zeros(shape);
   write_packed(batch.tokens.rows, lengths, example_ids);
   auto* ids = batch.tokens.input_ids.data<std::int32_t>();
   auto* types = batch.tokens.token_types.data<std::int32_t>();
@@ -114,8 +121,9 @@ Batch with_dummy_rows(const Batch& batch, std::int64_t tokens) {
   BatchShape shape = shape_of(batch);
   TK_CHECK(shape.tokens <= tokens, "with_dummy_rows: ", shape.tokens, " rows do not fit ", tokens);
   if (shape.tokens == tokens) return batch;
+  TK_CHECK(batch.memory.device() == Device::kCpu, "with_dummy_rows: expected a batch on the CPU");
   shape.tokens = tokens;
-  Batch padded = empty_batch(shape, batch.memory.device());
+  Batch padded = batch_of_zeros(shape);
   padded.lengths = batch.lengths;
   const auto copy = [](const Tensor& to, const Tensor& x) {
     if (x.defined()) to.narrow(0, 0, x.size(0)).copy_from(x);

@@ -81,11 +81,12 @@ void check_finite(const Tensor& logits, const BertClassifier& model) {
 void take(Evaluation& result, const Config& config, const Task& task, std::span<const std::int64_t> starts,
           Asked& pass) {
   const Tensor& logits = pass.logits.get();
-  std::int64_t row = 0;
+  const std::int64_t labels = logits.size(1);
+  const float* next = logits.data<float>();
   for (const std::int64_t i : pass.indices) {
-    const std::int64_t rows = starts[i + 1] - starts[i];
-    result.logits.narrow(0, starts[i], rows).copy_from(logits.narrow(0, row, rows));
-    row += rows;
+    const std::int64_t n = (starts[i + 1] - starts[i]) * labels;
+    std::copy_n(next, n, result.logits.data<float>() + starts[i] * labels);
+    next += n;
   }
   result.loss += labelled_loss(task, logits, pass.batch.labels);
   const Packed& rows = pass.batch.tokens.rows;
