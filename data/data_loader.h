@@ -25,6 +25,15 @@ inline Choices<BatchOrder> choices(BatchOrder) { return kBatchOrders; }
 /// Sentences of a batch where nobody says otherwise.
 inline constexpr std::int64_t kBatchSize = 32;
 
+/// Tokens of a batch that a GPU evaluates where nobody says otherwise: what fills one, whatever the sentences' lengths.
+inline constexpr std::int64_t kBatchTokens = 8192;
+
+/// What a batch holds at most; 0: no bound.
+struct BatchBounds {
+  std::int64_t sentences = kBatchSize;
+  std::int64_t tokens = 0;
+};
+
 /// How an epoch is cut into batches: a batch is full when one more sentence would exceed either bound.
 struct LoaderOptions {
   std::int64_t batch_size = kBatchSize;  ///< sentences of a batch at most; 0 = no bound

@@ -84,6 +84,9 @@ TEST_CASE("command line: what is wrong is said in one line with exit code 2") {
   fails({"init", "--config", "tiny"}, "DIR");
   fails(Arguments{"bench", "--dtype", "float16"} + place.task(), "--dtype");
   fails(Arguments{"bench", "--train", "--queues", "2"} + place.task(), "--queues: of inference, not with --train");
+  fails(Arguments{"bench", "--train", "--batch_tokens", "100"} + place.task(),
+        "--batch_tokens: of inference, not with --train");
+  fails(Arguments{"eval", "--per_device_eval_batch_tokens", "-1"} + place.task(), "--per_device_eval_batch_tokens");
   fails(Arguments{"eval", "--queues", "17"} + place.task(), "--queues");
   CHECK(run_program({}).code == kWrongCommandLine);
   CHECK(run_program(train, "", {"TRANSKIMMER_SEED=many"}).code == kWrongCommandLine);

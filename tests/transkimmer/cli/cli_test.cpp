@@ -273,6 +273,12 @@ TEST_CASE("bench: one JSON object, dense, skimmed and in training") {
   }
   CHECK(dense["mac_share"] == 1.0);
   CHECK(dense["sentences"] == 10);
+  CHECK(dense["batch_size"] == 4);
+  CHECK(dense["batch_tokens"] == 0);
+  const json by_tokens = bench({"--batch_size", "0", "--batch_tokens", "20"});
+  CHECK(by_tokens["batch_size"] == 0);
+  CHECK(by_tokens["batch_tokens"] == 20);
+  CHECK_FALSE(by_tokens.contains("batches"));
   const json skimmed = bench({"--skim", "--skim_keep", "1,0.5,0.25"});
   CHECK(skimmed["mac_share"] < 0.9);
   CHECK(bench({"--skim"})["mac_share"] > skimmed["mac_share"].get<double>());

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include "tensor/profile.h"
 #include "tensor/threads.h"
 #include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/run/batch_flags.h"
 #include "transkimmer/cli/run/floor.h"
 #include "transkimmer/cli/run/manifest.h"
 #include "transkimmer/cli/run/print.h"
@@ -45,7 +47,7 @@ struct BenchCommand {
     flags.add("--max_train_samples", max_train_samples, "the first N sentences with --train; -1: all").at_least(-1);
     flags.add("--length", length, "cut or pad every sentence to N tokens, which are all computed; 0: as they are")
         .at_least(0);
-    flags.add("--batch_size", batch_size, "sentences of a batch").at_least(1);
+    add_batch_flags(flags, batch, "--batch_size", "--batch_tokens");
     flags.add("--train", train, "time training steps instead of inference");
     flags.add("--train_sampling_strategy", sampling, "order of the sentences with --train, a new one for each pass");
     flags.add("--repeats", repeats, "passes after a warm-up pass; the median counts").range(1, 1000);
@@ -63,7 +65,7 @@ struct BenchCommand {
   std::int64_t max_eval_samples = 512;
   std::int64_t max_train_samples = 320;
   std::int64_t length = 0;
-  std::int64_t batch_size = kBatchSize;
+  BatchFlags batch;
   bool train = false;
   BatchOrder sampling = BatchOrder::kRandom;
   std::int64_t repeats = 5;
@@ -81,10 +83,11 @@ struct Pass {
   Work work;                       // what it did at least
 };
 
-Pass inference_pass(const BenchCommand& c, const BertClassifier& model, Inference& inference, const Task& task,
+Pass inference_pass(const BatchBounds& batch, const BertClassifier& model, Inference& inference, const Task& task,
                     const Split& split) {
   const Evaluation evaluation =
-      evaluate(model, task, split.tokenized, {.batch_size = c.batch_size, .inference = &inference});
+      evaluate(model, task, split.tokenized,
+               {.batch_size = batch.sentences, .max_tokens = batch.tokens, .inference = &inference});
   return {
       .seconds = evaluation.seconds, .mac_share = evaluation.mac_share(), .work = {.macs = evaluation.executed_macs}};
 }
@@ -153,14 +156,24 @@ json floor_json(const Work& work, const MachineRates& rates, double sentences, d
           {"bytes_per_second", std::round(rates.bytes_per_second)}};
 }
 
-json results(const BenchCommand& c, const BertClassifier& model, const Split& split, const std::vector<Pass>& passes,
-             const MachineRates& rates) {
-  Timing timing;
-  std::int64_t padded_tokens = 0;
-  for (const Pass& pass : passes) {
-    timing.seconds.push_back(pass.seconds);
-    padded_tokens += pass.padded_tokens;
+struct Measured {
+  BatchBounds batch;
+  std::vector<Pass> passes;
+  HostCalls calls;  // of the last one
+
+  Timing timing() const {
+    Timing timing;
+    for (const Pass& pass : passes) timing.seconds.push_back(pass.seconds);
+    return timing;
   }
+};
+
+json results(const BenchCommand& c, const BertClassifier& model, const Split& split, const Measured& measured,
+             const MachineRates& rates) {
+  const std::vector<Pass>& passes = measured.passes;
+  const Timing timing = measured.timing();
+  std::int64_t padded_tokens = 0;
+  for (const Pass& pass : passes) padded_tokens += pass.padded_tokens;
   std::int64_t tokens = 0;
   for (const std::int64_t length : lengths_of(split.tokenized)) tokens += length;
   const auto sentences = static_cast<double>(split.size());
@@ -174,7 +187,8 @@ json results(const BenchCommand& c, const BertClassifier& model, const Split& sp
                  {"sentences_per_second", rounded(sentences / timing.median(), 3)},
                  {"tokens_per_second", rounded(static_cast<double>(tokens) / timing.median(), 1)},
                  {"length", c.length},
-                 {"batch_size", c.batch_size},
+                 {"batch_size", measured.batch.sentences},
+                 {"batch_tokens", measured.batch.tokens},
                  {"device", name(model.device())},
                  {"threads", num_threads()},
                  {"dtype", name(model.compute_dtype())},
@@ -195,11 +209,16 @@ void print_table(const json& result) {
   const json& spread = result["spread"];
   const json& floor = result["floor"];
   note("{:<10} {:>12}\n", "", "sentences/s");
+  for (const json& batch : result.value("batches", json::array())) {
+    const BatchBounds bounds{batch["batch_size"], batch["batch_tokens"]};
+    note("{:<10} {:>12.1f}   batch {}\n", "tried", number(batch["sentences_per_second"]),
+               text_of(bounds));
+  }
   note("{:<10} {:>12.1f}   {:.1f} to {:.1f}\n", "measured", number(result["sentences_per_second"]),
-       number(spread["sentences_per_second_min"]), number(spread["sentences_per_second_max"]));
+             number(spread["sentences_per_second_min"]), number(spread["sentences_per_second_max"]));
   note("{:<10} {:>12.1f}   {:.4g} GMAC at {:.4g} a second, {:.4g} GB at {:.4g} a second\n", "floor",
-       number(floor["sentences_per_second"]), number(floor["macs"]) / 1e9, number(floor["macs_per_second"]) / 1e9,
-       number(floor["bytes"]) / 1e9, number(floor["bytes_per_second"]) / 1e9);
+             number(floor["sentences_per_second"]), number(floor["macs"]) / 1e9, number(floor["macs_per_second"]) / 1e9,
+             number(floor["bytes"]) / 1e9, number(floor["bytes_per_second"]) / 1e9);
   note("{:<10} {:>11.1f}%\n", "achieved", 100 * number(floor["achieved"]));
   if (result.contains("peak_device_bytes")) {
     note("{:<10} {:>12.1f} MB\n", "memory", number(result["peak_device_bytes"]) / 1e6);
@@ -217,6 +236,7 @@ json host_calls_json(const HostCalls& calls) {
 
 void check_combinations(const BenchCommand& c) {
   if (c.train && !c.skim_keep.empty()) throw UsageError("--skim_keep: forces rows in inference only, not with --train");
+  if (c.train && c.batch.tokens > 0) throw UsageError("--batch_tokens: of inference, not with --train");
   if (c.train && c.runtime.queues > 1) throw UsageError("--queues: of inference, not with --train");
   for (const double share : c.skim_keep) {
     if (share < 0 || share > 1) throw UsageError(concat("--skim_keep: expected shares from 0 to 1, got ", share));
@@ -235,7 +255,7 @@ void check_keep_shares(const BenchCommand& c, const Config& config) {
 TrainerOptions trainer_options(const BenchCommand& c, const Config& config, int warm_up) {
   TrainerOptions options;
   options.epochs = static_cast<double>(c.repeats + warm_up + 1);
-  options.batch_size = c.batch_size;
+  options.batch_size = c.batch.sentences > 0 ? c.batch.sentences : kBatchSize;
   options.order = c.sampling;
   options.seed = kSeed;
   if (config.skim_gate != SkimGate::kNone) options.skim_target = 0.5;
@@ -255,11 +275,6 @@ Split load_sentences(const BenchCommand& c, const TaskModel& model, const GlueRe
   return split;
 }
 
-struct Measured {
-  std::vector<Pass> passes;
-  HostCalls calls;  // of the last one
-};
-
 // Passes that count, after those to warm up.
 Measured measure(std::int64_t warm_up, std::int64_t repeats, Device device, ProgressMode mode,
                  const std::function<Pass()>& pass) {
@@ -275,6 +290,30 @@ Measured measure(std::int64_t warm_up, std::int64_t repeats, Device device, Prog
   }
   progress.line("");
   return measured;
+}
+
+// The batches to try: what the flags say, else on a GPU, where speed depends on it most, some of which the best counts.
+std::vector<BatchBounds> batches_to_try(const BenchCommand& c, const Split& split, Device device) {
+  if (c.train) return {{c.batch.sentences > 0 ? c.batch.sentences : kBatchSize, 0}};
+  if (c.batch.is_given() || device == Device::kCpu) return {batch_bounds(c.batch, device)};
+  std::vector<BatchBounds> tried = {{kBatchSize, 0}};
+  const std::vector<std::int64_t> lengths = lengths_of(split.tokenized);
+  const std::int64_t tokens = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
+  for (std::int64_t most = kBatchTokens / 4; most <= kBatchTokens * 4; most *= 2) {
+    tried.push_back({0, most});
+    if (most >= tokens) break;  // all in one batch
+  }
+  return tried;
+}
+
+json batches_json(const std::vector<Measured>& tried, std::int64_t sentences) {
+  json rows = json::array();
+  for (const Measured& measured : tried) {
+    rows.push_back({{"batch_size", measured.batch.sentences},
+                    {"batch_tokens", measured.batch.tokens},
+                    {"sentences_per_second", rounded(static_cast<double>(sentences) / measured.timing().median(), 3)}});
+  }
+  return rows;
 }
 
 int run(const BenchCommand& c, const Invocation& invocation) {
@@ -301,14 +340,24 @@ int run(const BenchCommand& c, const Invocation& invocation) {
     trainer.emplace(*model.model, task, split.tokenized, trainer_options(c, config, warm_up));
     work = epoch_work(config, *trainer, split);
   }
-  Inference inference(
-      *model.model,
-      {.keep_shares = c.skim_keep.empty() ? nullptr : &c.skim_keep, .queues = placement.queues, .unrecorded = 1});
-  const auto pass = [&] {
-    return c.train ? training_pass(*trainer, work) : inference_pass(c, *model.model, inference, task, split);
+  // Each batch has recorded passes of its own, which go with it.
+  const auto passes_of = [&](const BatchBounds& batch) -> std::function<Pass()> {
+    if (c.train) return [&] { return training_pass(*trainer, work); };
+    const auto inference = std::make_shared<Inference>(
+        *model.model,
+        InferenceOptions{
+            .keep_shares = c.skim_keep.empty() ? nullptr : &c.skim_keep, .queues = placement.queues, .unrecorded = 1});
+    return [&, batch, inference] { return inference_pass(batch, *model.model, *inference, task, split); };
   };
-  const Measured measured = measure(warm_up, c.repeats, placement.device, c.runtime.progress, pass);
-  json result = results(c, *model.model, split, measured.passes, rates);
+  std::vector<Measured> tried;
+  for (const BatchBounds& batch : batches_to_try(c, split, placement.device)) {
+    tried.push_back(measure(warm_up, c.repeats, placement.device, c.runtime.progress, passes_of(batch)));
+    tried.back().batch = batch;
+  }
+  const Measured& measured =
+      *std::ranges::min_element(tried, {}, [](const Measured& m) { return m.timing().median(); });
+  json result = results(c, *model.model, split, measured, rates);
+  if (tried.size() > 1) result["batches"] = batches_json(tried, split.size());
   if (placement.device != Device::kCpu) {
     if (!c.train) result["queues"] = placement.queues;
     result["host_calls"] = host_calls_json(measured.calls);
@@ -317,7 +366,7 @@ int run(const BenchCommand& c, const Invocation& invocation) {
   print_table(result);
   if (c.profile) {
     start_profile();
-    const double seconds = pass().seconds;
+    const double seconds = passes_of(measured.batch)().seconds;
     result["profile"] = profile_json(stop_profile(), seconds);
     print_profile(result["profile"]);
   }

@@ -98,7 +98,7 @@ TrainingSettings settings(const DemoCommand& c, std::int64_t steps, double learn
   s.logging_steps = 50;
   s.eval_strategy = Strategy::kSteps;
   s.eval_steps = 50;
-  s.eval_batch_size = 64;
+  s.eval_batch = {.sentences = 64};
   s.save_strategy = Strategy::kNo;
   s.print_metrics = false;
   s.progress = c.runtime.progress;

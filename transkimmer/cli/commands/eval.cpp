@@ -7,6 +7,7 @@
 #include "data/glue_reader.h"
 #include "tensor/error.h"
 #include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/run/batch_flags.h"
 #include "transkimmer/cli/run/evaluation_progress.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/print.h"
@@ -23,7 +24,7 @@ struct EvalCommand {
   explicit EvalCommand(CLI::App& program) : flags(program, "eval", "score a model on the dev set, and count its cost") {
     add_task_flags(flags, task);
     flags.group("Evaluation");
-    flags.add("--per_device_eval_batch_size", batch_size, "sentences of a batch").at_least(1);
+    add_batch_flags(flags, batch, "--per_device_eval_batch_size", "--per_device_eval_batch_tokens");
     flags.add("--max_eval_samples", max_eval_samples, "score the first N examples; -1: all").at_least(-1);
     flags
         .add("--speed_samples", speed_samples,
@@ -40,7 +41,7 @@ struct EvalCommand {
   Flags flags;
   TaskFlags task;
   RuntimeFlags runtime;
-  std::int64_t batch_size = kBatchSize;
+  BatchFlags batch;
   std::int64_t max_eval_samples = -1;
   std::int64_t speed_samples = 256;
   std::optional<double> skim_cost;
@@ -58,8 +59,11 @@ int run(const EvalCommand& c, const Invocation& invocation) {
   const std::vector<Split> dev =
       load_labelled(reader, Part::kDev, model,
                     {.max_length = told_length(model, c.task.max_seq_length), .limit = c.max_eval_samples});
-  const EvaluationOptions options{
-      .batch_size = c.batch_size, .queues = placement.queues, .progress = evaluation_progress(c.runtime.progress)};
+  const BatchBounds batch = batch_bounds(c.batch, placement.device);
+  const EvaluationOptions options{.batch_size = batch.sentences,
+                                  .max_tokens = batch.tokens,
+                                  .queues = placement.queues,
+                                  .progress = evaluation_progress(c.runtime.progress)};
   if (c.skim_cost) {
     TK_CHECK(model.model->config().skim_gate != SkimGate::kNone, "--skim_cost: ", c.task.model,
              " has no skim predictors");
@@ -73,7 +77,7 @@ int run(const EvalCommand& c, const Invocation& invocation) {
   std::optional<SpeedComparison> speed;
   if (c.speed_samples > 0) {
     speed = compare_speed(*model.model, task, dev.front(), model.tokenizer.vocabulary().pad().value_or(0),
-                          {.batch_size = c.batch_size,
+                          {.batch = batch,
                            .queues = placement.queues,
                            .most_sentences = c.speed_samples,
                            .progress = c.runtime.progress});

@@ -8,6 +8,7 @@
 #include "tensor/error.h"
 #include "tensor/io/atomic_file.h"
 #include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/run/batch_flags.h"
 #include "transkimmer/cli/run/evaluation_progress.h"
 #include "transkimmer/cli/run/output_folder.h"
 #include "transkimmer/cli/run/print.h"
@@ -28,7 +29,7 @@ struct PredictCommand {
         .required();
     flags.add("--split", split, "which part of the data").choices({"test", "dev"});
     flags.add("--write_logits", write_logits, "write logits_TASK.tsv too");
-    flags.add("--per_device_eval_batch_size", batch_size, "sentences of a batch").at_least(1);
+    add_batch_flags(flags, batch, "--per_device_eval_batch_size", "--per_device_eval_batch_tokens");
     flags.add("--max_predict_samples", max_predict_samples, "the first N examples; -1: all").at_least(-1);
     add_runtime_flags(flags, runtime);
     flags.footer(
@@ -42,7 +43,7 @@ struct PredictCommand {
   std::string output_dir;
   std::string split = "test";
   bool write_logits = false;
-  std::int64_t batch_size = kBatchSize;
+  BatchFlags batch;
   std::int64_t max_predict_samples = -1;
 };
 
@@ -88,15 +89,18 @@ int run(const PredictCommand& c, const Invocation& invocation) {
   const Placement placement = placement_of(c.runtime);
   model.model->place(placement.device, placement.dtype);
   const LoadOptions loading{.max_length = told_length(model, c.task.max_seq_length), .limit = c.max_predict_samples};
+  const BatchBounds batch = batch_bounds(c.batch, placement.device);
   const WritableFolder output(c.output_dir);
   const fs::path& folder = output.path();
   std::vector<Split> splits = reader.read(c.split == "test" ? Part::kTest : Part::kDev, loading.limit);
   TK_CHECK(!splits.empty(), "--split: ", task.name, " has no ", c.split, " set");
   for (Split& read : splits) {
     const Split split = prepared(std::move(read), model, loading);
-    const Evaluation evaluation = evaluate(
-        *model.model, task, split.tokenized,
-        {.batch_size = c.batch_size, .queues = placement.queues, .progress = evaluation_progress(c.runtime.progress)});
+    const Evaluation evaluation = evaluate(*model.model, task, split.tokenized,
+                                           {.batch_size = batch.sentences,
+                                            .max_tokens = batch.tokens,
+                                            .queues = placement.queues,
+                                            .progress = evaluation_progress(c.runtime.progress)});
     const std::string name = split.suffix.empty() ? task.name : task.name + "-mm";
     const fs::path results = folder / ("predict_results_" + name + ".txt");
     if (c.write_logits) {

@@ -10,6 +10,7 @@
 #include "tensor/error.h"
 #include "transkimmer/cli/commands/commands.h"
 #include "transkimmer/cli/commands/training_job.h"
+#include "transkimmer/cli/run/batch_flags.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/runtime.h"
@@ -33,6 +34,7 @@ struct TrainCommand {
   bool dump_config = false;
   std::int64_t max_train_samples = -1;
   std::int64_t max_eval_samples = -1;
+  BatchFlags eval_batch;
   std::optional<double> warmup_steps;
   double warmup_ratio = 0.06;
   bool skim = false;
@@ -78,7 +80,7 @@ void TrainCommand::add_run_flags() {
             "--report=false");
   flags.add("--max_train_samples", max_train_samples, "train on the first N examples; -1: all").at_least(-1);
   flags.add("--max_eval_samples", max_eval_samples, "score the first N dev examples; -1: all").at_least(-1);
-  flags.add("--per_device_eval_batch_size", settings.eval_batch_size, "sentences of an evaluation's batch").at_least(1);
+  add_batch_flags(flags, eval_batch, "--per_device_eval_batch_size", "--per_device_eval_batch_tokens");
   flags.add("--logging_steps", settings.logging_steps, "steps between log lines").at_least(1);
   flags.add("--eval_strategy", settings.eval_strategy, "when to score the dev set during training");
   flags.add("--eval_steps", settings.eval_steps, "steps between them").at_least(1);
@@ -197,9 +199,11 @@ int run(TrainCommand& c, const Invocation& invocation) {
   complete_settings(c);
   OutputFolder folder(c.output_dir, c.overwrite_output_dir);
   const GlueReader reader(c.task.task_name, c.task.data_dir);
+  const Placement placement = placement_of(c.runtime);
+  c.settings.eval_batch = batch_bounds(c.eval_batch, placement.device);
   run_training_job({.reader = reader,
                     .model_folder = c.task.model,
-                    .placement = placement_of(c.runtime),
+                    .placement = placement,
                     .max_seq_length = c.task.max_seq_length,
                     .max_train_samples = c.max_train_samples,
                     .max_eval_samples = c.max_eval_samples,

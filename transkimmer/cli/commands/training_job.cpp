@@ -19,7 +19,7 @@ void write_run_report(const TrainingJob& job, TrainingOutcome& outcome, const Ou
   outcome.speed = compare_speed(
       *outcome.model.model, job.reader.task(), outcome.dev.front(),
       outcome.model.tokenizer.vocabulary().pad().value_or(0),
-      {.batch_size = job.settings.eval_batch_size, .queues = job.placement.queues, .progress = job.settings.progress});
+      {.batch = job.settings.eval_batch, .queues = job.placement.queues, .progress = job.settings.progress});
   write_results(folder.work(), "speed", speed_results(*outcome.speed));
   manifest.add_duration("timing", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   const bool skims = outcome.model.model->config().skim_gate != SkimGate::kNone;

@@ -22,7 +22,7 @@ struct SpeedUpRow {
 
 std::vector<SpeedUpRow> measured_rows(const ReportSpeedUps& s) {
   const std::string length = s.padded_length > 0 ? fmt::format(" to {} tokens", s.padded_length) : "";
-  const std::string batch = s.batch_size > 0 ? fmt::format(", batches of {}", s.batch_size) : "";
+  const std::string batch = s.batch.empty() ? "" : ", batches of " + s.batch;
   std::vector<SpeedUpRow> rows = {
       {"MACs, unpadded", "without padding; the predictor's own cost is counted", s.macs_unpadded, true},
       {"Time, unpadded", "measured without padding" + batch, s.time_unpadded, true},

@@ -28,7 +28,7 @@ struct ReportSpeedUps {
   double time_unpadded = kNotMeasured;
   double time_padded = kNotMeasured;
   std::int64_t padded_length = 0;  // tokens a sentence is padded to; 0: not said
-  std::int64_t batch_size = 0;     // of the measured times; 0: not said
+  std::string batch = {};          // of the measured times, such as "32"; empty: not said
 };
 
 /// Shares (0 to 1) of all dev tokens that layer `i` reads as keys (R), updates (U) and sends through its feed-forward

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "transkimmer/cli/run/batch_flags.h"
 #include "transkimmer/config.h"
 
 namespace tk {
@@ -51,7 +52,7 @@ ReportSpeedUps speed_ups(const RunReportInputs& in) {
   s.padded_length = in.model.task.padded_length;
   if (in.speed) {
     s.padded_length = in.speed->padded_length;
-    s.batch_size = in.speed->batch_size;
+    s.batch = text_of(in.speed->batch);
     s.time_padded = in.speed->time_padded();
   }
   if (!skims(in)) return s;  // the dense model is its own measure

@@ -59,7 +59,7 @@ void add_runtime_flags(Flags& flags, RuntimeFlags& runtime) {
       .choices({"float32", "bfloat16"});
   flags
       .add("--queues", runtime.queues,
-           "batches that cuda evaluates side by side, which the last bits depend on; 0: 8 on cuda, 1 on cpu")
+           "batches that cuda evaluates side by side, which the last bits depend on; 0: 4 on cuda, 1 on cpu")
       .range(0, Queue::kMost);
   flags.add("--progress", runtime.progress, "progress bar on standard error; auto: if that is a terminal");
   flags.add("--blas_coretype", runtime.blas_coretype,
@@ -69,7 +69,7 @@ void add_runtime_flags(Flags& flags, RuntimeFlags& runtime) {
 Placement placement_of(const RuntimeFlags& runtime) {
   Placement placement{device_from_name(runtime.device), dtype_from_name(runtime.dtype)};
   const bool has_queues = backend(placement.device).use_queue != nullptr;
-  placement.queues = runtime.queues > 0 ? static_cast<int>(runtime.queues) : has_queues ? 8 : 1;
+  placement.queues = runtime.queues > 0 ? static_cast<int>(runtime.queues) : has_queues ? 4 : 1;
   TK_CHECK(placement.queues == 1 || has_queues, "--queues: ", placement.queues,
            " batches side by side need cuda, and this is ", placement.device);
   TK_CHECK(computes_in(placement.device, placement.dtype), "--dtype: ", placement.dtype,

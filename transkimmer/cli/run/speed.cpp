@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "transkimmer/cli/run/batch_flags.h"
 #include "transkimmer/cli/run/manifest.h"
 #include "transkimmer/cli/run/signals.h"
 #include "transkimmer/training/inference.h"
@@ -48,7 +49,7 @@ SpeedComparison compare_speed(const BertClassifier& model, const Task& task, con
   constexpr std::int64_t kPaddedSentences = 64;
   const auto twin = dense_twin(model);
   const std::vector<TokenizedExample> sample = evenly_taken(split.tokenized, options.most_sentences);
-  SpeedComparison result{.batch_size = options.batch_size};
+  SpeedComparison result{.batch = options.batch};
   result.padded_length = std::min(task.padded_length, model.config().max_position_embeddings);
   const std::vector<TokenizedExample> padded_sample =
       of_length(evenly_taken(split.tokenized, std::min(kPaddedSentences, options.most_sentences)), result.padded_length,
@@ -59,7 +60,10 @@ SpeedComparison compare_speed(const BertClassifier& model, const Task& task, con
   const InferenceOptions passes{.queues = options.queues, .unrecorded = 1};
   Inference forward(model, passes), dense_forward(*twin, passes);
   const auto seconds = [&](const BertClassifier& of, Inference& inference, const auto& examples) {
-    return evaluate(of, task, examples, {.batch_size = options.batch_size, .inference = &inference}).seconds;
+    return evaluate(
+               of, task, examples,
+               {.batch_size = options.batch.sentences, .max_tokens = options.batch.tokens, .inference = &inference})
+        .seconds;
   };
   const int warm_up = warm_up_passes(model.device());
   Progress progress("time", options.repeats + warm_up, options.progress);
@@ -81,7 +85,7 @@ std::string speed_text(const Evaluation& e, const SpeedComparison& s) {
   std::string text = fmt::format("speed-up over a dense BERT{:24}  padded  unpadded\n", "");
   text += fmt::format("  multiply-accumulates (padded to {} tokens) {:>9.2f}x {:>8.2f}x\n", s.padded_length,
                       e.padded_macs / e.counted_macs, e.dense_macs / e.counted_macs);
-  text += fmt::format("  measured time, batch {}, {} sentences {:>14.2f}x {:>8.2f}x\n", s.batch_size, s.sentences,
+  text += fmt::format("  measured time, batch {}, {} sentences {:>14.2f}x {:>8.2f}x\n", text_of(s.batch), s.sentences,
                       s.time_padded(), s.time_unpadded());
   return text;
 }

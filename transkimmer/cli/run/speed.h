@@ -29,7 +29,7 @@ struct SpeedComparison {
   std::int64_t sentences = 0;
   std::int64_t padded_sentences = 0;  ///< a padded sentence costs the same as any other, so fewer tell enough
   std::int64_t padded_length = 0;
-  std::int64_t batch_size = 0;
+  BatchBounds batch = {};
 
   double per_second() const { return static_cast<double>(sentences) / model.median(); }
   double dense_per_second() const { return static_cast<double>(sentences) / dense.median(); }
@@ -39,7 +39,7 @@ struct SpeedComparison {
 };
 
 struct SpeedOptions {
-  std::int64_t batch_size = kBatchSize;
+  BatchBounds batch = {};
   int queues = 1;                     ///< as in EvaluationOptions
   std::int64_t most_sentences = 256;  ///< taken evenly from the whole split
   int repeats = 3;                    ///< after a warm-up

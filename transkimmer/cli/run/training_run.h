@@ -23,7 +23,7 @@ inline Choices<Strategy> choices(Strategy) { return kStrategies; }
 
 struct TrainingSettings {
   TrainerOptions trainer;
-  std::int64_t eval_batch_size = kBatchSize;
+  BatchBounds eval_batch;
   int eval_queues = 1;  ///< as in EvaluationOptions
   std::int64_t logging_steps = 50;
   Strategy eval_strategy = Strategy::kNo;
@@ -36,7 +36,10 @@ struct TrainingSettings {
   ProgressMode progress = ProgressMode::kAuto;
 
   EvaluationOptions evaluation() const {
-    return {.batch_size = eval_batch_size, .queues = eval_queues, .progress = evaluation_progress(progress)};
+    return {.batch_size = eval_batch.sentences,
+            .max_tokens = eval_batch.tokens,
+            .queues = eval_queues,
+            .progress = evaluation_progress(progress)};
   }
 };
 

@@ -72,7 +72,7 @@ Report full_report() {
   report.command = "transkimmer train --task_name sst2";
   report.summary = {"Kept the score."};
   report.scores = {{"Accuracy", 0.8922, 0.8964}, {"F1", 0.9, kNotMeasured}};
-  report.speed_ups = {8.3, 2.44, 2.07, 5.9, 64, 32};
+  report.speed_ups = {8.3, 2.44, 2.07, 5.9, 64, "32"};
   report.charts = {{"Loss", "cross-entropy", {line("smoothed", 30)}}};
   report.layers = {{1, 1, 0.8}, {0.6, 0.5, 0.3}, {0.25, 0.1, 0.1}};
   report.is_staged = true;
