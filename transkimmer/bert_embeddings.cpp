@@ -1,6 +1,9 @@
 #include "transkimmer/bert_embeddings.h"
 
+#include "autograd/grad_mode.h"
 #include "autograd/ops/elementwise.h"
+#include "autograd/ops/to.h"
+#include "tensor/ops/embedding_norm.h"
 #include "transkimmer/families/family.h"
 
 namespace tk {
@@ -12,13 +15,18 @@ BertEmbeddings::BertEmbeddings(const Config& config)
       norm_(config.hidden_size, config.layer_norm_eps),
       dropout_{config.hidden_dropout_prob, {Purpose::kEmbeddingDropout}} {}
 
-Variable BertEmbeddings::operator()(const PackedTokens& inputs, const Context& context) const {
+Variable BertEmbeddings::operator()(const PackedTokens& inputs, const Context& context, DType dtype) const {
   TK_CHECK(
       inputs.input_ids.shape() == Shape{inputs.rows.tokens} && inputs.token_types.shape() == Shape{inputs.rows.tokens},
       "bert_embeddings: expected ids and token types of ", inputs.rows.tokens, " rows, got ", inputs.input_ids.shape(),
       " and ", inputs.token_types.shape());
+  if (!grad_enabled() && !context.training && has_embedding_norm(inputs.input_ids.device(), dtype)) {
+    return Variable(embedding_norm(
+        {word_.weight.value(), inputs.input_ids}, {position_.weight.value(), inputs.rows.position},
+        {token_type_.weight.value(), inputs.token_types}, norm_.weight.value(), norm_.bias.value(), norm_.epsilon));
+  }
   const Variable sum = word_(inputs.input_ids) + position_(inputs.rows.position) + token_type_(inputs.token_types);
-  return dropout_(norm_(sum), inputs.rows, context);
+  return to(dropout_(norm_(sum), inputs.rows, context), dtype);
 }
 
 void BertEmbeddings::collect(ParameterList& list, const WeightNames& names) {

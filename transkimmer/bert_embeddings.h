@@ -16,9 +16,9 @@ class BertEmbeddings {
   BertEmbeddings() = default;
   explicit BertEmbeddings(const Config& config);
 
-  /// [tokens, hidden]. Throws on an id, type or position that the tables do not have; one of -1, a
-  /// dummy's, adds nothing.
-  Variable operator()(const PackedTokens& inputs, const Context& context) const;
+  /// [tokens, hidden] of a dtype that the device computes in; in evaluation one kernel where has_embedding_norm. Throws
+  /// on an id, type or position that the tables do not have; one of -1, a dummy's, adds nothing.
+  Variable operator()(const PackedTokens& inputs, const Context& context, DType dtype = DType::kFloat32) const;
   void collect(ParameterList& list, const WeightNames& names);
 
  private:

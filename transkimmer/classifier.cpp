@@ -47,7 +47,7 @@ ClassifierOutput BertClassifier::operator()(const PackedTokens& inputs, const Co
   ForwardOptions of_head = options;
   of_head.reads = head_->reads();
   ClassifierOutput out;
-  out.encoder = encoder_(to(embeddings_(inputs, own), compute_dtype_), inputs.rows, own, of_head);
+  out.encoder = encoder_(embeddings_(inputs, own, compute_dtype_), inputs.rows, own, of_head);
   out.logits = to((*head_)(out.encoder, own), DType::kFloat32);
   return out;
 }
