@@ -34,6 +34,7 @@ constexpr Backend kCpuBackend = {
     .replay = nullptr,
     .destroy_graph = nullptr,
     .record_switch = nullptr,
+    .has_counted_products = nullptr,
     .free_memory = free_host_memory,
     .describe = [] { return std::string("cpu"); },
     .host_calls = [] { return HostCalls(); }};

@@ -48,6 +48,8 @@ struct Backend {
   /// max(0, ceil(count / step) - 1), `count` being an int32 of the device.
   void (*record_switch)(const void* count, std::int64_t step, std::int64_t n,
                         const std::function<void(std::int64_t)>& body);
+  /// Whether products read their number of rows where it lies (tensor/ops/counted_rows.h). Null: no.
+  bool (*has_counted_products)();
   /// Bytes of the device's memory that nobody uses.
   std::int64_t (*free_memory)();
   /// Its name and the versions that its results depend on, for manifests: "NVIDIA H100 80GB HBM3, compute 9.0, ...".

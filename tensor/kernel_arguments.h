@@ -65,7 +65,8 @@ struct AttentionKey {
   Tensor kv_offsets;   ///< [sentences + 1] int32
   Tensor kv_position;  ///< [kv rows] int32 original positions; read when dropout.p > 0
   KeyWeighting weighting = KeyWeighting::kExact;
-  DropoutKey dropout = {};  ///< of the probabilities; example and position are those of the query rows
+  DropoutKey dropout = {};    ///< of the probabilities; example and position are those of the query rows
+  bool fills_dummies = true;  ///< query rows behind the last sentence get zeros; else they may get nothing
 
   template <class F>
   void for_each_tensor(F&& f) const {
@@ -89,6 +90,73 @@ struct PredictorWeights {
          {&input_gamma, &input_beta, &w, &b, &hidden_gamma, &hidden_beta, &output_w, &output_b}) {
       f(*tensor);
     }
+  }
+};
+
+/// A residual's layer norm, LN(residual + (branch + bias)): its parameters, [hidden] of row_dtype.
+struct ResidualNorm {
+  Tensor bias, gamma, beta;
+  double epsilon = 1e-12;
+
+  template <class F>
+  void for_each_tensor(F&& f) const {
+    for (const Tensor* tensor : {&bias, &gamma, &beta}) f(*tensor);
+  }
+};
+
+/// What choose_rows reads; see tensor/ops/counted_rows.h.
+struct RowChoice {
+  Tensor x;       ///< [rows, hidden]
+  Tensor branch;  ///< with `norm` what makes the state that decides of x; undefined: x is that state
+  Tensor place;   ///< [rows] int32 of a row in `branch`, -1: it has none and is frozen; undefined: its own
+  ResidualNorm norm;
+  PredictorWeights predictor;
+  Tensor state;             ///< step_state: the threshold
+  Tensor offsets;           ///< [sentences + 1] int32 of the rows
+  Tensor position;          ///< [rows] int32 original positions, or undefined
+  Tensor original_offsets;  ///< of the batch, where shares are forced
+  double shares[3] = {1, 1, 1};
+  bool forces_shares = false;
+  Tensor unfed_gamma, unfed_beta;  ///< of the layer norm of rows that are updated and not fed
+  double unfed_epsilon = 1e-12;
+
+  template <class F>
+  void for_each_tensor(F&& f) const {
+    for (const Tensor* tensor :
+         {&x, &branch, &place, &state, &offsets, &position, &original_offsets, &unfed_gamma, &unfed_beta}) {
+      f(*tensor);
+    }
+    norm.for_each_tensor(f);
+    predictor.for_each_tensor(f);
+  }
+};
+
+/// Room for the rows of a set; what is undefined is not wanted.
+struct RowRoom {
+  Tensor x;         ///< [rows, hidden]; where it is not given there is no such set
+  Tensor offsets;   ///< [sentences + 1] int32
+  Tensor position;  ///< [rows] int32 original positions
+  Tensor place;     ///< int32: see ChosenRows
+
+  template <class F>
+  void for_each_tensor(F&& f) const {
+    for (const Tensor* tensor : {&x, &offsets, &position, &place}) f(*tensor);
+  }
+};
+
+/// What choose_rows writes.
+struct ChosenRows {
+  RowRoom keys;
+  RowRoom asking;  ///< place [keys]: that of a key among them, or -1. Without offsets: the first rows
+  RowRoom fed;     ///< place [fed]: theirs among the keys
+  Tensor state;    ///< [rows, hidden]: the states that decided, where there is a branch
+  Tensor scan;     ///< [choice_scan_size(rows)] int64 zeros
+
+  template <class F>
+  void for_each_tensor(F&& f) const {
+    for (const RowRoom* room : {&keys, &asking, &fed}) room->for_each_tensor(f);
+    f(state);
+    f(scan);
   }
 };
 

@@ -43,7 +43,8 @@ const char* op_name(const char* kernel, const Args&... args) {
 
 /// Whether a kernel writes an argument that it declares as Arg.
 template <class Arg>
-inline constexpr bool is_output = std::is_same_v<Arg, Tensor&> || std::is_same_v<Arg, const SumTarget&>;
+inline constexpr bool is_output =
+    std::is_same_v<Arg, Tensor&> || std::is_same_v<Arg, const SumTarget&> || std::is_same_v<Arg, const ChosenRows&>;
 
 /// Counts the write to an output that is given.
 template <class Arg>

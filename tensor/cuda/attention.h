@@ -47,6 +47,7 @@ struct AttentionProblem {
   int sentences, heads, head_size;
   C scale;     // 1 / sqrt(head size)
   bool exact;  // the weights enter the normaliser
+  bool fills_dummies;
   RandomRows random;
 
   AttentionProblem(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& key_weight, const AttentionKey& key)
@@ -59,6 +60,7 @@ struct AttentionProblem {
         head_size(static_cast<int>(q.shape()[1] / key.heads)),
         scale(static_cast<C>(1.0 / std::sqrt(static_cast<double>(head_size)))),
         exact(key.weighting == KeyWeighting::kExact),
+        fills_dummies(key.fills_dummies),
         random(key.dropout) {
     this->q = {q, head_size};
     this->k = {k, head_size};

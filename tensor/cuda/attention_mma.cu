@@ -5,16 +5,17 @@ namespace {
 
 using Problem = MatrixProblem;
 
-constexpr int kChunksAtOnce = 4;  // of keys, whose scores a warp holds
-constexpr int kKeysAtOnce = kChunksAtOnce * kChunk;
+// Chunks of keys whose scores a warp holds.
+template <class Block>
+constexpr int kChunksAtOnce = Block::kWarps < 4 ? Block::kWarps : 4;
 
 // s[c] = (16 rows of q from `row` on) (16 rows of k from key + 16 c on)^T, whether there are such keys or not.
-template <int kRows, int kHead>
-__device__ void multiply_chunks(float (&s)[kChunksAtOnce][2][4], const Tile<kRows, kHead>& q, int row,
-                                const Tile<kRows, kHead>& k, int key) {
+template <int C, int kRows, int kHead>
+__device__ void multiply_chunks(float (&s)[C][2][4], const Tile<kRows, kHead>& q, int row, const Tile<kRows, kHead>& k,
+                                int key) {
   const int lane = Lane().index;
 #pragma unroll
-  for (int c = 0; c < kChunksAtOnce; ++c) {
+  for (int c = 0; c < C; ++c) {
     for (int e = 0; e < 8; ++e) s[c][e / 4][e % 4] = 0;
   }
 #pragma unroll
@@ -22,7 +23,7 @@ __device__ void multiply_chunks(float (&s)[kChunksAtOnce][2][4], const Tile<kRow
     std::uint32_t x[4], y[4];
     load_matrices(x, &q.rows[row + lane % 16][column + lane / 16 * 8]);
 #pragma unroll
-    for (int c = 0; c < kChunksAtOnce; ++c) {
+    for (int c = 0; c < C; ++c) {
       load_matrices(y, &k.rows[key + kChunk * c + lane / 16 * 8 + lane % 8][column + lane / 8 % 2 * 8]);
       mma(s[c][0], x, y[0], y[1]);
       mma(s[c][1], x, y[2], y[3]);
@@ -44,13 +45,13 @@ struct RunningSoftmax {
   // Takes in the products of some chunks of keys, `there` of which exist, and scales what was summed so far to the new
   // maximum. With weights a key counts if its weight is positive; without, products of keys that are not there become
   // -inf. `inner`: the keys' weights.
-  template <bool kWeighted, int N>
-  __device__ void raise(float (&s)[kChunksAtOnce][2][4], float (&x)[N][4], const float* inner, int there, bool first) {
+  template <bool kWeighted, int C, int N>
+  __device__ void raise(float (&s)[C][2][4], float (&x)[N][4], const float* inner, int there, bool first) {
     const Lane lane;
     const float before[2] = {largest[0], largest[1]};
-    if (!kWeighted && there < kKeysAtOnce) hide_absent(s, there);
+    if (!kWeighted && there < C * kChunk) hide_absent(s, there);
 #pragma unroll
-    for (int c = 0; c < kChunksAtOnce; ++c) {
+    for (int c = 0; c < C; ++c) {
 #pragma unroll
       for (int e = 0; e < 8; ++e) {
         const int column = kChunk * c + column_at(lane.t, column_of(e));
@@ -80,10 +81,11 @@ struct RunningSoftmax {
     }
   }
 
-  static __device__ void hide_absent(float (&s)[kChunksAtOnce][2][4], int there) {
+  template <int C>
+  static __device__ void hide_absent(float (&s)[C][2][4], int there) {
     const Lane lane;
 #pragma unroll
-    for (int c = 0; c < kChunksAtOnce; ++c) {
+    for (int c = 0; c < C; ++c) {
 #pragma unroll
       for (int e = 0; e < 8; ++e) {
         if (kChunk * c + column_at(lane.t, column_of(e)) >= there) s[c][e / 4][e % 4] = kLowest;
@@ -121,7 +123,7 @@ __device__ std::uint32_t kept_of_chunks(const HeadRandom& random, const PhiloxRo
   if (random.threshold == 0) return ~0u;
   std::uint32_t kept = 0;
 #pragma unroll 1
-  for (int c = 0; c < min(int{kChunksAtOnce}, chunks_of(keys)); ++c) {
+  for (int c = 0; c < min(4, chunks_of(keys)); ++c) {
     kept |= kept_by_rows(random, query, position + kChunk * c) << (8 * c);
   }
   return kept;
@@ -139,7 +141,8 @@ __global__ void __launch_bounds__(Block::kThreads, 16 / Block::kWarps)
     forward(HeadRows<BFloat16> y, float* row_max, float* row_sum, Problem p) {
   extern __shared__ uint4 memory[];
   auto& shared = *reinterpret_cast<Shared<Block, kHead>*>(memory);
-  const OwnTile<Block::kTile> own(p.q_offsets, p.q_rows, p);
+  constexpr int kChunks = kChunksAtOnce<Block>, kKeysAtOnce = kChunks * kChunk;
+  const OwnTile<Block::kTile> own(p.q_offsets, p.fills_dummies ? p.q_rows : p.q_offsets[p.sentences], p);
   if (own.rows == 0) return;
   const RowRange keys = p.keys(own.sentence);
   const Lane lane;
@@ -166,12 +169,12 @@ __global__ void __launch_bounds__(Block::kThreads, 16 / Block::kWarps)
 #pragma unroll
     for (int begin = 0; begin < Block::kTile; begin += kKeysAtOnce) {
       if (row >= own.rows || begin >= rows) continue;
-      float s[kChunksAtOnce][2][4];
+      float s[kChunks][2][4];
       const int chunks = chunks_of(rows - begin);
       multiply_chunks(s, shared.q, row, shared.k, begin);
       softmax.raise<kWeighted>(s, x, shared.key.inner + begin, rows - begin, first == keys.begin && begin == 0);
 #pragma unroll
-      for (int c = 0; c < kChunksAtOnce; ++c) {
+      for (int c = 0; c < kChunks; ++c) {
         if (c >= chunks) continue;
         const int key = begin + kChunk * c;
         softmax.weigh<kWeighted>(s[c], shared.key.weight + key, shared.key.inner + key,
@@ -213,11 +216,17 @@ bool has_matrix_path(const Problem& p) {
   return (p.head_size == 32 || p.head_size == 64) && p.q.wide && p.k.wide && p.v.wide;
 }
 
+// Where rows have no dummies there may be few of them: what most of a sentence's rows are is not known, and an idle
+// warp keeps others from the multiprocessor.
 void matrix_attention(HeadRows<BFloat16> y, float* row_max, float* row_sum, const Problem& p) {
-  dispatch_tiles(p, p.q_rows, [&]<class Block, int kHead>() {
+  const auto launch_any = [&]<class Block, int kHead>() {
     p.weight != nullptr ? launch<Block, kHead, true>(y, row_max, row_sum, p)
                         : launch<Block, kHead, false>(y, row_max, row_sum, p);
-  });
+  };
+  constexpr std::int64_t kShort = 64;
+  if (p.fills_dummies || p.q_rows > kShort * p.sentences) return dispatch_tiles(p, p.q_rows, launch_any);
+  p.head_size == 32 ? launch_any.template operator()<BlockOf<2>, 32>()
+                    : launch_any.template operator()<BlockOf<2>, 64>();
 }
 
 }  // namespace tk::cuda

@@ -22,6 +22,9 @@ const Queue& queue();
 /// Throws tk::Error with the call and CUDA's words unless `status` is success.
 void check(cudaError_t status, const char* call);
 
+/// Whether counted_linear runs on the device.
+bool has_counted_products();
+
 /// What was asked of the device so far.
 HostCalls& host_calls();
 

@@ -302,6 +302,7 @@ const Backend kBackend = {.allocate = allocate,
                           .replay = replay,
                           .destroy_graph = destroy_graph,
                           .record_switch = record_switch,
+                          .has_counted_products = has_counted_products,
                           .free_memory = free_memory,
                           .describe = describe,
                           .host_calls = [] { return runtime().calls; }};

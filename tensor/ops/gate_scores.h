@@ -13,4 +13,7 @@ bool has_gate_scores(Device device, DType dtype, std::int64_t hidden, std::int64
 /// LN(x) is rounded to x's dtype; z has its row_dtype. Throws unless has_gate_scores.
 Tensor gate_scores(const Tensor& x, const PredictorWeights& weights);
 
+/// Throws unless the parameters are a predictor's of rows like x, for which there is a kernel.
+void check_predictor(const char* op, const Tensor& x, const PredictorWeights& weights);
+
 }  // namespace tk

@@ -45,12 +45,29 @@ TEST_CASE("kernel arguments: a struct names every tensor that it holds, those of
   const auto& [out, add] = sum;
   CHECK(named(sum) == Places{&out});
   const AttentionKey attention;
-  const auto& [heads, q_offsets, kv_offsets, kv_position, weighting, dropout] = attention;
+  const auto& [heads, q_offsets, kv_offsets, kv_position, weighting, dropout, fills_dummies] = attention;
   CHECK(named(attention) ==
         Places{&q_offsets, &kv_offsets, &kv_position, &dropout.state, &dropout.example, &dropout.position});
   const PredictorWeights weights;
   const auto& [input_gamma, input_beta, w, b, hidden_gamma, hidden_beta, output_w, output_b, epsilon] = weights;
   CHECK(named(weights) == Places{&input_gamma, &input_beta, &w, &b, &hidden_gamma, &hidden_beta, &output_w, &output_b});
+  const ResidualNorm norm;
+  const auto& [bias, gamma, beta, norm_epsilon] = norm;
+  CHECK(named(norm) == Places{&bias, &gamma, &beta});
+  const RowRoom room;
+  const auto& [room_x, room_offsets, room_position, room_place] = room;
+  CHECK(named(room) == Places{&room_x, &room_offsets, &room_position, &room_place});
+  const ChosenRows chosen;
+  const auto& [keys, asking, fed, states, scan] = chosen;
+  CHECK(named(chosen).size() == named(keys).size() + named(asking).size() + named(fed).size() + 2);
+  CHECK(std::ranges::count(named(chosen), &states) + std::ranges::count(named(chosen), &scan) == 2);
+  const RowChoice choice;
+  const auto& [x, branch, place, its_norm, predictor, step, offsets, its_position, original_offsets, shares,
+               forces_shares, unfed_gamma, unfed_beta, unfed_epsilon] = choice;
+  Places expected = {&x, &branch, &place, &step, &offsets, &its_position, &original_offsets, &unfed_gamma, &unfed_beta};
+  for (const Tensor* tensor : named(its_norm)) expected.push_back(tensor);
+  for (const Tensor* tensor : named(predictor)) expected.push_back(tensor);
+  CHECK(named(choice) == expected);
 }
 
 TEST_CASE("kernels: a tensor inside a key that lies on another device is refused") {
@@ -71,6 +88,10 @@ TEST_CASE("kernels: a tensor inside a key that lies on another device is refused
                   bias_gelu_backward_kernel(Device::kCuda, none, sum, none, none, none);
                 }),
                 1, "bias_gelu_backward: tensors on cuda and on cpu"));
+  CHECK(all_say(refusals<ChosenRows>([&](const ChosenRows& to) { choose_rows_kernel(Device::kCuda, to, {}); }), 14,
+                "choose_rows: tensors on cuda and on cpu"));
+  CHECK(all_say(refusals<RowChoice>([&](const RowChoice& from) { choose_rows_kernel(Device::kCuda, {}, from); }), 20,
+                "choose_rows: tensors on cuda and on cpu"));
   CHECK(message_of([&] { gate_scores_kernel(Device::kCpu, none, none, {}); }) ==
         "gate_scores: no kernel for device cpu");
 }
