@@ -6,6 +6,7 @@
 #include "tensor/backend.h"
 #include "tensor/step_state.h"
 #include "transkimmer/families/family.h"
+#include "transkimmer/skim/row_sets.h"
 
 namespace tk {
 namespace {
@@ -59,6 +60,8 @@ void BertClassifier::place(Device device, DType compute_dtype) {
   evaluation_ = make_step_state(evaluation_state(config_), device);
   compute_dtype_ = compute_dtype;
 }
+
+bool BertClassifier::counts_rows() const { return can_count_rows(config_, head_->reads(), device(), compute_dtype_); }
 
 void BertClassifier::set_skim_threshold(double threshold) {
   config_.skim_threshold = threshold;

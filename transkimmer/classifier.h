@@ -41,6 +41,10 @@ class BertClassifier {
   Device device() const { return parameters_.front().parameter->value().device(); }
   DType compute_dtype() const { return compute_dtype_; }
 
+  /// Whether a pass in evaluation is one sequence of kernels, whatever its gates let go: the device reads how many rows
+  /// each layer has.
+  bool counts_rows() const;
+
   /// What z must exceed for a gate to let a row pass in evaluation: higher costs less. Passes that were recorded
   /// follow, those that the device was asked for before do not.
   void set_skim_threshold(double threshold);

@@ -1,6 +1,7 @@
 #include "transkimmer/skim/encoder.h"
 
 #include "autograd/grad_mode.h"
+#include "tensor/ops/counted_rows.h"
 #include "transkimmer/families/family.h"
 #include "transkimmer/skim/row_sets.h"
 
@@ -48,7 +49,9 @@ EncoderOutput SkimEncoder::operator()(const Variable& x, const Packed& rows, con
   TK_CHECK(context.state.defined(), "skim_encoder: expected a step state, of which gates read the threshold");
   if (!drops) return run(*masked_rows(x, in));
   const NoGrad no_grad;  // dropping is a decision of evaluation: no gradient reaches a gate
-  return run(*dropped_rows(x, in));
+  const bool counts = options.row_step == 0 && rows.tokens <= kMostCountedRows &&
+                      can_count_rows(config_, options.reads, x.device(), x.dtype());
+  return run(*(counts ? counted_rows(x, in) : dropped_rows(x, in)));
 }
 
 EncoderOutput SkimEncoder::run(RowSets& sets) const {

@@ -23,19 +23,23 @@ SkimPredictor::SkimPredictor(const Config& config)
 Variable SkimPredictor::operator()(const Variable& h) const {
   const Shape& shape = hidden.weight.value().shape();  // [width, hidden]
   if (!grad_enabled() && has_gate_scores(h.device(), h.dtype(), shape[1], shape[0])) {
-    return Variable(gate_scores(h.value(), {.input_gamma = input_norm_.weight.value(),
-                                            .input_beta = input_norm_.bias.value(),
-                                            .w = hidden.weight.as(h.dtype()).value(),
-                                            .b = hidden.bias.value(),
-                                            .hidden_gamma = hidden_norm_.weight.value(),
-                                            .hidden_beta = hidden_norm_.bias.value(),
-                                            .output_w = output.weight.value(),
-                                            .output_b = output.bias.value(),
-                                            .epsilon = kEpsilon}));
+    return Variable(gate_scores(h.value(), weights(h.dtype())));
   }
   const Variable s = output(gelu(hidden_norm_(hidden(input_norm_(h)))));
   if (!in_pairs_) return s;
   return narrow(s, 1, 1, 1) - narrow(s, 1, 0, 1);
+}
+
+PredictorWeights SkimPredictor::weights(DType dtype) const {
+  return {.input_gamma = input_norm_.weight.value(),
+          .input_beta = input_norm_.bias.value(),
+          .w = hidden.weight.as(dtype).value(),
+          .b = hidden.bias.value(),
+          .hidden_gamma = hidden_norm_.weight.value(),
+          .hidden_beta = hidden_norm_.bias.value(),
+          .output_w = output.weight.value(),
+          .output_b = output.bias.value(),
+          .epsilon = kEpsilon};
 }
 
 void SkimPredictor::collect(ParameterList& list, const std::string& path) {

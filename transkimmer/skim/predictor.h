@@ -17,6 +17,8 @@ class SkimPredictor {
   /// h [rows, hidden]. Published gate: [rows, 1], z = s[1] - s[0] (keep less skim). Staged: the three gates, [rows, 3].
   /// Where nothing is recorded for a backward and has_gate_scores, it is one kernel, and z of row_dtype.
   Variable operator()(const Variable& h) const;
+  /// Its parameters for rows of a dtype, as one kernel takes them.
+  PredictorWeights weights(DType dtype) const;
   void collect(ParameterList& list, const std::string& path);
 
   Linear hidden;

@@ -28,9 +28,16 @@ std::vector<RowSetTable::Layer> numbered_sets(const GateTraits& gate, std::int64
   return sets;
 }
 
+// The first rows; what names their random numbers is for training.
+Kept first_rows_of(const PassInputs& in) {
+  Packed rows = in.rows;
+  if (!in.context.training) rows.example = rows.position = Tensor();
+  return first_rows(rows);
+}
+
 }  // namespace
 
-RowSets::RowSets(const PassInputs& in) : in_(in), gate_(traits(in.config.skim_gate)), first_(first_rows(in.rows)) {
+RowSets::RowSets(const PassInputs& in) : in_(in), gate_(traits(in.config.skim_gate)), first_(first_rows_of(in)) {
   out_.sets.layers = numbered_sets(gate_, in.config.num_hidden_layers, in.options.reads);
   out_.rows = reads_all() ? in.rows : first_.packed;
 }

@@ -69,5 +69,9 @@ std::unique_ptr<RowSets> all_rows(const Variable& x, const PassInputs& in);
 std::unique_ptr<RowSets> masked_rows(const Variable& x, const PassInputs& in);
 /// What is in no set is not computed: evaluation.
 std::unique_ptr<RowSets> dropped_rows(const Variable& x, const PassInputs& in);
+/// The same where the device reads how many rows a set has: there is one sequence of kernels for any numbers of them.
+std::unique_ptr<RowSets> counted_rows(const Variable& x, const PassInputs& in);
+/// Whether that is possible for a model whose head reads these rows, on a device and in a dtype.
+bool can_count_rows(const Config& config, HeadReads reads, Device device, DType dtype);
 
 }  // namespace tk

@@ -7,9 +7,10 @@
 namespace tk {
 namespace {
 
-// Recording costs a few passes, and for a model that skims a few for each of the sizes that a layer may have.
+// Recording costs a few passes, and for a model that skims a few for each of the sizes that a layer may have, unless
+// the device counts.
 int passes_before_recording(const BertClassifier& model) {
-  return model.config().skim_gate == SkimGate::kNone ? 1 : 16;
+  return model.config().skim_gate == SkimGate::kNone || model.counts_rows() ? 1 : 16;
 }
 
 // Another number when weights were written, or lie elsewhere.
