@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "tensor/kernel_arguments.h"
 #include "tensor/packed.h"
 
@@ -9,12 +11,14 @@ namespace tk {
 /// deterministic and needs no state.
 struct Context {
   bool training = false;
-  Tensor state;  ///< step_state; read in training
+  Tensor state;                             ///< step_state; read in training
+  std::optional<double> dropout_rate = {};  ///< in place of what each module has
 
-  /// The dropout of `rows` in one stream: rate p in training, else 0.
+  /// The dropout of `rows` in one stream: in training of rate p, or dropout_rate where that is set, else 0.
   DropoutKey dropout(double p, const Packed& rows, const Stream& stream) const {
-    if (!training || p == 0) return {};
-    return {.p = p, .state = state, .example = rows.example, .position = rows.position, .stream = stream};
+    const double rate = dropout_rate.value_or(p);
+    if (!training || rate == 0) return {};
+    return {.p = rate, .state = state, .example = rows.example, .position = rows.position, .stream = stream};
   }
 };
 

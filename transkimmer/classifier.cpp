@@ -44,7 +44,8 @@ BertClassifier::BertClassifier(const Config& config)
 
 ClassifierOutput BertClassifier::operator()(const PackedTokens& inputs, const Context& context,
                                             const ForwardOptions& options) const {
-  const Context own{.training = context.training, .state = context.training ? context.state : evaluation_};
+  Context own = context;
+  if (!context.training) own.state = evaluation_;
   ForwardOptions of_head = options;
   of_head.reads = head_->reads();
   ClassifierOutput out;

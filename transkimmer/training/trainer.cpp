@@ -38,6 +38,8 @@ void check_options(const BertClassifier& model, const TrainerOptions& options) {
                "expected a share in [0, ", kGateNoiseEnd, "], got ", options.skim_noise_fade);
   check_option(options.distill_weight >= 0 && options.distill_weight <= 1, "distill_weight",
                "expected a share in [0, 1], got ", options.distill_weight);
+  const double dropout = options.dropout.value_or(0);
+  check_option(dropout >= 0 && dropout < 1, "dropout", "expected a share in [0, 1), got ", dropout);
   check_option(options.batch_size >= 1, "batch_size", "expected at least 1, got ", options.batch_size);
 }
 
@@ -168,7 +170,8 @@ Variable Trainer::teacher_loss(const Variable& logits, const Batch& batch) const
 
 // Everything that a step does, in an order that a device can record: nothing is read back.
 StepLosses Trainer::run(const Batch& batch) {
-  const ClassifierOutput out = model_(batch.tokens, {.training = true, .state = state_});
+  const ClassifierOutput out =
+      model_(batch.tokens, {.training = true, .state = state_, .dropout_rate = options_.dropout});
   const Variable task = task_loss(out.logits, batch);
   Variable loss = task;
   if (batch.teacher.defined()) {

@@ -20,6 +20,8 @@ struct TrainerOptions {
   double weight_decay = 0;           ///< never on biases and layer norms
   double warmup = 0;                 ///< steps, or a share of all steps when below 1
   double max_grad_norm = 1;
+  std::optional<double> dropout =
+      {};  ///< of hidden states, attention and head, in place of what the configuration says
   AdamWConstants adam = {};
 
   /// Skimming: the budget as a share of the dense MACs, or the paper's fixed weight on the skim loss. Neither: the

@@ -112,6 +112,25 @@ TEST_CASE("trainer: a teacher's logits pull the student to them, and options tha
   CHECK_THROWS_WITH((Trainer(model, toy.task, {}, TrainerOptions())), ContainsSubstring("no examples"));
 }
 
+TEST_CASE("trainer: its dropout stands in for that of the configuration, everywhere in the model") {
+  const ToyTask toy;
+  const auto losses = [&](double configured, std::optional<double> asked) {
+    Config config = toy.config(SkimGate::kStaged);
+    config.hidden_dropout_prob = config.attention_probs_dropout_prob = configured;
+    BertClassifier model(config);
+    model.initialize(1);
+    TrainerOptions options = few_steps(4, 1e-3);
+    options.dropout = asked;
+    Trainer trainer(model, toy.task, toy.train, options);
+    std::vector<double> result;
+    while (!trainer.finished()) result.push_back(trainer.step().loss);
+    return result;
+  };
+  CHECK(losses(0.1, 0.0) == losses(0.0, std::nullopt));
+  CHECK(losses(0.1, 0.2) == losses(0.2, std::nullopt));
+  CHECK(losses(0.1, 0.2) != losses(0.1, std::nullopt));
+}
+
 TEST_CASE("trainer: an example without a label, or with one that the task lacks, is refused before the first step") {
   ToyTask toy;
   BertClassifier model(toy.config(SkimGate::kNone));
@@ -134,6 +153,7 @@ TEST_CASE("trainer: options are refused by their names") {
   };
   CHECK(refused({.epochs = 0}) == "epochs");
   CHECK(refused({.batch_size = 0}) == "batch_size");
+  CHECK(refused({.dropout = 1.0}) == "dropout");
   CHECK(refused({.skim_target = 1.5}) == "skim_target");
   CHECK(refused({.skim_target = 0.5, .skim_coefficient = 1.0}) == "skim_coefficient");
   CHECK(refused({.skim_temperature = 0}) == "skim_temperature");

@@ -107,6 +107,10 @@ void TrainCommand::add_optimizer_flags() {
   flags.add("--adam_beta1", t.adam.beta1, "decay of the first moment").range(0, 0.999999);
   flags.add("--adam_beta2", t.adam.beta2, "decay of the second moment").range(0, 0.999999999);
   flags.add("--adam_epsilon", t.adam.epsilon, "added to the root of the second moment").above(0);
+  flags
+      .add("--dropout", t.dropout,
+           "of hidden states, attention and classifier in training (default: what config.json says)")
+      .range(0, 0.999999);
   flags.add("--max_grad_norm", t.max_grad_norm, "the gradient is clipped to this norm; 0: not").at_least(0);
   flags.add("--train_sampling_strategy", t.order, "order of the examples");
   flags.add("--seed", t.seed, "of everything random; 0: draw one and say it");
