@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "data/sequences.h"
 #include "tensor/error.h"
 #include "tensor/random.h"
 
@@ -170,7 +171,7 @@ ToyCorpus make_toy_corpus(const ToyCorpusOptions& options) {
     TK_CHECK(0 <= examples && examples <= kMostExamples, "make_toy_corpus: expected 0 to ", kMostExamples,
              " examples, got ", examples);
   }
-  Generator random(options.seed, Purpose::kData);
+  Generator random(options.seed, Purpose::kData, kCorpusSequence);
   std::set<std::string> seen;
   ToyCorpus corpus;
   corpus.vocabulary = make_vocabulary();

@@ -100,6 +100,32 @@ TEST_CASE("train: the same seed gives the same bits on one thread and on two") {
   CHECK(one != read_bytes(place / "other/model.safetensors"));
 }
 
+TEST_CASE("train: a tenth of the rows is held out for the threshold, and the run says what they and dev cost") {
+  const Workplace place;
+  const Arguments skim = {"--skim", "--skim_target", "0.3"};
+  const Ran ran = place.train("out", skim);
+  REQUIRE(ran.code == 0);
+  CHECK_THAT(ran.err, ContainsSubstring("3 of 32 training rows are held out, for the gates' threshold"));
+  CHECK_THAT(ran.err, ContainsSubstring("training on 29 examples of sst2"));
+  CHECK_THAT(ran.err, ContainsSubstring("cost: 3 held-out training rows"));
+  CHECK_THAT(ran.err, ContainsSubstring("the budget is 30.0 %"));
+  const json results = read_json(place / "out/train_results.json");
+  CHECK(results["train_samples"] == 29);
+  CHECK(results["held_out_samples"] == 3);
+  CHECK(results["held_out_mac_share"] <= 0.3);
+  CHECK(read_json(place / "out/config.json")["skim_threshold"] > 0);
+
+  // Dev inputs have no part in it: without them it is the same.
+  REQUIRE(place.train("blind", skim + Arguments{"--do_eval=false"}).code == 0);
+  CHECK(read_bytes(place / "blind/config.json") == read_bytes(place / "out/config.json"));
+  CHECK(read_bytes(place / "blind/model.safetensors") == read_bytes(place / "out/model.safetensors"));
+  const Ran off = place.train("off", skim + Arguments{"--skim_fit=false"});
+  CHECK(read_json(place / "off/train_results.json")["train_samples"] == 32);
+  CHECK_FALSE(read_json(place / "off/config.json").contains("skim_threshold"));
+  const Ran few = place.train("few", skim + Arguments{"--max_train_samples", "9"});
+  CHECK_THAT(few.err, ContainsSubstring("9 training rows are too few to hold some out"));
+}
+
 TEST_CASE("train: flags have two spellings, an environment variable, and a JSON file") {
   const Workplace place;
   const Ran dashes = run_program(Arguments{"train"} + place.task() +

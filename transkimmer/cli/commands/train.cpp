@@ -127,9 +127,10 @@ void TrainCommand::add_skim_flags() {
       .range(0.01, 1);
   flags.add("--skim_coefficient", t.skim_coefficient, "the paper's fixed weight on the skim loss, instead of a budget")
       .at_least(0);
-  flags.add("--skim_fit", settings.skim_fit,
-            "where the dev set costs more than the budget, move the gates' threshold (labels are not read); on unless "
-            "--skim_fit=false");
+  flags.add(
+      "--skim_fit", settings.skim_fit,
+      "keep a tenth of the training rows (2,000 at most) out of training, and where they cost more than the budget "
+      "at the end, move the gates' threshold; on unless --skim_fit=false");
   flags.add("--skim_ramp", t.skim_ramp, "share of the steps over which the budget falls from 1 to its target")
       .range(0, 1);
   flags.add("--skim_gate", skim_settings.gate,

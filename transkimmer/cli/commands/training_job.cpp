@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
+#include "data/sampling.h"
 #include "transkimmer/cli/report/run_report.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/results.h"
@@ -35,6 +37,19 @@ void write_run_report(const TrainingJob& job, TrainingOutcome& outcome, const Ou
   write_report((folder.work() / "report.html").string(), report);
 }
 
+// Rows that only the threshold is fitted on: a tenth of them, and enough of large sets for a cost to the third digit.
+Split held_out_rows(const TrainingSettings& settings, Split& train) {
+  constexpr std::int64_t kMost = 2000, kOneOf = 10;
+  if (!settings.skim_fit || !settings.trainer.skim_target) return {};
+  const std::int64_t count = std::min(kMost, train.size() / kOneOf);
+  if (count == 0) {
+    info("{} training rows are too few to hold some out: the gates' threshold stays as it is", train.size());
+    return {};
+  }
+  info("{} of {} training rows are held out, for the gates' threshold", count, train.size());
+  return hold_out(train, count, settings.trainer.seed);
+}
+
 void introduce(const Teaching& teaching, const Task& task) {
   tell(teaching.notes);
   if (!teaching.logits.defined()) return;
@@ -55,7 +70,8 @@ TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
   model.model->place(job.placement.device, job.placement.dtype);
   LoadOptions loading{
       .max_length = told_length(model, job.max_seq_length), .limit = job.max_train_samples, .notes = job.data_notes};
-  const Split train = std::move(load_labelled(job.reader, Part::kTrain, model, loading).front());
+  Split train = std::move(load_labelled(job.reader, Part::kTrain, model, loading).front());
+  const Split held_out = held_out_rows(settings, train);
   loading.limit = job.max_eval_samples;
   std::vector<Split> dev;
   if (job.do_eval) dev = load_labelled(job.reader, Part::kDev, model, loading);
@@ -76,6 +92,7 @@ TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
   outcome.result = run_training({.model = outcome.model,
                                  .train = train,
                                  .dev = outcome.dev,
+                                 .held_out = held_out,
                                  .teacher_logits = outcome.teaching.logits,
                                  .sources = sources},
                                 settings, folder, manifest);

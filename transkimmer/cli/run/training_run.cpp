@@ -72,10 +72,11 @@ class Run {
     tell_start();
     result_.train_examples = inputs_.train.size();
     train();
-    if (settings_.skim_fit && settings_.trainer.skim_target && !inputs_.dev.empty()) keep_budget();
+    if (inputs_.held_out.size() > 0) keep_budget();
     save_model(inputs_.model, folder_);
     write_train_results();
     if (!inputs_.dev.empty()) result_.scores = final_scores();
+    tell_costs(result_.scores);
     write_file_atomically(folder_ / "trainer_state.json", trainer_state().dump(2) + '\n');
     return std::move(result_);
   }
@@ -111,15 +112,31 @@ class Run {
     train_seconds_ = seconds_since(start);
   }
 
-  // A budget that training sentences keep can be missed on others.
+  // A budget that the rows of the last steps keep can be missed on others.
   void keep_budget() {
     BertClassifier& model = *inputs_.model.model;
     const EvaluationOptions options = settings_.evaluation();
-    const double cost = evaluate(model, inputs_.model.task, inputs_.dev.front().tokenized, options).mac_share();
-    if (cost <= *settings_.trainer.skim_target) return;
-    fit_skim_threshold(model, inputs_.model.task, inputs_.dev.front(), *settings_.trainer.skim_target, options);
-    info("skim threshold {:.3f}: the dev set cost {:.1f} % of the dense model's MACs, now it keeps the budget",
-         model.config().skim_threshold, 100 * cost);
+    const auto cost = [&] {
+      return evaluate(model, inputs_.model.task, inputs_.held_out.tokenized, options).mac_share();
+    };
+    const double budget = *settings_.trainer.skim_target, before = cost();
+    held_out_share_ = before;
+    if (before > budget) {
+      fit_skim_threshold(model, inputs_.model.task, inputs_.held_out, budget, options);
+      held_out_share_ = cost();
+      info("skim threshold {:.3f}: the held-out rows cost {:.1f} % of the dense model's MACs, now {:.1f} %",
+           model.config().skim_threshold, 100 * before, 100 * *held_out_share_);
+    }
+  }
+
+  void tell_costs(const std::vector<SplitScore>& scores) const {
+    if (!held_out_share_) return;
+    std::string text =
+        fmt::format("cost: {} held-out training rows {:.1f} %", inputs_.held_out.size(), 100 * *held_out_share_);
+    for (const SplitScore& s : scores) {
+      text += fmt::format(", dev{} {:.1f} %", s.suffix, 100 * s.evaluation.mac_share());
+    }
+    info("{} of the dense model's MACs; the budget is {:.1f} %", text, 100 * *settings_.trainer.skim_target);
   }
 
   void note(const StepReport& report) {
@@ -277,6 +294,10 @@ class Run {
                     {"train_samples", inputs_.train.size()},
                     {"train_samples_per_second", rounded(samples / train_seconds_, 3)},
                     {"train_steps_per_second", rounded(steps / train_seconds_, 3)}};
+    if (held_out_share_) {
+      results["held_out_samples"] = inputs_.held_out.size();
+      results["held_out_mac_share"] = *held_out_share_;
+    }
     write_results(folder_, "train", results);
     if (settings_.print_metrics) print("{}", metrics_text("train metrics", results));
     manifest_.add_duration("train", train_seconds_);
@@ -306,6 +327,7 @@ class Run {
   TrainingResult result_;
   std::vector<fs::path> checkpoints_;
   std::optional<double> best_score_;
+  std::optional<double> held_out_share_;  // what the rows cost at the end, where there are some
   double loss_sum_ = 0;
   double train_seconds_ = 0;
   std::int64_t tokens_ = 0;

@@ -31,7 +31,7 @@ struct TrainingSettings {
   Strategy save_strategy = Strategy::kSteps;
   std::int64_t save_steps = 500;
   std::int64_t save_total_limit = 2;  ///< checkpoints to keep, the newest ones; 0: all
-  bool skim_fit = true;               ///< move the gates' threshold so that the dev set keeps the budget
+  bool skim_fit = true;               ///< move the gates' threshold so that held-out rows keep the budget
   bool print_metrics = true;          ///< on standard output, at the end
   ProgressMode progress = ProgressMode::kAuto;
 
@@ -48,6 +48,7 @@ struct TrainingInputs {
   TaskModel& model;
   const Split& train;
   const std::vector<Split>& dev;                    ///< may be empty: then nothing is scored
+  const Split& held_out;                            ///< rows like `train`, of which nothing is learnt; may be empty
   Tensor teacher_logits;                            ///< [train examples, labels] or undefined
   std::vector<std::filesystem::path> sources = {};  ///< the folders that model and teacher came from
 };

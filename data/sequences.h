@@ -1,0 +1,11 @@
+#pragma once
+
+#include <cstdint>
+
+namespace tk {
+
+/// Sequences of Purpose::kData: what is drawn for one thing shares no number with what is drawn for another.
+inline constexpr std::uint32_t kCorpusSequence = 0;
+inline constexpr std::uint32_t kHoldOutSequence = 1;
+
+}  // namespace tk
