@@ -13,18 +13,37 @@ Variable cross_entropy_loss(const Variable& logits, const Tensor& labels) {
   return mean(cross_entropy(logits, labels));
 }
 
+namespace {
+
+// The mean over the rows where `has_label` is 1, of the others 0.
+Variable labelled_mean(const Variable& by_row, const Tensor& has_label) {
+  const Tensor count = maximum(sum(has_label), full({}, 1, has_label.dtype(), has_label.device()));
+  return sum(by_row * Variable(has_label)) / Variable(count);
+}
+
+void check_target(const Variable& prediction, const Tensor& target) {
+  TK_CHECK(prediction.shape() == target.shape(), "mse_loss: expected a target of ", prediction.shape(), ", got ",
+           target.shape());
+}
+
+}  // namespace
+
 Variable labelled_cross_entropy_loss(const Variable& logits, const Tensor& labels) {
   const Tensor numbers = labels.to(logits.dtype());
   const Tensor has_label = greater(numbers, -0.5).to(logits.dtype());
-  const Tensor count = maximum(sum(has_label), full({}, 1, logits.dtype(), logits.device()));
   const Tensor known = mul(numbers, has_label).to(DType::kInt32);  // a class for every row, 0 where there is no label
-  return sum(cross_entropy(logits, known) * Variable(has_label)) / Variable(count);
+  return labelled_mean(cross_entropy(logits, known), has_label);
 }
 
 Variable mse_loss(const Variable& prediction, const Tensor& target) {
-  TK_CHECK(prediction.shape() == target.shape(), "mse_loss: expected a target of ", prediction.shape(), ", got ",
-           target.shape());
+  check_target(prediction, target);
   return mean(square(prediction - Variable(target)));
+}
+
+Variable labelled_mse_loss(const Variable& prediction, const Tensor& target) {
+  check_target(prediction, target);
+  const Tensor has_label = greater(square(affine(target, 1, 1)), 0).to(prediction.dtype());  // target is not -1
+  return labelled_mean(square(prediction - Variable(target)), has_label);
 }
 
 namespace {

@@ -12,6 +12,8 @@ Variable labelled_cross_entropy_loss(const Variable& logits, const Tensor& label
 
 /// Mean squared difference; prediction and target have one shape.
 Variable mse_loss(const Variable& prediction, const Tensor& target);
+/// The mean over the elements that have a target (-1: none); 0 when none has.
+Variable labelled_mse_loss(const Variable& prediction, const Tensor& target);
 
 /// T^2 KL(softmax(teacher / T) || softmax(logits / T)), the mean over rows (Hinton et al., arXiv 1503.02531).
 Variable distillation_loss(const Variable& logits, const Tensor& teacher_logits, double temperature);

@@ -45,6 +45,19 @@ TEST_CASE("distillation loss: rows behind the count have no share, in the value 
   CHECK(got[5] == 0);
 }
 
+TEST_CASE("labelled squared difference: the mean over elements with a target, 0 without any") {
+  const Variable prediction(from_values<float>({1, 5, 2}, {3, 1}), true);
+  const Variable loss = labelled_mse_loss(prediction, from_values<float>({3, -1, -0.5}, {3, 1}));
+  CHECK(loss.item() == Approx((4 + 6.25) / 2));
+  loss.backward();
+  CHECK(prediction.grad().to_vector<float>() == std::vector<float>{-2, 0, 2.5});
+  CHECK(labelled_mse_loss(prediction, full({3, 1}, -1)).item() == 0);
+  const Tensor all = from_values<float>({3, 4, 5}, {3, 1});
+  CHECK(labelled_mse_loss(prediction, all).item() == Approx(mse_loss(prediction, all).item()));
+  CHECK(message_of([&] { labelled_mse_loss(prediction, zeros({3})); }) ==
+        "mse_loss: expected a target of [3, 1], got [3]");
+}
+
 TEST_CASE("labelled cross-entropy: the mean over rows with a label, 0 without any") {
   const Variable logits(from_values<float>({1, 2, -1, 0.5, 3, 0}, {3, 2}), true);
   const Variable loss = labelled_cross_entropy_loss(logits, from_values<std::int32_t>({1, -1, 0}));

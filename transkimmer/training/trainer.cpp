@@ -44,12 +44,11 @@ void check_options(const BertClassifier& model, const TrainerOptions& options) {
 }
 
 // Training on a label that the task does not have would end in a kernel, if at all.
-void check_labels(const Task& task, const std::vector<TokenizedExample>& examples) {
-  const std::vector<double> labels = labels_of(examples, task.kind);
-  const bool may_lack = task.kind == TaskKind::kTokens;
-  for (const double label : labels) {
+void check_labels(const Task& task, const std::vector<TokenizedExample>& examples, bool has_teacher) {
+  const bool may_lack = task.kind == TaskKind::kTokens || has_teacher;
+  for (const double label : labels_of(examples, task.kind)) {
     if (may_lack && label == -1) continue;
-    TK_CHECK(label != -1, "train: an example has no label");
+    TK_CHECK(label != -1, "train: an example has no label, and there is no teacher");
     TK_CHECK(task.regression() || (label >= 0 && label < static_cast<double>(task.outputs())), "train: label ", label,
              " is none of the ", task.outputs(), " of ", task.name);
   }
@@ -61,7 +60,7 @@ const TrainerOptions& checked(const BertClassifier& model, const Task& task,
                               const Tensor& teacher_logits) {
   check_options(model, options);
   check_metrics(task);
-  check_labels(task, examples);
+  check_labels(task, examples, teacher_logits.defined());
   TK_CHECK(model.config().num_labels() == task.outputs(), "train: expected a model with the ", task.outputs(),
            " outputs of ", task.name, ", got ", model.config().num_labels());
   const Shape logits{label_starts(examples, task.kind).back(), task.outputs()};
@@ -90,12 +89,13 @@ StepState initial_state(const TrainerOptions& options) {
 }  // namespace
 
 Trainer::Trainer(BertClassifier& model, const Task& task, const std::vector<TokenizedExample>& examples,
-                 const TrainerOptions& options, const Tensor& teacher_logits)
+                 const TrainerOptions& options, const Tensor& teacher_logits, const std::vector<std::int64_t>& epoch)
     : model_(model),
       kind_(task.kind),
       options_(checked(model, task, examples, options, teacher_logits)),
+      all_labelled_(std::ranges::none_of(labels_of(examples, task.kind), [](double label) { return label == -1; })),
       batches_(examples, task.kind, {.batch_size = options.batch_size, .order = options.order, .seed = options.seed},
-               teacher_logits),
+               teacher_logits, epoch),
       optimizer_(model.parameters(), options.adam, model.compute_dtype()),
       settings_(initial_state(options)),
       state_(make_step_state(settings_, model.device())),
@@ -148,16 +148,19 @@ void Trainer::set_schedule() {
   set_step(state_, settings_);
 }
 
+// With all labels the mean needs no count of them; which batch has them all is no question for a recorded step.
 Variable Trainer::task_loss(const Variable& logits, const Batch& batch) const {
   switch (kind_) {
-    case TaskKind::kRegression:
-      return mse_loss(logits, batch.labels.reshape(logits.shape()));
+    case TaskKind::kRegression: {
+      const Tensor targets = batch.labels.reshape(logits.shape());
+      return all_labelled_ ? mse_loss(logits, targets) : labelled_mse_loss(logits, targets);
+    }
     case TaskKind::kTokens:
       return labelled_cross_entropy_loss(logits, batch.labels);
     case TaskKind::kClassification:
       break;
   }
-  return cross_entropy_loss(logits, batch.labels);
+  return all_labelled_ ? cross_entropy_loss(logits, batch.labels) : labelled_cross_entropy_loss(logits, batch.labels);
 }
 
 Variable Trainer::teacher_loss(const Variable& logits, const Batch& batch) const {

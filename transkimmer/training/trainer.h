@@ -53,11 +53,12 @@ struct StepLosses {
 /// and examples give the same bits, whatever the thread count.
 class Trainer {
  public:
-  /// `teacher_logits` as StepBatches takes them. The model and the examples must outlive the trainer. Throws when there
-  /// is nothing to train on, an example has no label or one that the task does not have, and OptionError on options
-  /// that contradict the model.
+  /// `teacher_logits` and `epoch` as StepBatches takes them. Examples without a label learn from the teacher alone. The
+  /// model and the examples must outlive the trainer. Throws when there is nothing to train on, an example has neither
+  /// label nor teacher, or a label that the task does not have, and OptionError on options that contradict the model.
   Trainer(BertClassifier& model, const Task& task, const std::vector<TokenizedExample>& examples,
-          const TrainerOptions& options, const Tensor& teacher_logits = {});
+          const TrainerOptions& options, const Tensor& teacher_logits = {},
+          const std::vector<std::int64_t>& epoch = {});
 
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -102,6 +103,7 @@ class Trainer {
   BertClassifier& model_;
   TaskKind kind_;
   TrainerOptions options_;
+  bool all_labelled_;
   StepBatches batches_;
   AdamW optimizer_;
   StepState settings_;  // what the host writes to the state before each step

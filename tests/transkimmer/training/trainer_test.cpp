@@ -140,6 +140,74 @@ TEST_CASE("trainer: an example without a label, or with one that the task lacks,
   CHECK_THROWS_WITH((Trainer(model, toy.task, toy.train, {})), ContainsSubstring("label 2 is none of the 2 of sst2"));
 }
 
+TEST_CASE("trainer: rows without a label learn from the teacher alone, and labelled ones from both") {
+  ToyTask toy;
+  toy.train.resize(64);
+  const Tensor teacher = full({64, 2}, 0.25);
+  // The losses and weights of three steps of all rows, in their order.
+  const auto learnt = [&](const Task& task, std::int64_t outputs, double weight, const auto& change) {
+    ToyTask changed = toy;
+    for (TokenizedExample& example : changed.train) change(example);
+    Config config = toy.config(SkimGate::kNone);
+    if (outputs == 1) config.labels = {"LABEL_0"};
+    config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
+    BertClassifier model(config);
+    model.initialize(1);
+    TrainerOptions options = few_steps(3, 1e-3);
+    options.order = BatchOrder::kSequential;
+    options.distill_weight = weight;
+    Trainer trainer(model, task, changed.train, options, teacher.narrow(1, 0, outputs).contiguous());
+    std::vector<StepReport> reports;
+    while (!trainer.finished()) reports.push_back(trainer.step());
+    return std::pair(reports, weights(model));
+  };
+  Task regression = toy.task;
+  regression.kind = TaskKind::kRegression;
+  regression.metrics = {"pearson", "spearmanr"};
+  for (const auto& [task, outputs] : {std::pair(toy.task, std::int64_t{2}), std::pair(regression, std::int64_t{1})}) {
+    INFO(outputs << " outputs");
+    const auto same = [](TokenizedExample&) {};
+    const auto none = [](TokenizedExample& example) { example.label = -1; };
+    const auto odd = [](TokenizedExample& example) {
+      if (example.id % 2 == 1) example.label = -1;
+    };
+    // Without any label the task's loss is 0 and what is left is the teacher's.
+    const auto [of_none, weights_of_none] = learnt(task, outputs, 0.7, none);
+    const auto [of_teacher, weights_of_teacher] = learnt(task, outputs, 1, same);
+    CHECK(of_none[0].task_loss == 0);
+    CHECK(of_none[0].loss == Approx(0.7 * of_teacher[0].loss));
+    // Of half the rows the task's loss is the mean over these.
+    const auto [of_half, weights_of_half] = learnt(task, outputs, 0.7, odd);
+    const auto [of_all, weights_of_all] = learnt(task, outputs, 0.7, same);
+    CHECK(of_half[0].task_loss != of_all[0].task_loss);
+    CHECK(of_half[0].loss - 0.3 * of_half[0].task_loss == Approx(of_all[0].loss - 0.3 * of_all[0].task_loss));
+    CHECK(weights_of_half != weights_of_all);
+    CHECK(learnt(task, outputs, 0.7, odd).second == weights_of_half);
+  }
+}
+
+TEST_CASE("trainer: an epoch has the rows that it is told, as often as it is told") {
+  ToyTask toy;
+  const auto losses = [&](const std::vector<TokenizedExample>& examples, const std::vector<std::int64_t>& epoch) {
+    BertClassifier model(toy.config(SkimGate::kNone));
+    model.initialize(1);
+    TrainerOptions options = few_steps(6, 1e-3);
+    Trainer trainer(model, toy.task, examples, options, {}, epoch);
+    CHECK(trainer.steps_per_epoch() == 2);
+    std::vector<double> result;
+    while (!trainer.finished()) result.push_back(trainer.step().loss);
+    return result;
+  };
+  std::vector<std::int64_t> epoch;
+  std::vector<TokenizedExample> rows;
+  for (std::int64_t i = 0; i < 40; ++i) {
+    epoch.push_back(i * 7 % 30);
+    rows.push_back(toy.train[epoch.back()]);
+  }
+  CHECK(losses(toy.train, epoch) == losses(rows, {}));
+  CHECK_THROWS_WITH(losses(toy.train, {256}), ContainsSubstring("index 256 is out of range for 256 examples"));
+}
+
 TEST_CASE("trainer: options are refused by their names") {
   const ToyTask toy;
   BertClassifier model(toy.config(SkimGate::kStaged));
@@ -315,6 +383,9 @@ TEST_CASE("cuda trainer: a replayed step equals an eager one to the bit, ahead o
       check_same(trained_on_cuda(toy, gate, dtype, true, true), eager);
     }
   }
+  for (std::size_t i = 0; i < toy.train.size(); i += 3) toy.train[i].label = -1;
+  const Trained eager = trained_on_cuda(toy, SkimGate::kStaged, DType::kFloat32, false, false);
+  check_same(trained_on_cuda(toy, SkimGate::kStaged, DType::kFloat32, true, true), eager);
 }
 
 TEST_CASE("cuda trainer: a replayed step is one call beside its batch and its numbers") {
