@@ -1,5 +1,8 @@
 #include "data/sampling.h"
 
+#include <algorithm>
+#include <cmath>
+#include <map>
 #include <numeric>
 #include <utility>
 
@@ -26,6 +29,26 @@ std::vector<T> take(std::vector<T>& from, const std::vector<bool>& taken) {
   return std::move(parts[1]);
 }
 
+using Buckets = std::map<std::int64_t, std::vector<std::int64_t>>;  // indices by length
+
+// The bucket of the length nearest to `length`, of two the shorter.
+Buckets::iterator nearest(Buckets& buckets, std::int64_t length) {
+  const auto longer = buckets.lower_bound(length);
+  if (longer == buckets.begin()) return longer;
+  const auto shorter = std::prev(longer);
+  return longer == buckets.end() || length - shorter->first <= longer->first - length ? shorter : longer;
+}
+
+// `count` rows of the n from `first` on: all of them again and again, and at last as many as are wanted.
+void append_repeated(std::vector<std::int64_t>& rows, std::int64_t first, std::int64_t n, std::int64_t count,
+                     Generator& random) {
+  for (; count >= n; count -= n) {
+    for (std::int64_t i = 0; i < n; ++i) rows.push_back(first + i);
+  }
+  const std::vector<std::int64_t> order = shuffled(n, random);
+  for (std::int64_t i = 0; i < count; ++i) rows.push_back(first + order[i]);
+}
+
 }  // namespace
 
 Split hold_out(Split& split, std::int64_t count, std::uint64_t seed) {
@@ -39,6 +62,35 @@ Split hold_out(Split& split, std::int64_t count, std::uint64_t seed) {
   held.examples = take(split.examples, taken);
   if (!split.tokenized.empty()) held.tokenized = take(split.tokenized, taken);
   return held;
+}
+
+std::vector<std::int64_t> draw_by_length(std::span<const std::int64_t> candidates, std::span<const std::int64_t> wanted,
+                                         std::int64_t count, std::uint64_t seed) {
+  TK_CHECK(!wanted.empty(), "draw_by_length: expected lengths to draw from, got none");
+  Generator random(seed, Purpose::kData, kLengthSequence);
+  Buckets buckets;
+  for (const std::int64_t i : shuffled(std::ssize(candidates), random)) buckets[candidates[i]].push_back(i);
+  std::vector<std::int64_t> drawn;
+  while (std::ssize(drawn) < count && !buckets.empty()) {
+    const auto bucket = nearest(buckets, wanted[random.below(static_cast<std::uint32_t>(wanted.size()))]);
+    drawn.push_back(bucket->second.back());
+    bucket->second.pop_back();
+    if (bucket->second.empty()) buckets.erase(bucket);
+  }
+  return drawn;
+}
+
+std::vector<std::int64_t> mixed_rows(std::int64_t own, std::int64_t others, double own_share, std::uint64_t seed) {
+  TK_CHECK(own > 0 && others > 0 && own_share > 0 && own_share < 1, "mixed_rows: expected rows of both kinds and a ",
+           "share in (0, 1), got ", own, ", ", others, " and ", own_share);
+  Generator random(seed, Purpose::kData, kMixSequence);
+  const double odds = own_share / (1 - own_share);  // own rows for one of the others
+  const std::int64_t wanted_own = std::max<std::int64_t>(own, std::llround(static_cast<double>(others) * odds));
+  const std::int64_t wanted_others = std::max<std::int64_t>(others, std::llround(static_cast<double>(own) / odds));
+  std::vector<std::int64_t> rows;
+  append_repeated(rows, 0, own, wanted_own, random);
+  append_repeated(rows, own, others, wanted_others, random);
+  return rows;
 }
 
 }  // namespace tk
