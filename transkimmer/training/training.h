@@ -5,6 +5,7 @@
 #include "data/glue_reader.h"
 #include "data/metrics.h"
 #include "transkimmer/checkpoint.h"
+#include "transkimmer/training/distill_rows.h"
 #include "transkimmer/training/evaluation.h"
 #include "transkimmer/training/inference.h"
 #include "transkimmer/training/option_error.h"
