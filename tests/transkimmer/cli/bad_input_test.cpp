@@ -77,6 +77,15 @@ TEST_CASE("command line: what is wrong is said in one line with exit code 2") {
   fails(train + Arguments{"--skim_target", "0.4"}, "--skim_target: only together with --skim");
   fails(train + Arguments{"--skim", "--skim_target", "0"}, "--skim_target");
   fails(train + Arguments{"--skim", "--skim_target", "0.4", "--skim_coefficient", "0.5"}, "--skim_coefficient");
+  fails(train + Arguments{"--distill_pairs", "2", "--distill_tasks", "sst2,cula,ax,mnli", "--skim_ramp", "0.1"},
+        "--skim_ramp: only together with --skim; --distill_tasks: sst2 is the task itself; --distill_tasks: unknown "
+        "task \"cula\"; did you mean \"cola\"?");
+  fails(train + Arguments{"--distill_pairs", "2"}, "--distill_pairs: sst2 has no pairs; rows without labels need");
+  fails(train + Arguments{"--distill_own_share", "0.5"}, "--distill_own_share: there are no rows but the task's own");
+  fails(train + Arguments{"--distill_samples", "5"}, "--distill_samples: only together with --distill_tasks or");
+  fails(train + Arguments{"--corrupt", "1", "--skim", "--distill_weight", "0"}, "--distill_weight: of rows without");
+  fails(Arguments{"train", "--output_dir", place / "out", "--skim", "--distill_tasks", "sst2"} + place.task("stsb"),
+        "--distill_tasks: sst2 has sentences, and stsb needs pairs");
   fails({"eval", "--task_name", "ssst2", "--data_dir", "d", "--model_name_or_path", "m"}, "did you mean \"sst2\"?");
   fails({"eval", "--task_name", "sentiment", "--data_dir", "d", "--model_name_or_path", "m"}, "known: cola, sst2");
   fails({"glue"}, "a command is missing");

@@ -126,6 +126,50 @@ TEST_CASE("train: a tenth of the rows is held out for the threshold, and the run
   CHECK_THAT(few.err, ContainsSubstring("9 training rows are too few to hold some out"));
 }
 
+TEST_CASE("train: a teacher's answers are learnt on other tasks' rows, files, new pairs and corrupted copies") {
+  const Workplace place;
+  for (const std::string task : {"sst2", "stsb"}) {
+    REQUIRE(place.train("dense-" + task, {"--report=false"}, task).code == 0);
+  }
+  write_bytes(place / "lines.txt", "the music was long and new\nthe cast was a dull film\n");
+  const Arguments texts = {"--skim",
+                           "--distill_tasks",
+                           "stsb,mnli",
+                           "--distill_files",
+                           place / "lines.txt",
+                           "--corrupt",
+                           "2",
+                           "--distill_own_share",
+                           "0.5",
+                           "--dropout",
+                           "0",
+                           "--report=false"};
+  const Ran one = place.train("one", texts + Arguments{"--threads", "1"}, "sst2", "dense-sst2");
+  REQUIRE(one.code == 0);
+  CHECK_THAT(one.err, ContainsSubstring(" texts, 0 new pairs, 58 corrupted copies"));
+  CHECK_THAT(one.err, ContainsSubstring("50 % of an epoch are own rows"));
+  CHECK_THAT(one.err, ContainsSubstring("training on 29 examples of sst2 and "));
+  CHECK(read_json(place / "one/train_results.json")["distill_samples"] > 60);
+  const json manifest = read_json(place / "one/run.json");
+  CHECK(manifest["files"].size() == 6);
+  CHECK(manifest["flags"]["distill_tasks"] == "stsb,mnli");
+  REQUIRE(place.train("two", texts + Arguments{"--threads", "2"}, "sst2", "dense-sst2").code == 0);
+  REQUIRE(place.train("other", texts + Arguments{"--seed", "7"}, "sst2", "dense-sst2").code == 0);
+  CHECK(read_bytes(place / "one/model.safetensors") == read_bytes(place / "two/model.safetensors"));
+  CHECK(read_bytes(place / "one/model.safetensors") != read_bytes(place / "other/model.safetensors"));
+
+  fs::rename(place / "one", place / "first");
+  REQUIRE(run_program({"train", place / "first/run.json"}).code == 0);
+  CHECK(read_bytes(place / "one/model.safetensors") == read_bytes(place / "first/model.safetensors"));
+  const Arguments pairs = {"--skim", "--distill_pairs", "1", "--distill_tasks", "mnli", "--distill_samples", "4"};
+  const Ran scored = place.train("pairs", pairs, "stsb", "dense-stsb");
+  REQUIRE(scored.code == 0);
+  CHECK_THAT(scored.err, ContainsSubstring("rows without labels: 4 texts, 15 new pairs, 0 corrupted copies"));
+  const Ran none = place.train("none", pairs, "stsb");
+  CHECK(none.code == 1);
+  CHECK_THAT(none.err, ContainsSubstring("rows without labels need a teacher, and "));
+}
+
 TEST_CASE("train: flags have two spellings, an environment variable, and a JSON file") {
   const Workplace place;
   const Ran dashes = run_program(Arguments{"train"} + place.task() +

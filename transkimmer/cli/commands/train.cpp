@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <utility>
 
 #include "data/glue_reader.h"
 #include "nn/optim/schedule.h"
@@ -11,6 +12,7 @@
 #include "transkimmer/cli/commands/commands.h"
 #include "transkimmer/cli/commands/training_job.h"
 #include "transkimmer/cli/run/batch_flags.h"
+#include "transkimmer/cli/run/distill_texts.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/runtime.h"
@@ -40,11 +42,17 @@ struct TrainCommand {
   bool skim = false;
   SkimSettings skim_settings;
   std::optional<std::string> teacher;
+  std::optional<std::string> distill_tasks;
+  std::optional<std::string> distill_files;
+  DistillJob distill;
+
+  DistillSources distill_sources() const;
 
  private:
   void add_run_flags();
   void add_optimizer_flags();
   void add_skim_flags();
+  void add_distill_flags();
 };
 
 TrainCommand::TrainCommand(CLI::App& program)
@@ -53,6 +61,7 @@ TrainCommand::TrainCommand(CLI::App& program)
   add_run_flags();
   add_optimizer_flags();
   add_skim_flags();
+  add_distill_flags();
   add_runtime_flags(flags, runtime);
   flags.footer(
       "Writes to --output_dir: the model folder (config.json, model.safetensors, vocab.txt ...), checkpoint-N/,\n"
@@ -154,18 +163,78 @@ void TrainCommand::add_skim_flags() {
   flags.add("--distill_temperature", t.distill_temperature, "of both softmaxes in the teacher's loss").above(0);
 }
 
+void TrainCommand::add_distill_flags() {
+  DistillText& text = distill.text;
+  flags.group("Text without labels, on which the teacher's answers are learnt");
+  flags.add("--distill_tasks", distill_tasks,
+            "GLUE tasks whose training rows in --data_dir are used, with commas between; for a task of sentences pairs "
+            "give two",
+            "TASKS");
+  flags.add("--distill_files", distill_files,
+            "files of texts, with commas between: one a line, for a task of pairs two with a tab between them",
+            "FILES");
+  flags
+      .add("--distill_samples", text.samples,
+           "how many of these texts are drawn at most, so that their lengths are the task's")
+      .at_least(1);
+  flags
+      .add("--distill_pairs", text.pairs,
+           "new pairs for each own one: its first text with a second text of another row that shares most words")
+      .at_least(0);
+  flags
+      .add("--corrupt", text.corrupt,
+           "copies of each own row with a token or two deleted, doubled, swapped or replaced; half of the other rows "
+           "are changed so, too; 0: none")
+      .at_least(0);
+  flags
+      .add("--distill_own_share", distill.own_share,
+           "share of an epoch that the task's own rows have: the side that is too short comes more often")
+      .range(0.01, 0.99);
+}
+
+DistillSources TrainCommand::distill_sources() const {
+  DistillSources sources{.tasks = comma_separated(distill_tasks.value_or("")), .data_dir = task.data_dir};
+  for (const std::string& file : comma_separated(distill_files.value_or(""))) sources.files.emplace_back(file);
+  return sources;
+}
+
 constexpr std::array<const char*, 10> kSkimFlags = {
     "--skim_target",        "--skim_coefficient", "--skim_ramp",        "--skim_gate",       "--skim_width",
     "--skim_learning_rate", "--skim_attention",   "--skim_temperature", "--skim_noise_fade", "--skim_fit"};
 
-// Flags that mean something only beside another one.
+// Whether rows without labels are asked for.
+bool wants_rows(const TrainCommand& c) {
+  return c.distill_tasks || c.distill_files || c.distill.text.pairs > 0 || c.distill.text.corrupt > 0;
+}
+
+std::vector<std::string> distill_problems(const TrainCommand& c) {
+  const Task& task = find_glue_task(c.task.task_name).task;
+  std::vector<std::string> problems = source_problems(c.distill_sources(), task);
+  const auto refuse = [&](const std::string& problem) { problems.push_back(problem); };
+  if (c.distill.text.pairs > 0 && task.texts == 1) refuse(concat("--distill_pairs: ", task.name, " has no pairs"));
+  if (c.flags.given("--distill_samples") && !c.distill_tasks && !c.distill_files) {
+    refuse("--distill_samples: only together with --distill_tasks or --distill_files");
+  }
+  if (!wants_rows(c)) {
+    if (c.flags.given("--distill_own_share")) refuse("--distill_own_share: there are no rows but the task's own");
+    return problems;
+  }
+  if (!c.skim && !c.teacher) refuse("rows without labels need a teacher: --teacher, or --skim from a fine-tuned model");
+  if (c.settings.trainer.distill_weight == 0) refuse("--distill_weight: of rows without labels only the teacher knows");
+  return problems;
+}
+
+// Flags that mean something only beside another one; all that is wrong with them at once.
 void check_combinations(const TrainCommand& c) {
+  std::vector<std::string> problems;
   for (const char* name : kSkimFlags) {
-    if (!c.skim && c.flags.given(name)) throw UsageError(concat(name, ": only together with --skim"));
+    if (!c.skim && c.flags.given(name)) problems.push_back(concat(name, ": only together with --skim"));
   }
   if (c.settings.trainer.skim_target && c.settings.trainer.skim_coefficient) {
-    throw UsageError("--skim_coefficient: a fixed weight and a budget (--skim_target) exclude each other");
+    problems.emplace_back("--skim_coefficient: a fixed weight and a budget (--skim_target) exclude each other");
   }
+  for (std::string& problem : distill_problems(c)) problems.push_back(std::move(problem));
+  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "; ")));
 }
 
 std::uint64_t drawn_seed() {
@@ -182,6 +251,8 @@ void complete_settings(TrainCommand& c) {
   t.warmup = c.warmup_steps.value_or(c.warmup_ratio);
   if (c.skim && !t.skim_coefficient && !t.skim_target) t.skim_target = 0.5;
   c.settings.progress = c.runtime.progress;
+  c.distill.text.seed = t.seed;
+  c.distill.sources = c.distill_sources();
 }
 
 // What `transkimmer train FILE.json` needs to do the same again.
@@ -191,6 +262,8 @@ nlohmann::json effective_flags(const TrainCommand& c) {
   for (const std::string_view flag : kSkimFlags) {
     if (!c.skim) flags.erase(std::string(flag.substr(2)));
   }
+  if (!c.distill_tasks && !c.distill_files) flags.erase("distill_samples");
+  if (!wants_rows(c)) flags.erase("distill_own_share");
   return flags;
 }
 
@@ -216,6 +289,7 @@ int run(TrainCommand& c, const Invocation& invocation) {
                     .report = c.report,
                     .skim = c.skim ? std::optional(c.skim_settings) : std::nullopt,
                     .teacher = {.folder = c.teacher, .by_default = c.skim},
+                    .distill = wants_rows(c) ? std::optional(c.distill) : std::nullopt,
                     .settings = c.settings,
                     .command = invocation.text,
                     .flags = effective_flags(c)},

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <utility>
 
 #include "data/sampling.h"
 #include "transkimmer/cli/report/run_report.h"
@@ -50,6 +52,26 @@ Split held_out_rows(const TrainingSettings& settings, Split& train) {
   return hold_out(train, count, settings.trainer.seed);
 }
 
+// Rows for which nobody but a teacher has an answer.
+DistillRows rows_without_labels(const TrainingJob& job, const TaskModel& model, const Split& train,
+                                std::int64_t max_length, std::vector<std::filesystem::path>& files) {
+  TK_CHECK(has_teacher(job.teacher, model), "rows without labels need a teacher, and ", model.folder.string(),
+           " is no dense model fine-tuned for ", model.task.name, "; --teacher names another");
+  const auto start = std::chrono::steady_clock::now();
+  DistillText text = job.distill->text;
+  DistillTexts read = read_distill_texts(job.distill->sources, model.task);
+  text.texts = std::move(read.examples);
+  std::ranges::move(read.paths, std::back_inserter(files));
+  DistillRows made = distill_rows(model, train, text, max_length);
+  TK_CHECK(!made.rows.empty(), "no rows without labels are left beside those of ", train.path.string());
+  info(
+      "rows without labels: {} texts, {} new pairs, {} corrupted copies, made in {:.1f} s; {:.0f} % of an epoch are "
+      "own rows",
+      made.texts, made.pairs, made.copies,
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 100 * job.distill->own_share);
+  return made;
+}
+
 void introduce(const Teaching& teaching, const Task& task) {
   tell(teaching.notes);
   if (!teaching.logits.defined()) return;
@@ -75,22 +97,34 @@ TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
   loading.limit = job.max_eval_samples;
   std::vector<Split> dev;
   if (job.do_eval) dev = load_labelled(job.reader, Part::kDev, model, loading);
+  std::vector<std::filesystem::path> texts;
+  DistillRows others;
+  if (job.distill) others = rows_without_labels(job, model, train, loading.max_length, texts);
   const auto add = [&](const std::filesystem::path& file) { manifest.add_file(file, folder.final_name(file)); };
   add(model.folder / "model.safetensors");
   add(train.path);
   for (const Split& split : dev) add(split.path);
+  for (const std::filesystem::path& path : texts) add(path);
 
   Teaching teaching;
   if (settings.trainer.distill_weight > 0) {
-    teaching = teach(job.teacher, model, train, dev, settings.evaluation(), loading.max_length);
+    teaching = teach(job.teacher, model, train, dev, settings.evaluation(), loading.max_length, others.rows);
     introduce(teaching, model.task);
     if (teaching.logits.defined()) manifest.add_duration("teacher", teaching.seconds);
   }
   std::vector<std::filesystem::path> sources = {model.folder};
   if (job.teacher.folder) sources.emplace_back(*job.teacher.folder);
+  std::vector<TokenizedExample> rows = std::move(train.tokenized);
+  std::vector<std::int64_t> epoch;
+  if (job.distill) {
+    epoch = mixed_rows(train.size(), std::ssize(others.rows), job.distill->own_share, settings.trainer.seed);
+    std::ranges::move(others.rows, std::back_inserter(rows));
+  }
   TrainingOutcome outcome{.model = std::move(model), .dev = std::move(dev), .teaching = std::move(teaching)};
   outcome.result = run_training({.model = outcome.model,
-                                 .train = train,
+                                 .rows = rows,
+                                 .own = train.size(),
+                                 .epoch = std::move(epoch),
                                  .dev = outcome.dev,
                                  .held_out = held_out,
                                  .teacher_logits = outcome.teaching.logits,

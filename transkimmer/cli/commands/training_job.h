@@ -6,14 +6,23 @@
 #include <string>
 #include <vector>
 
+#include "transkimmer/cli/run/distill_texts.h"
 #include "transkimmer/cli/run/placement.h"
 #include "transkimmer/cli/run/speed.h"
 #include "transkimmer/cli/run/training_run.h"
+#include "transkimmer/training/distill_rows.h"
 #include "transkimmer/training/teacher.h"
 
 namespace tk {
 
 class Reader;
+
+/// Rows without labels beside the task's own.
+struct DistillJob {
+  DistillSources sources = {};
+  DistillText text = {};    ///< but for its texts, which are the sources'
+  double own_share = 0.25;  ///< of an epoch
+};
 
 /// All that `transkimmer train` is told.
 struct TrainingJob {
@@ -28,6 +37,7 @@ struct TrainingJob {
   bool report = true;
   std::optional<SkimSettings> skim = {};
   TeacherChoice teacher = {};
+  std::optional<DistillJob> distill = {};
   TrainingSettings settings;
   std::string command;   ///< for the manifest
   nlohmann::json flags;  ///< for the manifest

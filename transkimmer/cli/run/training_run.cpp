@@ -62,15 +62,15 @@ class Run {
       : inputs_(inputs),
         settings_(settings),
         manifest_(manifest),
-        trainer_(*inputs.model.model, inputs.model.task, inputs.train.tokenized, settings.trainer,
-                 inputs.teacher_logits),
+        trainer_(*inputs.model.model, inputs.model.task, inputs.rows, settings.trainer, inputs.teacher_logits,
+                 inputs.epoch),
         folder_(begin(folder, inputs, manifest)),
         log_(folder_),
         skims_(inputs.model.model->config().skim_gate != SkimGate::kNone) {}
 
   TrainingResult operator()() {
     tell_start();
-    result_.train_examples = inputs_.train.size();
+    result_.train_examples = inputs_.own;
     train();
     if (inputs_.held_out.size() > 0) keep_budget();
     save_model(inputs_.model, folder_);
@@ -88,11 +88,15 @@ class Run {
   }
 
   void tell_start() const {
-    info("training on {} examples of {}, {} steps ({:.2f} epochs of {}), batch {}, learning rate {:g}{}, seed {}",
-         inputs_.train.size(), inputs_.model.task.name, trainer_.total_steps(), epochs_of(trainer_.total_steps()),
-         trainer_.steps_per_epoch(), settings_.trainer.batch_size, settings_.trainer.learning_rate,
+    info("training on {} examples of {}{}, {} steps ({:.2f} epochs of {}), batch {}, learning rate {:g}{}, seed {}",
+         inputs_.own, inputs_.model.task.name,
+         unlabelled() > 0 ? fmt::format(" and {} without labels", unlabelled()) : "", trainer_.total_steps(),
+         epochs_of(trainer_.total_steps()), trainer_.steps_per_epoch(), settings_.trainer.batch_size,
+         settings_.trainer.learning_rate,
          skims_ ? fmt::format(" (predictors {:g})", settings_.trainer.skim_learning_rate) : "", settings_.trainer.seed);
   }
+
+  std::int64_t unlabelled() const { return std::ssize(inputs_.rows) - inputs_.own; }
 
   void train() {
     const Clock::time_point start = Clock::now();
@@ -285,15 +289,16 @@ class Run {
 
   void write_train_results() {
     const auto steps = static_cast<double>(trainer_.steps_done());
-    const double samples =
-        steps / static_cast<double>(trainer_.steps_per_epoch()) * static_cast<double>(inputs_.train.size());
+    const std::size_t epoch = inputs_.epoch.empty() ? inputs_.rows.size() : inputs_.epoch.size();
+    const double samples = steps / static_cast<double>(trainer_.steps_per_epoch()) * static_cast<double>(epoch);
     json results = {{"epoch", rounded(epochs_of(trainer_.steps_done()), 4)},
                     {"total_flos", total_operations()},
                     {"train_loss", loss_sum_ / steps},
                     {"train_runtime", rounded(train_seconds_, 4)},
-                    {"train_samples", inputs_.train.size()},
+                    {"train_samples", inputs_.own},
                     {"train_samples_per_second", rounded(samples / train_seconds_, 3)},
                     {"train_steps_per_second", rounded(steps / train_seconds_, 3)}};
+    if (unlabelled() > 0) results["distill_samples"] = unlabelled();
     if (held_out_share_) {
       results["held_out_samples"] = inputs_.held_out.size();
       results["held_out_mac_share"] = *held_out_share_;

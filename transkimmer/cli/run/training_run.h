@@ -46,10 +46,12 @@ struct TrainingSettings {
 /// What is trained on what.
 struct TrainingInputs {
   TaskModel& model;
-  const Split& train;
+  const std::vector<TokenizedExample>& rows;        ///< the task's own first, then those without labels
+  std::int64_t own;                                 ///< how many are the task's own
+  std::vector<std::int64_t> epoch;                  ///< rows of an epoch; empty: each once
   const std::vector<Split>& dev;                    ///< may be empty: then nothing is scored
-  const Split& held_out;                            ///< rows like `train`, of which nothing is learnt; may be empty
-  Tensor teacher_logits;                            ///< [train examples, labels] or undefined
+  const Split& held_out;                            ///< rows like the own ones that are not learnt; may be empty
+  Tensor teacher_logits;                            ///< [rows, labels] or undefined
   std::vector<std::filesystem::path> sources = {};  ///< the folders that model and teacher came from
 };
 
