@@ -3,6 +3,7 @@
 #include <memory>
 #include <sstream>
 
+#include "tensor/threads.h"
 #include "transkimmer/cli/commands/convert.h"
 #include "transkimmer/cli/commands/inspect.h"
 #include "transkimmer/cli/run/options.h"
@@ -41,6 +42,7 @@ Command add_convert(CLI::App& program) {
   auto command = std::make_shared<ConvertCommand>(program);
   return {&command->flags.command(), [command] {
             catch_stop_signals();
+            start_threads();  // while there is nothing to leave behind
             convert(command->in, command->out, command->dtype);
             return 0;
           }};

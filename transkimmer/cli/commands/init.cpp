@@ -5,6 +5,7 @@
 
 #include "data/vocabulary.h"
 #include "tensor/error.h"
+#include "tensor/threads.h"
 #include "transkimmer/checkpoint.h"
 #include "transkimmer/classifier.h"
 #include "transkimmer/cli/commands/commands.h"
@@ -47,6 +48,7 @@ std::string text_of(const Vocabulary& vocabulary) {
 
 int run(const InitCommand& c) {
   catch_stop_signals();
+  start_threads();  // while there is nothing to leave behind
   const fs::path folder = c.folder;
   const bool is_new = is_new_folder(folder);
   Config config = config_from_name_or_file(c.config);
