@@ -140,6 +140,16 @@ void tell_permuted(const Config& found, const Task& task, const fs::path& folder
                      "; put into the task's order ", listed(task.labels)));
 }
 
+TaskModel with_tokenizer(const fs::path& folder, const Task& task, const Family& family) {
+  FolderTexts files = read_tokenizer_files(folder, family);
+  Tokenizer tokenizer = make_tokenizer(files, family);
+  return {.folder = folder,
+          .task = task,
+          .model = nullptr,
+          .tokenizer = std::move(tokenizer),
+          .tokenizer_files = std::move(files)};
+}
+
 }  // namespace
 
 Tokenizer make_tokenizer(const FolderTexts& files, const Family& family) {
@@ -155,13 +165,7 @@ TaskModel load_for_training(const fs::path& folder, const Task& task, const std:
   const LabelMatch match = match_labels(found, task);
   Config config = task_config(found, task);
   const Family& family = config.family();
-  FolderTexts files = read_tokenizer_files(folder, family);
-  Tokenizer tokenizer = make_tokenizer(files, family);
-  TaskModel result{.folder = folder,
-                   .task = task,
-                   .model = nullptr,
-                   .tokenizer = std::move(tokenizer),
-                   .tokenizer_files = std::move(files)};
+  TaskModel result = with_tokenizer(folder, task, family);
   result.was_dense = found.skim_gate == SkimGate::kNone;
   if (!result.was_dense) {
     check_own_predictors(config, skim, folder, result.notes);
@@ -203,13 +207,7 @@ TaskModel load_for_scoring(const fs::path& folder, const Task& task, bool dense)
            "); a score would mean nothing");
   Config config = task_config(found, task);
   const Family& family = config.family();
-  FolderTexts files = read_tokenizer_files(folder, family);
-  Tokenizer tokenizer = make_tokenizer(files, family);
-  TaskModel result{.folder = folder,
-                   .task = task,
-                   .model = nullptr,
-                   .tokenizer = std::move(tokenizer),
-                   .tokenizer_files = std::move(files)};
+  TaskModel result = with_tokenizer(folder, task, family);
   result.was_dense = found.skim_gate == SkimGate::kNone;
   if (dense) config.skim_gate = SkimGate::kNone;
   result.model = std::make_unique<BertClassifier>(config);
