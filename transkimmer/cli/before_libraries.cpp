@@ -110,6 +110,7 @@ std::int64_t threads_of_blas = 0;
 bool is_watched = false;
 timer_t timer;
 struct sigaction before_action;
+struct sigaction before_fault;
 sigset_t before_mask;
 
 void look_for_memory(int) {
@@ -118,6 +119,14 @@ void look_for_memory(int) {
           << " MiB of address space for each of " << threads_of_blas
           << " threads when it is loaded, and the process may take " << tk::free_host_memory() / kMiB
           << " MiB more; raise its limits (ulimit -v, -d) or set OMP_NUM_THREADS to less")
+      .fail();
+}
+
+// Other libraries' constructors fault where they get no memory. Any other fault comes again, and ends the program.
+void look_behind_fault(int) {
+  if (tk::can_map(kBufferBytes)) return;
+  (Line() << "out of memory before the start: libraries ask for more than the " << tk::free_host_memory() / kMiB
+          << " MiB of address space that the process may still take; raise its limits (ulimit -v, -d)")
       .fail();
 }
 
@@ -138,6 +147,10 @@ void start_watch(char** environment) {
   if (::timer_create(CLOCK_PROCESS_CPUTIME_ID, &event, &timer) != 0) return;
   is_watched = true;
   ::sigaction(kSignal, &action, &before_action);
+  struct sigaction fault = {};
+  fault.sa_handler = look_behind_fault;
+  fault.sa_flags = static_cast<int>(SA_RESETHAND);
+  ::sigaction(SIGSEGV, &fault, &before_fault);
   ::sigprocmask(SIG_UNBLOCK, &mask, &before_mask);
   const itimerspec often{.it_interval = kPatience, .it_value = kPatience};
   ::timer_settime(timer, 0, &often, nullptr);
@@ -147,6 +160,7 @@ void end_watch() {
   if (!is_watched) return;
   ::timer_delete(timer);
   ::sigaction(kSignal, &before_action, nullptr);
+  ::sigaction(SIGSEGV, &before_fault, nullptr);
   ::sigprocmask(SIG_SETMASK, &before_mask, nullptr);
 }
 

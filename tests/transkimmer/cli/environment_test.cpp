@@ -111,7 +111,7 @@ TEST_CASE("surroundings: at any limit of memory a run ends, with its result or o
   const Arguments predict = Arguments{"predict"} + place.task("sst2", "wide") + Arguments{"--output_dir"};
   for (const std::string kind : {"--as=", "--data="}) {
     int done = 0;
-    for (const int mebibytes : {100, 200, 300, 350, 400, 450, 500, 600, 700, 800, 900, 1200}) {
+    for (const int mebibytes : {100, 200, 300, 350, 400, 450, 500, 600, 700, 800, 900, 1200, 1600, 2400, 4000}) {
       const std::string limit = kind + std::to_string(std::int64_t{mebibytes} << 20);
       const std::string output = "out" + limit;
       const Ran ran = run_in({"OPENBLAS_CORETYPE=Prescott", "prlimit", limit}, predict + Arguments{place / output});
