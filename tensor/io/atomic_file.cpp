@@ -147,10 +147,6 @@ void AtomicFolder::commit() {
 
 void AtomicFolder::abandon() { temporary_.clear(); }
 
-void remove_file(const fs::path& path) {
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) fail(path, "remove");
-}
-
 void remove_folder(const fs::path& folder) {
   const fs::path path = without_slash(folder);
   const fs::path temporary = rename_away(path);

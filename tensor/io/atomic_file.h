@@ -57,8 +57,6 @@ class AtomicFolder {
 
 /// Has the renames in a folder survive a power cut; of no effect on file systems that cannot.
 void sync_folder(const std::filesystem::path& folder);
-/// Removes a file, or a symbolic link, if it is there. Throws tk::Error with the path.
-void remove_file(const std::filesystem::path& path);
 /// Removes a folder with all that is in it: it has lost its name before anything in it goes. Throws tk::Error with the
 /// path; what could not be removed then has a temporary name.
 void remove_folder(const std::filesystem::path& folder);

@@ -211,14 +211,13 @@ void print_table(const json& result) {
   note("{:<10} {:>12}\n", "", "sentences/s");
   for (const json& batch : result.value("batches", json::array())) {
     const BatchBounds bounds{batch["batch_size"], batch["batch_tokens"]};
-    note("{:<10} {:>12.1f}   batch {}\n", "tried", number(batch["sentences_per_second"]),
-               text_of(bounds));
+    note("{:<10} {:>12.1f}   batch {}\n", "tried", number(batch["sentences_per_second"]), text_of(bounds));
   }
   note("{:<10} {:>12.1f}   {:.1f} to {:.1f}\n", "measured", number(result["sentences_per_second"]),
-             number(spread["sentences_per_second_min"]), number(spread["sentences_per_second_max"]));
+       number(spread["sentences_per_second_min"]), number(spread["sentences_per_second_max"]));
   note("{:<10} {:>12.1f}   {:.4g} GMAC at {:.4g} a second, {:.4g} GB at {:.4g} a second\n", "floor",
-             number(floor["sentences_per_second"]), number(floor["macs"]) / 1e9, number(floor["macs_per_second"]) / 1e9,
-             number(floor["bytes"]) / 1e9, number(floor["bytes_per_second"]) / 1e9);
+       number(floor["sentences_per_second"]), number(floor["macs"]) / 1e9, number(floor["macs_per_second"]) / 1e9,
+       number(floor["bytes"]) / 1e9, number(floor["bytes_per_second"]) / 1e9);
   note("{:<10} {:>11.1f}%\n", "achieved", 100 * number(floor["achieved"]));
   if (result.contains("peak_device_bytes")) {
     note("{:<10} {:>12.1f} MB\n", "memory", number(result["peak_device_bytes"]) / 1e6);

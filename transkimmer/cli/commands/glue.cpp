@@ -74,7 +74,7 @@ std::string found_text(const GlueFileReport& report) {
   return report.status == GlueFileStatus::kMissing ? "" : std::to_string(report.rows);
 }
 
-std::string problem_text(const GlueFileReport& report) {
+std::string problem_of(const GlueFileReport& report) {
   if (!report.problem.empty()) return report.problem;
   return fmt::format("{}: expected {} rows, got {}", report.file.string(), report.expected, report.rows);
 }
@@ -84,7 +84,7 @@ int verify_folder(const std::string& data_dir) {
   print("{:<6} {:<16} {:<12} {:>8} {:>8}  {}\n", "task", "split", "status", "rows", "official", "labels");
   std::vector<std::string> problems;
   for (const GlueFileReport& report : reports) {
-    if (is_wrong(report)) problems.push_back(problem_text(report));
+    if (is_wrong(report)) problems.push_back(problem_of(report));
     print("{:<6} {:<16} {:<12} {:>8} {:>8}  {}\n", report.task->task.name, report.split->name, name(report.status),
           found_text(report), report.expected,
           report.problem.empty() ? counts_text(report) : printable_line(report.problem, kLongestLine));
