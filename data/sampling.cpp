@@ -64,6 +64,16 @@ Split hold_out(Split& split, std::int64_t count, std::uint64_t seed) {
   return held;
 }
 
+std::int64_t drop_shorter(Split& split, std::int64_t least_tokens) {
+  std::vector<bool> dropped;
+  for (const std::int64_t length : lengths_of(split.tokenized)) dropped.push_back(length < least_tokens);
+  const std::int64_t count = std::ranges::count(dropped, true);
+  TK_CHECK(count == 0 || count < split.size(), split.path.string(), ": no example has ", least_tokens, " tokens");
+  take(split.examples, dropped);
+  take(split.tokenized, dropped);
+  return count;
+}
+
 std::vector<std::int64_t> draw_by_length(std::span<const std::int64_t> candidates, std::span<const std::int64_t> wanted,
                                          std::int64_t count, std::uint64_t seed) {
   TK_CHECK(!wanted.empty(), "draw_by_length: expected lengths to draw from, got none");

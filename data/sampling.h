@@ -12,6 +12,10 @@ namespace tk {
 /// file's order. Which ones is named by the seed. Throws unless some are left.
 Split hold_out(Split& split, std::int64_t count, std::uint64_t seed);
 
+/// Takes examples of fewer than `least_tokens` tokens out of a tokenized split and returns how many these were. Throws
+/// unless some are left.
+std::int64_t drop_shorter(Split& split, std::int64_t least_tokens);
+
 /// `count` of the candidates, or all where there are fewer, none twice, drawn so that their lengths are distributed as
 /// those `wanted`: for each a length of these is drawn, and of the candidates left one whose length is nearest.
 /// `candidates` are their lengths, the result their indices. Named by the seed.

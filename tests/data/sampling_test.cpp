@@ -33,6 +33,24 @@ double mean(const std::vector<std::int64_t>& values) {
 
 }  // namespace
 
+TEST_CASE("drop_shorter: takes out what has fewer tokens, and refuses to leave nothing") {
+  Split split{.path = "train.tsv"};
+  for (std::int32_t i = 0; i < 6; ++i) {
+    split.examples.push_back({.id = i});
+    split.tokenized.push_back(
+        {.id = i, .ids = std::vector<std::int32_t>(static_cast<std::size_t>(3 + i % 3)), .token_types = {}});
+  }
+  CHECK(drop_shorter(split, 0) == 0);
+  CHECK(drop_shorter(split, 4) == 2);
+  REQUIRE(split.size() == 4);
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(split.tokenized[i].ids.size() >= 4);
+    CHECK(split.tokenized[i].id == split.examples[i].id);
+  }
+  CHECK(split.examples[0].id == 1);
+  CHECK_THROWS_WITH(drop_shorter(split, 6), ContainsSubstring("train.tsv: no example has 6 tokens"));
+}
+
 TEST_CASE("hold_out: what is held out is not left, both keep the file's order, and the seed names it") {
   Split split = numbered(100);
   const Split held = hold_out(split, 10, 7);

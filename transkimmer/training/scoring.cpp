@@ -8,12 +8,15 @@
 
 namespace tk {
 
+std::vector<Metric> metrics_of(const Task& task, const Tensor& logits, const Split& split) {
+  return compute_metrics(task, predictions_from_logits(task, logits), labels_of(split.tokenized, task.kind));
+}
+
 SplitScore score(const BertClassifier& model, const Task& task, const Split& split, const EvaluationOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   SplitScore result{.suffix = split.suffix, .examples = split.size()};
   result.evaluation = evaluate(model, task, split.tokenized, options);
-  const std::vector<double> predictions = predictions_from_logits(task, result.evaluation.logits);
-  result.metrics = compute_metrics(task, predictions, labels_of(split.tokenized, task.kind));
+  result.metrics = metrics_of(task, result.evaluation.logits, split);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

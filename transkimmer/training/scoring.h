@@ -17,6 +17,9 @@ struct SplitScore {
   std::vector<Metric> metrics = {};
 };
 
+/// The task's metrics of answers to a tokenized split, every example of which needs a label.
+std::vector<Metric> metrics_of(const Task& task, const Tensor& logits, const Split& split);
+
 /// Evaluates a tokenized split and computes the task's metrics; every example needs a label.
 SplitScore score(const BertClassifier& model, const Task& task, const Split& split,
                  const EvaluationOptions& options = {});

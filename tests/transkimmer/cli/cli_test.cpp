@@ -29,7 +29,7 @@ TEST_CASE("help: names every command, and every command has its own") {
   CHECK(help.code == 0);
   CHECK(help.err.empty());
   for (const std::string command :
-       {"demo", "train", "eval", "predict", "bench", "tokenize", "init", "convert", "inspect", "glue"}) {
+       {"demo", "train", "skim", "eval", "predict", "bench", "tokenize", "init", "convert", "inspect", "glue"}) {
     CHECK_THAT(help.out, ContainsSubstring("\n  " + command + " "));
     const Ran own = run_program({command, "--help"});
     CHECK(own.code == 0);

@@ -132,7 +132,7 @@ TEST_CASE("teach: a teacher answers for rows without labels too, behind its answ
   const TaskModel start = load_for_training(saved.folder(), saved.toy.task, SkimSettings{});
   const Split own = own_rows(saved.toy, 12);
   const std::vector<TokenizedExample> others(saved.toy.dev.begin(), saved.toy.dev.begin() + 20);
-  for (const TeacherChoice& choice : {TeacherChoice{.by_default = true}, TeacherChoice{.folder = saved.folder()}}) {
+  for (const TeacherChoice& choice : {TeacherChoice{.by_default = true}, TeacherChoice{.folders = {saved.folder()}}}) {
     CHECK(has_teacher(choice, start));
     const Tensor logits = teach(choice, start, own, {}, {}, kLength, others).logits;
     REQUIRE(logits.shape() == Shape({32, 2}));
@@ -140,6 +140,6 @@ TEST_CASE("teach: a teacher answers for rows without labels too, behind its answ
     CHECK(largest_difference(logits.narrow(0, 12, 20).contiguous(), expected) == 0);
   }
   CHECK_FALSE(has_teacher({}, start));
-  CHECK_THROWS_WITH(teach({.folder = saved.folder()}, start, own, {}, {}, 100, others),
+  CHECK_THROWS_WITH(teach({.folders = {saved.folder()}}, start, own, {}, {}, 100, others),
                     ContainsSubstring("cannot teach on rows without labels"));
 }

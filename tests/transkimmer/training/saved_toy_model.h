@@ -15,8 +15,13 @@ struct SavedToyModel {
   explicit SavedToyModel(SkimGate gate) : SavedToyModel(labelled(ToyTask().config(gate))) {}
   explicit SavedToyModel(const Config& config) : model(std::make_unique<BertClassifier>(config)) {
     model->initialize(7);
+    save();
+  }
+
+  void save() const {
     std::string vocabulary;
     for (const std::string& token : toy.corpus.vocabulary) vocabulary += token + '\n';
+    const Config& config = model->config();
     save_model_folder(folder(), config, named_values(model->parameters()), new_tokenizer_files(config, vocabulary));
   }
 

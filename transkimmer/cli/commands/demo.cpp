@@ -177,7 +177,7 @@ void print_next_steps(const std::string& folder) {
 
 int run(const DemoCommand& c, const Invocation& invocation) {
   start_runtime(c.runtime, invocation.argv);
-  OutputFolder folder(c.output_dir, c.overwrite);
+  OutputFolder folder(c.output_dir, c.overwrite ? EarlierRun::kReplace : EarlierRun::kRefuse);
   Manifest manifest(invocation.text, c.flags.values(), c.seed, placement_of(c.runtime).device);
   folder.begin_run(manifest, {"data", "start", "dense"});
   const fs::path& out = folder.work();

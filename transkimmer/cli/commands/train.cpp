@@ -12,7 +12,7 @@
 #include "transkimmer/cli/commands/commands.h"
 #include "transkimmer/cli/commands/training_job.h"
 #include "transkimmer/cli/run/batch_flags.h"
-#include "transkimmer/cli/run/distill_texts.h"
+#include "transkimmer/cli/run/distill_flags.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/runtime.h"
@@ -42,17 +42,12 @@ struct TrainCommand {
   bool skim = false;
   SkimSettings skim_settings;
   std::optional<std::string> teacher;
-  std::optional<std::string> distill_tasks;
-  std::optional<std::string> distill_files;
-  DistillJob distill;
-
-  DistillSources distill_sources() const;
+  DistillFlags distill;
 
  private:
   void add_run_flags();
   void add_optimizer_flags();
   void add_skim_flags();
-  void add_distill_flags();
 };
 
 TrainCommand::TrainCommand(CLI::App& program)
@@ -61,7 +56,7 @@ TrainCommand::TrainCommand(CLI::App& program)
   add_run_flags();
   add_optimizer_flags();
   add_skim_flags();
-  add_distill_flags();
+  add_distill_flags(flags, distill);
   add_runtime_flags(flags, runtime);
   flags.footer(
       "Writes to --output_dir: the model folder (config.json, model.safetensors, vocab.txt ...), checkpoint-N/,\n"
@@ -156,66 +151,29 @@ void TrainCommand::add_skim_flags() {
           "share of the steps over which the gates' noise fades to nothing, ending at nine tenths of them; 0: it stays")
       .range(0, kGateNoiseEnd);
   flags.add("--teacher", teacher,
-            "model folder whose logits on the training set are learnt too (default with --skim: the starting model, if "
-            "it is dense and fine-tuned for the task)",
-            "DIR");
+            "model folder whose logits on the training set are learnt too; of several, with commas between, the mean "
+            "(default with --skim: the starting model, if it is dense and fine-tuned for the task)",
+            "DIRS");
   flags.add("--distill_weight", t.distill_weight, "of the teacher's loss; the task's has the rest").range(0, 1);
   flags.add("--distill_temperature", t.distill_temperature, "of both softmaxes in the teacher's loss").above(0);
-}
-
-void TrainCommand::add_distill_flags() {
-  DistillText& text = distill.text;
-  flags.group("Text without labels, on which the teacher's answers are learnt");
-  flags.add("--distill_tasks", distill_tasks,
-            "GLUE tasks whose training rows in --data_dir are used, with commas between; for a task of sentences pairs "
-            "give two",
-            "TASKS");
-  flags.add("--distill_files", distill_files,
-            "files of texts, with commas between: one a line, for a task of pairs two with a tab between them",
-            "FILES");
-  flags
-      .add("--distill_samples", text.samples,
-           "how many of these texts are drawn at most, so that their lengths are the task's")
-      .at_least(1);
-  flags
-      .add("--distill_pairs", text.pairs,
-           "new pairs for each own one: its first text with a second text of another row that shares most words")
-      .at_least(0);
-  flags
-      .add("--corrupt", text.corrupt,
-           "copies of each own row with a token or two deleted, doubled, swapped or replaced; half of the other rows "
-           "are changed so, too; 0: none")
-      .at_least(0);
-  flags
-      .add("--distill_own_share", distill.own_share,
-           "share of an epoch that the task's own rows have: the side that is too short comes more often")
-      .range(0.01, 0.99);
-}
-
-DistillSources TrainCommand::distill_sources() const {
-  DistillSources sources{.tasks = comma_separated(distill_tasks.value_or("")), .data_dir = task.data_dir};
-  for (const std::string& file : comma_separated(distill_files.value_or(""))) sources.files.emplace_back(file);
-  return sources;
 }
 
 constexpr std::array<const char*, 10> kSkimFlags = {
     "--skim_target",        "--skim_coefficient", "--skim_ramp",        "--skim_gate",       "--skim_width",
     "--skim_learning_rate", "--skim_attention",   "--skim_temperature", "--skim_noise_fade", "--skim_fit"};
 
-// Whether rows without labels are asked for.
-bool wants_rows(const TrainCommand& c) {
-  return c.distill_tasks || c.distill_files || c.distill.text.pairs > 0 || c.distill.text.corrupt > 0;
+DistillJob distill_job(const TrainCommand& c) {
+  return distill_job(c.distill, c.task.data_dir, c.settings.trainer.seed);
 }
 
 std::vector<std::string> distill_problems(const TrainCommand& c) {
-  const Task& task = find_glue_task(c.task.task_name).task;
-  std::vector<std::string> problems = source_problems(c.distill_sources(), task);
+  const DistillJob job = distill_job(c);
+  std::vector<std::string> problems = distill_problems(job, find_glue_task(c.task.task_name).task);
   const auto refuse = [&](const std::string& problem) { problems.push_back(problem); };
-  if (c.distill.text.pairs > 0 && task.texts == 1) refuse(concat("--distill_pairs: ", task.name, " has no pairs"));
-  if (c.flags.given("--distill_samples") && !c.distill_tasks && !c.distill_files) {
+  if (c.flags.given("--distill_samples") && job.sources.tasks.empty() && job.sources.files.empty()) {
     refuse("--distill_samples: only together with --distill_tasks or --distill_files");
   }
-  if (!wants_rows(c)) {
+  if (!job.makes_rows()) {
     if (c.flags.given("--distill_own_share")) refuse("--distill_own_share: there are no rows but the task's own");
     return problems;
   }
@@ -237,6 +195,11 @@ void check_combinations(const TrainCommand& c) {
   if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "; ")));
 }
 
+std::vector<std::filesystem::path> paths(std::string_view list) {
+  const std::vector<std::string> names = comma_separated(list);
+  return {names.begin(), names.end()};
+}
+
 std::uint64_t drawn_seed() {
   std::random_device device;
   std::uint64_t seed = 0;
@@ -251,8 +214,6 @@ void complete_settings(TrainCommand& c) {
   t.warmup = c.warmup_steps.value_or(c.warmup_ratio);
   if (c.skim && !t.skim_coefficient && !t.skim_target) t.skim_target = 0.5;
   c.settings.progress = c.runtime.progress;
-  c.distill.text.seed = t.seed;
-  c.distill.sources = c.distill_sources();
 }
 
 // What `transkimmer train FILE.json` needs to do the same again.
@@ -262,8 +223,9 @@ nlohmann::json effective_flags(const TrainCommand& c) {
   for (const std::string_view flag : kSkimFlags) {
     if (!c.skim) flags.erase(std::string(flag.substr(2)));
   }
-  if (!c.distill_tasks && !c.distill_files) flags.erase("distill_samples");
-  if (!wants_rows(c)) flags.erase("distill_own_share");
+  const DistillJob job = distill_job(c);
+  if (job.sources.tasks.empty() && job.sources.files.empty()) flags.erase("distill_samples");
+  if (!job.makes_rows()) flags.erase("distill_own_share");
   return flags;
 }
 
@@ -275,7 +237,7 @@ int run(TrainCommand& c, const Invocation& invocation) {
   }
   start_runtime(c.runtime, invocation.argv);
   complete_settings(c);
-  OutputFolder folder(c.output_dir, c.overwrite_output_dir);
+  OutputFolder folder(c.output_dir, c.overwrite_output_dir ? EarlierRun::kReplace : EarlierRun::kRefuse);
   const GlueReader reader(c.task.task_name, c.task.data_dir);
   const Placement placement = placement_of(c.runtime);
   c.settings.eval_batch = batch_bounds(c.eval_batch, placement.device);
@@ -288,8 +250,8 @@ int run(TrainCommand& c, const Invocation& invocation) {
                     .do_eval = c.do_eval,
                     .report = c.report,
                     .skim = c.skim ? std::optional(c.skim_settings) : std::nullopt,
-                    .teacher = {.folder = c.teacher, .by_default = c.skim},
-                    .distill = wants_rows(c) ? std::optional(c.distill) : std::nullopt,
+                    .teacher = {.folders = paths(c.teacher.value_or("")), .by_default = c.skim},
+                    .distill = distill_job(c),
                     .settings = c.settings,
                     .command = invocation.text,
                     .flags = effective_flags(c)},

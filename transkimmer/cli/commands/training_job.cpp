@@ -39,6 +39,12 @@ void write_run_report(const TrainingJob& job, TrainingOutcome& outcome, const Ou
   write_report((folder.work() / "report.html").string(), report);
 }
 
+void leave_out_short(std::int64_t least_tokens, Split& train) {
+  const std::int64_t all = train.size(), left_out = drop_shorter(train, least_tokens);
+  if (left_out > 0)
+    info("{} of {} training rows have fewer than {} tokens and are left out", left_out, all, least_tokens);
+}
+
 // Rows that only the threshold is fitted on: a tenth of them, and enough of large sets for a cost to the third digit.
 Split held_out_rows(const TrainingSettings& settings, Split& train) {
   constexpr std::int64_t kMost = 2000, kOneOf = 10;
@@ -58,8 +64,8 @@ DistillRows rows_without_labels(const TrainingJob& job, const TaskModel& model, 
   TK_CHECK(has_teacher(job.teacher, model), "rows without labels need a teacher, and ", model.folder.string(),
            " is no dense model fine-tuned for ", model.task.name, "; --teacher names another");
   const auto start = std::chrono::steady_clock::now();
-  DistillText text = job.distill->text;
-  DistillTexts read = read_distill_texts(job.distill->sources, model.task);
+  DistillText text = job.distill.text;
+  DistillTexts read = read_distill_texts(job.distill.sources, model.task);
   text.texts = std::move(read.examples);
   std::ranges::move(read.paths, std::back_inserter(files));
   DistillRows made = distill_rows(model, train, text, max_length);
@@ -68,7 +74,7 @@ DistillRows rows_without_labels(const TrainingJob& job, const TaskModel& model, 
       "rows without labels: {} texts, {} new pairs, {} corrupted copies, made in {:.1f} s; {:.0f} % of an epoch are "
       "own rows",
       made.texts, made.pairs, made.copies,
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 100 * job.distill->own_share);
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 100 * job.distill.own_share);
   return made;
 }
 
@@ -78,7 +84,8 @@ void introduce(const Teaching& teaching, const Task& task) {
   warn_of_undefined(teaching.scores);
   const std::string score =
       teaching.scores.empty() ? "" : fmt::format(" (dev {} {:.4f})", task.headline, headline(task, teaching.scores));
-  info("teacher: {}{}; its logits took {:.1f} s", teaching.who, score, teaching.seconds);
+  info("teacher: {}{}; {} {:.1f} s", teaching.who, score,
+       teaching.from_cache ? "its logits are those of an earlier start;" : "its logits took", teaching.seconds);
 }
 
 }  // namespace
@@ -87,19 +94,21 @@ TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
   TrainingSettings settings = job.settings;
   settings.eval_queues = job.placement.queues;
   Manifest manifest(job.command, job.flags, settings.trainer.seed, job.placement.device);
+  if (!job.stages.empty()) manifest.set("stages", job.stages);
   TaskModel model = load_for_training(job.model_folder, job.reader.task(), job.skim, settings.trainer.seed);
   tell(model.notes);
   model.model->place(job.placement.device, job.placement.dtype);
   LoadOptions loading{
       .max_length = told_length(model, job.max_seq_length), .limit = job.max_train_samples, .notes = job.data_notes};
   Split train = std::move(load_labelled(job.reader, Part::kTrain, model, loading).front());
+  leave_out_short(job.least_tokens, train);
   const Split held_out = held_out_rows(settings, train);
   loading.limit = job.max_eval_samples;
   std::vector<Split> dev;
   if (job.do_eval) dev = load_labelled(job.reader, Part::kDev, model, loading);
   std::vector<std::filesystem::path> texts;
   DistillRows others;
-  if (job.distill) others = rows_without_labels(job, model, train, loading.max_length, texts);
+  if (job.distill.makes_rows()) others = rows_without_labels(job, model, train, loading.max_length, texts);
   const auto add = [&](const std::filesystem::path& file) { manifest.add_file(file, folder.final_name(file)); };
   add(model.folder / "model.safetensors");
   add(train.path);
@@ -113,11 +122,11 @@ TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
     if (teaching.logits.defined()) manifest.add_duration("teacher", teaching.seconds);
   }
   std::vector<std::filesystem::path> sources = {model.folder};
-  if (job.teacher.folder) sources.emplace_back(*job.teacher.folder);
+  std::ranges::copy(job.teacher.folders, std::back_inserter(sources));
   std::vector<TokenizedExample> rows = std::move(train.tokenized);
   std::vector<std::int64_t> epoch;
-  if (job.distill) {
-    epoch = mixed_rows(train.size(), std::ssize(others.rows), job.distill->own_share, settings.trainer.seed);
+  if (job.distill.makes_rows()) {
+    epoch = mixed_rows(train.size(), std::ssize(others.rows), job.distill.own_share, settings.trainer.seed);
     std::ranges::move(others.rows, std::back_inserter(rows));
   }
   TrainingOutcome outcome{.model = std::move(model), .dev = std::move(dev), .teaching = std::move(teaching)};

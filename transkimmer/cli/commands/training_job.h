@@ -6,25 +6,17 @@
 #include <string>
 #include <vector>
 
-#include "transkimmer/cli/run/distill_texts.h"
+#include "transkimmer/cli/run/distill_flags.h"
 #include "transkimmer/cli/run/placement.h"
 #include "transkimmer/cli/run/speed.h"
 #include "transkimmer/cli/run/training_run.h"
-#include "transkimmer/training/distill_rows.h"
 #include "transkimmer/training/teacher.h"
 
 namespace tk {
 
 class Reader;
 
-/// Rows without labels beside the task's own.
-struct DistillJob {
-  DistillSources sources = {};
-  DistillText text = {};    ///< but for its texts, which are the sources'
-  double own_share = 0.25;  ///< of an epoch
-};
-
-/// All that `transkimmer train` is told.
+/// A model to train, on what, and how.
 struct TrainingJob {
   const Reader& reader;
   std::filesystem::path model_folder;
@@ -37,10 +29,13 @@ struct TrainingJob {
   bool report = true;
   std::optional<SkimSettings> skim = {};
   TeacherChoice teacher = {};
-  std::optional<DistillJob> distill = {};
+  DistillJob distill = {};
+  std::int64_t least_tokens = 0;  ///< training rows with fewer are left out
   TrainingSettings settings;
-  std::string command;   ///< for the manifest
-  nlohmann::json flags;  ///< for the manifest
+  // For the manifest:
+  std::string command;
+  nlohmann::json flags;
+  nlohmann::json stages = {};  ///< what the run did before, if anything
 };
 
 /// What came of it.

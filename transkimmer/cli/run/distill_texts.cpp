@@ -44,6 +44,17 @@ std::vector<std::string> source_problems(const DistillSources& sources, const Ta
   return problems;
 }
 
+std::vector<std::string> tasks_with_texts(const Task& task, const fs::path& data_dir) {
+  std::vector<std::string> names;
+  for (const GlueTask& other : glue_tasks()) {
+    const std::string& name = other.task.name;
+    if (problem_of(name, task).empty() && look_for_split_file(other, find_split(other, Part::kTrain), data_dir)) {
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
 DistillTexts read_distill_texts(const DistillSources& sources, const Task& task) {
   DistillTexts texts;
   for (const std::string& name : sources.tasks) {
@@ -57,16 +68,6 @@ DistillTexts read_distill_texts(const DistillSources& sources, const Task& task)
     texts.paths.push_back(file);
   }
   return texts;
-}
-
-std::vector<std::string> comma_separated(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t comma = std::min(text.find(','), text.size());
-    if (comma > 0) parts.emplace_back(text.substr(0, comma));
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
-  return parts;
 }
 
 }  // namespace tk

@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "data/example.h"
@@ -17,6 +16,9 @@ struct DistillSources {
   std::vector<std::filesystem::path> files = {};  ///< as read_text_lines reads them
 };
 
+/// What a task with that data folder can have texts from: the tasks whose training files lie there and that suit it.
+std::vector<std::string> tasks_with_texts(const Task& task, const std::filesystem::path& data_dir);
+
 struct DistillTexts {
   std::vector<Example> examples = {};  ///< sentences or pairs, as the task has
   std::vector<std::filesystem::path> paths = {};
@@ -27,8 +29,5 @@ std::vector<std::string> source_problems(const DistillSources& sources, const Ta
 
 /// All their texts; for a task of sentences pairs give two. Throws as the files' readers do.
 DistillTexts read_distill_texts(const DistillSources& sources, const Task& task);
-
-/// What commas separate, without what is empty.
-std::vector<std::string> comma_separated(std::string_view text);
 
 }  // namespace tk

@@ -302,6 +302,7 @@ template Flag Flags::add(const std::string&, std::uint64_t&, const std::string&,
 template Flag Flags::add(const std::string&, double&, const std::string&, const std::string&);
 template Flag Flags::add(const std::string&, bool&, const std::string&, const std::string&);
 template Flag Flags::add(const std::string&, std::vector<double>&, const std::string&, const std::string&);
+template Flag Flags::add(const std::string&, std::optional<std::int64_t>&, const std::string&, const std::string&);
 template Flag Flags::add(const std::string&, std::optional<double>&, const std::string&, const std::string&);
 template Flag Flags::add(const std::string&, std::optional<std::string>&, const std::string&, const std::string&);
 
@@ -342,6 +343,16 @@ std::vector<std::string> normalised_arguments(int argc, const char* const* argv)
   const auto end = std::ranges::find(arguments, "--");
   std::transform(arguments.begin(), end, arguments.begin(), with_underscores);
   return arguments;
+}
+
+std::vector<std::string> comma_separated(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    if (comma > 0) parts.emplace_back(text.substr(0, comma));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return parts;
 }
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known) {

@@ -58,8 +58,8 @@ class Flags {
   /// The heading in the help of the flags that follow.
   void group(std::string title) { group_ = std::move(title); }
 
-  /// T: std::string, std::int64_t, std::uint64_t, double, std::optional of string or double, bool (bare or with a
-  /// value), std::vector<double> (separated by commas). `metavar` stands for the value in the help.
+  /// T: std::string, std::int64_t, std::uint64_t, double, std::optional of string, int64 or double, bool (bare or with
+  /// a value), std::vector<double> (separated by commas). `metavar` stands for the value in the help.
   template <class T>
   requires(!std::is_enum_v<T>) Flag
       add(const std::string& name, T& value, const std::string& help, const std::string& metavar = "");
@@ -101,6 +101,9 @@ class Flags {
 /// The arguments with every - inside a flag's name as _, so that --max-steps is --max_steps; what follows "--" stays.
 /// A sole argument NAME.json after the command becomes the flags that the file holds. Throws tk::Error for a bad file.
 std::vector<std::string> normalised_arguments(int argc, const char* const* argv);
+
+/// What commas separate in a flag's value, without what is empty.
+std::vector<std::string> comma_separated(std::string_view text);
 
 /// The known name most like `name`, or nothing when none is near.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known);

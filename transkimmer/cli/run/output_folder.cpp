@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <iterator>
 #include <system_error>
@@ -12,7 +13,9 @@
 
 #include "tensor/error.h"
 #include "tensor/io/atomic_file.h"
+#include "tensor/io/in_quotes.h"
 #include "tensor/io/input_file.h"
+#include "tensor/io/json.h"
 #include "tensor/io/problem_text.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/manifest.h"
@@ -23,12 +26,41 @@ namespace tk {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kManifest = "run.json";
-
 bool lies_in(const fs::path& path, const fs::path& folder) {
   const fs::path inner = fs::weakly_canonical(path);
   const fs::path outer = fs::weakly_canonical(folder);
   return std::ranges::mismatch(outer, inner).in1 == outer.end();
+}
+
+// The place of a part that a run makes, empty.
+fs::path cleared(const fs::path& part) {
+  if (fs::exists(part)) {
+    const std::optional<fs::path> foreign = first_foreign(part);
+    TK_CHECK(!foreign, "--output_dir: ", foreign->string(),
+             ": no run wrote this, and its folder would go; move it away or name another folder");
+    remove_folder(part);
+  }
+  return part;
+}
+
+// Flags that say where a run is and how it is watched, not what it does: the same bits come of any threads and queues.
+constexpr std::array<const char*, 6> kFreeFlags = {"output_dir", "overwrite_output_dir", "progress",
+                                                   "threads",    "queues",               "blas_coretype"};
+
+// "--speedup 4, now 3" for each other flag that differs.
+std::string differences(const nlohmann::json& earlier, const nlohmann::json& now) {
+  std::string text;
+  const auto shown_value = [](const nlohmann::json& flags, const std::string& name) {
+    return flags.contains(name) ? shown(flags[name]) : "not given";
+  };
+  nlohmann::json all = earlier;
+  all.update(now);
+  for (const char* flag : kFreeFlags) all.erase(flag);
+  for (const auto& [name, value] : all.items()) {
+    const std::string before = shown_value(earlier, name), after = shown_value(now, name);
+    if (before != after) text += concat(text.empty() ? "" : "; ", "--", printable(name), ' ', before, ", now ", after);
+  }
+  return text;
 }
 
 }  // namespace
@@ -62,17 +94,22 @@ WritableFolder::~WritableFolder() {
   if (is_new_) fs::remove(folder_, ignored);  // an empty folder; any other stays
 }
 
-OutputFolder::OutputFolder(fs::path folder, bool overwrite)
+OutputFolder::OutputFolder(fs::path folder, EarlierRun earlier)
     : folder_(std::move(folder)), lock_(folder_.path()), work_(path()), work_root_(path()), final_root_(path()) {
   complete_replacement(path());
-  if (overwrite || fs::is_empty(path())) return;
+  if (earlier == EarlierRun::kReplace || fs::is_empty(path())) return;
+  goes_on_ = earlier == EarlierRun::kContinue && !run_manifest(path()).empty() && !holds_finished_run(path());
+  if (goes_on_) return;
   const std::string what = fs::exists(path() / kManifest) ? "holds another run" : "is not empty";
   throw Error(
       concat("--output_dir: ", path().string(), ": ", what, "; name another folder or say --overwrite_output_dir"));
 }
 
 OutputFolder::OutputFolder(const OutputFolder& whole, const std::string& part)
-    : folder_(whole.work() / part), work_(path()), work_root_(whole.work_root_), final_root_(whole.final_root_) {}
+    : folder_(cleared(whole.work() / part)),
+      work_(path()),
+      work_root_(whole.work_root_),
+      final_root_(whole.final_root_) {}
 
 OutputFolder::~OutputFolder() {
   if (work_ == path() || is_finished_) return;
@@ -95,7 +132,11 @@ void OutputFolder::begin_run(Manifest& manifest, const std::vector<std::string>&
     std::ranges::copy(unfinished_runs(path()), std::back_inserter(earlier));
     check_removable(earlier);
     manifest.set("parts", parts_);
-    if (!earlier.empty()) make_work(manifest, inputs);
+    if (goes_on_) {
+      go_on(manifest);
+    } else if (!earlier.empty()) {
+      make_work(manifest, inputs);
+    }
     has_begun_ = true;
   }
   write_manifest(manifest);
@@ -112,6 +153,20 @@ void OutputFolder::check_removable(const std::vector<fs::path>& earlier) const {
     TK_CHECK(is_free || std::ranges::find(earlier, path() / part) != earlier.end(),
              "--output_dir: ", (path() / part).string(),
              ": no run wrote this, and a folder of that name would be made; move it away or name another folder");
+  }
+}
+
+// All but finished parts, and what a teacher has said, begins anew.
+void OutputFolder::go_on(const Manifest& manifest) const {
+  const std::string other = differences(run_manifest(path())["flags"], manifest.json()["flags"]);
+  TK_CHECK(other.empty(), "--output_dir: ", path().string(),
+           ": holds a run that is not finished and has other flags: ", other,
+           "; name another folder or say --overwrite_output_dir");
+  for (const fs::path& file : files_of_run(path())) {
+    const std::string name = file.filename().string();
+    const bool is_part = std::ranges::find(parts_, name) != parts_.end();
+    if (name == kManifest || name == kTeacherLogits || (is_part && holds_finished_run(file))) continue;
+    fs::is_directory(fs::symlink_status(file)) ? remove_folder(file) : void(fs::remove(file));
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -39,15 +40,22 @@ class WritableFolder {
   bool is_new_ = false;
 };
 
+/// What becomes of a run that lies in the folder already.
+enum class EarlierRun : std::uint8_t {
+  kRefuse,   ///< it stays, and there is no new one
+  kReplace,  ///< a new one replaces it, at its end
+  kContinue  ///< one that is not finished and has the same flags goes on: its finished parts stay; any other is refused
+};
+
 /// The folder that a run writes to, alone: it is locked. Until a run has begun nothing in it is touched. A run replaces
 /// an earlier one as a whole, at its end: until then it lies in a folder of its own, `unfinished`, among the earlier
 /// run's files. Where there is no earlier run, it writes to the folder itself.
 class OutputFolder {
  public:
-  /// Makes the folder. Throws if it holds anything, unless `overwrite`, is not a folder that can be written to, or is
-  /// being written to by another run. A replacement that was broken off half way is completed first.
-  OutputFolder(std::filesystem::path folder, bool overwrite);
-  /// A part of `whole`, whose run has begun, for a run within the run.
+  /// Makes the folder. Throws if it holds anything that `earlier` does not allow, is not a folder that can be written
+  /// to, or is being written to by another run. A replacement that was broken off half way is completed first.
+  OutputFolder(std::filesystem::path folder, EarlierRun earlier);
+  /// A part of `whole`, whose run has begun, for a run within the run. One that is not finished begins anew.
   OutputFolder(const OutputFolder& whole, const std::string& part);
   /// What an unfinished run wrote beside an earlier one goes, unless it has come to a checkpoint.
   ~OutputFolder();
@@ -61,7 +69,8 @@ class OutputFolder {
 
   /// Begins a run, unless it has begun, and writes its run.json. Call when all inputs are read. `parts` are folders
   /// that the run will make beside a run's usual files. Throws where the end would have to remove what no run wrote.
-  /// What an earlier run left `unfinished` goes, unless one of `inputs` lies in it.
+  /// What an earlier run left `unfinished` goes, unless one of `inputs` lies in it. Throws where a run is to go on with
+  /// other flags than it began with.
   void begin_run(Manifest& manifest, const std::vector<std::string>& parts = {},
                  const std::vector<std::filesystem::path>& inputs = {});
   /// Ends a run all of whose files are written: completes run.json and replaces an earlier run.
@@ -70,6 +79,7 @@ class OutputFolder {
  private:
   void write_manifest(Manifest& manifest) const;
   void check_removable(const std::vector<std::filesystem::path>& earlier) const;
+  void go_on(const Manifest& manifest) const;
   void make_work(const Manifest& manifest, const std::vector<std::filesystem::path>& inputs);
 
   WritableFolder folder_;
@@ -78,6 +88,7 @@ class OutputFolder {
   std::filesystem::path work_root_;   // of the whole, and
   std::filesystem::path final_root_;  // what it will be called
   std::vector<std::string> parts_;
+  bool goes_on_ = false;  // an earlier run there is this one, not finished
   bool has_begun_ = false;
   bool is_finished_ = false;
 };

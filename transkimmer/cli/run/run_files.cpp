@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "tensor/error.h"
@@ -14,10 +13,9 @@ namespace tk {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::array<std::string_view, 9> kFiles = {"model.safetensors",  "config.json",        "metrics.jsonl",
-                                                    "trainer_state.json", "train_results.json", "eval_results.json",
-                                                    "speed_results.json", "all_results.json",   "report.html"};
-constexpr const char* kManifest = "run.json";
+constexpr std::array<std::string_view, 10> kFiles = {
+    "model.safetensors", "config.json",        "metrics.jsonl",    "trainer_state.json", "train_results.json",
+    "eval_results.json", "speed_results.json", "all_results.json", "report.html",        kTeacherLogits};
 constexpr std::string_view kCheckpoint = "checkpoint";
 constexpr std::string_view kUnfinished = "unfinished";
 
@@ -37,18 +35,8 @@ bool is_numbered(const std::string& name, std::string_view stem) {
          name.find_first_not_of("0123456789", stem.size() + 1) == std::string::npos;
 }
 
-// An empty object where there is none that can be read.
-nlohmann::json manifest_of(const fs::path& folder) {
-  try {
-    const nlohmann::json manifest = read_json(folder / kManifest);
-    if (manifest.is_object() && manifest.contains("command")) return manifest;
-  } catch (const Error&) {  // then it shows nothing
-  }
-  return nlohmann::json::object();
-}
-
 std::vector<std::string> parts_of(const fs::path& folder) {
-  const nlohmann::json parts = manifest_of(folder).value("parts", nlohmann::json::array());
+  const nlohmann::json parts = run_manifest(folder).value("parts", nlohmann::json::array());
   std::vector<std::string> names;
   for (const nlohmann::json& part : parts) {
     // No path out of the folder, whoever wrote that file.
@@ -68,6 +56,15 @@ std::vector<fs::path> folders_in(const fs::path& folder) {
 }
 
 }  // namespace
+
+nlohmann::json run_manifest(const fs::path& folder) {
+  try {
+    const nlohmann::json manifest = read_json(folder / kManifest);
+    if (manifest.is_object() && manifest.contains("command")) return manifest;
+  } catch (const Error&) {  // then it shows nothing
+  }
+  return nlohmann::json::object();
+}
 
 std::vector<fs::path> files_of_run(const fs::path& folder) {
   std::vector<fs::path> paths;
@@ -108,13 +105,13 @@ std::optional<fs::path> first_foreign(const fs::path& folder) {
   return std::nullopt;
 }
 
-bool holds_finished_run(const fs::path& folder) { return manifest_of(folder).contains("finished"); }
+bool holds_finished_run(const fs::path& folder) { return run_manifest(folder).contains("finished"); }
 
 std::vector<fs::path> unfinished_runs(const fs::path& folder) {
   std::vector<fs::path> runs;
   for (const fs::path& inner : folders_in(folder)) {
     const std::string name = inner.filename().string();
-    if ((name == kUnfinished || is_numbered(name, kUnfinished)) && !manifest_of(inner).empty()) runs.push_back(inner);
+    if ((name == kUnfinished || is_numbered(name, kUnfinished)) && !run_manifest(inner).empty()) runs.push_back(inner);
   }
   return runs;
 }

@@ -1,12 +1,19 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 // What a run leaves in a folder, by name: what a later run may take away.
 namespace tk {
+
+inline constexpr const char* kManifest = "run.json";
+inline constexpr const char* kTeacherLogits = "teacher.safetensors";  ///< what a run's teacher has said
+
+/// What run.json in `folder` holds; an empty object where it shows no run.
+nlohmann::json run_manifest(const std::filesystem::path& folder);
 
 /// The files, checkpoints and parts (see OutputFolder::begin_run) of the run in `folder`, the weights first and
 /// run.json, which lists the parts, last.

@@ -5,7 +5,7 @@
 
 namespace tk {
 
-void add_task_flags(Flags& flags, TaskFlags& task) {
+void add_task_flags(Flags& flags, TaskFlags& task, bool needs_model) {
   flags.group("Task and model");
   flags
       .add("--task_name", task.task_name, "GLUE task: cola sst2 mrpc stsb qqp mnli qnli rte wnli, or its folder's name",
@@ -20,8 +20,9 @@ void add_task_flags(Flags& flags, TaskFlags& task) {
         }
       });
   flags.add("--data_dir", task.data_dir, "folder that holds CoLA/, SST-2/ ...", "DIR").required();
-  flags.add("--model_name_or_path", task.model, "model folder: config.json, model.safetensors, vocab.txt", "DIR")
-      .required();
+  Flag model =
+      flags.add("--model_name_or_path", task.model, "model folder: config.json, model.safetensors, vocab.txt", "DIR");
+  if (needs_model) model.required();
   flags.add("--max_seq_length", task.max_seq_length, "tokens of a text or pair at most; longer ones are cut")
       .at_least(2);
 }

@@ -15,6 +15,7 @@ struct TaskFlags {
   std::int64_t max_seq_length = 128;
 };
 
-void add_task_flags(Flags& flags, TaskFlags& task);
+/// `needs_model`: the model has to be given.
+void add_task_flags(Flags& flags, TaskFlags& task, bool needs_model = true);
 
 }  // namespace tk

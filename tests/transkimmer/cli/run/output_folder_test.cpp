@@ -28,7 +28,7 @@ void write_run(const fs::path& folder, const std::string& run) {
 }
 
 void write_finished_run(const fs::path& folder, const std::string& run) {
-  OutputFolder output(folder, true);
+  OutputFolder output(folder, EarlierRun::kReplace);
   Manifest manifest = manifest_of(run);
   output.begin_run(manifest);
   write_run(output.work(), run);
@@ -58,7 +58,7 @@ std::vector<std::string> names_in(const fs::path& folder) {
 
 TEST_CASE("output folder: in a new folder a run is where it belongs from its first step on") {
   const TemporaryFolder place;
-  OutputFolder output(place / "out", false);
+  OutputFolder output(place / "out", EarlierRun::kRefuse);
   Manifest manifest = manifest_of("new");
   output.begin_run(manifest);
   CHECK(output.work() == place / "out");
@@ -70,7 +70,7 @@ TEST_CASE("output folder: in a new folder a run is where it belongs from its fir
 
 TEST_CASE("output folder: one made for a run that never began disappears") {
   const TemporaryFolder place;
-  { const OutputFolder output(place / "out", false); }
+  { const OutputFolder output(place / "out", EarlierRun::kRefuse); }
   CHECK_FALSE(fs::exists(place / "out"));
 }
 
@@ -80,9 +80,9 @@ TEST_CASE("output folder: a run replaces an earlier one as a whole, at its end")
   fs::create_directories(place / "out/checkpoint-4");
   write_bytes(place / "out/checkpoint-4/config.json", "old");
   write_bytes(place / "out/notes.txt", "mine");
-  CHECK_THROWS_WITH(OutputFolder(place / "out", false), ContainsSubstring("holds another run"));
+  CHECK_THROWS_WITH(OutputFolder(place / "out", EarlierRun::kRefuse), ContainsSubstring("holds another run"));
   {
-    OutputFolder output(place / "out", true);
+    OutputFolder output(place / "out", EarlierRun::kReplace);
     Manifest manifest = manifest_of("new");
     output.begin_run(manifest);
     CHECK(output.work() == place / "out/unfinished");
@@ -103,7 +103,7 @@ TEST_CASE("output folder: of a run that fails before its first checkpoint nothin
   const TemporaryFolder place;
   write_finished_run(place / "out", "old");
   {
-    OutputFolder output(place / "out", true);
+    OutputFolder output(place / "out", EarlierRun::kReplace);
     Manifest manifest = manifest_of("new");
     output.begin_run(manifest);
     write_bytes(output.work() / "metrics.jsonl", "new");
@@ -116,7 +116,7 @@ TEST_CASE("output folder: a stopped run keeps its checkpoints beside the earlier
   const TemporaryFolder place;
   write_finished_run(place / "out", "old");
   const auto stopped = [&](const std::string& run, const std::vector<fs::path>& inputs) {
-    OutputFolder output(place / "out", true);
+    OutputFolder output(place / "out", EarlierRun::kReplace);
     Manifest manifest = manifest_of(run);
     output.begin_run(manifest, {}, inputs);
     write_run(output.work(), run);
@@ -139,7 +139,7 @@ TEST_CASE("output folder: what no run wrote is not removed, and said before anyt
   write_finished_run(place / "out", "old");
   write_bytes(place / "out/checkpoint-2/notes.txt", "mine");
   {
-    OutputFolder output(place / "out", true);
+    OutputFolder output(place / "out", EarlierRun::kReplace);
     Manifest manifest = manifest_of("new");
     CHECK_THROWS_WITH(output.begin_run(manifest), ContainsSubstring("checkpoint-2/notes.txt: no run wrote this"));
   }
@@ -150,13 +150,13 @@ TEST_CASE("output folder: what no run wrote is not removed, and said before anyt
   {
     Manifest manifest = manifest_of("new");
     manifest.write(place / "out/unfinished/run.json");  // one that has not come to its end
-    OutputFolder output(place / "out", true);
+    OutputFolder output(place / "out", EarlierRun::kReplace);
     CHECK_THROWS_WITH(output.begin_run(manifest), ContainsSubstring("unfinished/notes.txt: no run wrote this"));
   }
   fs::remove_all(place / "out/unfinished");
   fs::create_directories(place / "out/data");
   {
-    OutputFolder output(place / "out", true);
+    OutputFolder output(place / "out", EarlierRun::kReplace);
     Manifest manifest = manifest_of("new");
     CHECK_THROWS_WITH(output.begin_run(manifest, {"data"}), ContainsSubstring("out/data: no run wrote this"));
   }
@@ -166,7 +166,7 @@ TEST_CASE("output folder: what no run wrote is not removed, and said before anyt
 TEST_CASE("output folder: a run's parts are replaced with it, and only its own") {
   const TemporaryFolder place;
   const auto run = [&](const std::string& name, const char* file) {
-    OutputFolder output(place / "out", true);
+    OutputFolder output(place / "out", EarlierRun::kReplace);
     Manifest manifest = manifest_of(name);
     output.begin_run(manifest, {"data"});
     OutputFolder part(output, "data");
@@ -181,6 +181,49 @@ TEST_CASE("output folder: a run's parts are replaced with it, and only its own")
   run("new", "dev.tsv");
   check_is(place / "out", "new");
   CHECK(names_in(place / "out/data") == std::vector<std::string>{"dev.tsv"});
+}
+
+TEST_CASE("output folder: an unfinished run goes on with its finished parts, if its flags are the same") {
+  const TemporaryFolder place;
+  const auto manifest = [](double speedup) {
+    return Manifest("skim", {{"speedup", speedup}, {"output_dir", concat("in/", speedup)}}, 1, Device::kCpu);
+  };
+  const auto begin = [&](OutputFolder& output, double speedup) {
+    Manifest now = manifest(speedup);
+    output.begin_run(now, {"dense", "dense-2"});
+  };
+  {
+    OutputFolder output(place / "out", EarlierRun::kContinue);  // of a new folder it asks nothing
+    begin(output, 4);
+    write_finished_run(output.work() / "dense", "dense");
+    write_run(output.work() / "dense-2", "half");
+    write_run(output.work(), "half");
+    write_bytes(output.work() / kTeacherLogits, "answers");
+  }
+  CHECK_THROWS_WITH(OutputFolder(place / "out", EarlierRun::kRefuse), ContainsSubstring("holds another run"));
+  {
+    OutputFolder output(place / "out", EarlierRun::kContinue);
+    CHECK_THROWS_WITH(begin(output, 3), ContainsSubstring("not finished and has other flags: --speedup 4.0, now 3.0;"));
+    CHECK(names_in(place / "out").size() > 4);
+  }
+  OutputFolder output(place / "out", EarlierRun::kContinue);
+  begin(output, 4);
+  CHECK(output.work() == place / "out");
+  CHECK(names_in(place / "out") == std::vector<std::string>{"dense", "run.json", kTeacherLogits});
+  check_is(place / "out/dense", "dense");
+  OutputFolder part(output, "dense-2");
+  CHECK(names_in(part.path()).empty());
+  Manifest whole = manifest(4);
+  output.finish_run(whole);
+}
+
+TEST_CASE("output folder: a finished run does not go on, and neither does what is no run") {
+  const TemporaryFolder place;
+  write_finished_run(place / "out", "old");
+  CHECK_THROWS_WITH(OutputFolder(place / "out", EarlierRun::kContinue), ContainsSubstring("holds another run"));
+  fs::create_directories(place / "notes");
+  write_bytes(place / "notes/mine.txt", "mine");
+  CHECK_THROWS_WITH(OutputFolder(place / "notes", EarlierRun::kContinue), ContainsSubstring("is not empty"));
 }
 
 TEST_CASE("output folder: a replacement that fails changes nothing") {
@@ -222,7 +265,7 @@ TEST_CASE("output folder: a replacement that was broken off at any rename is com
       fs::rename(moving / file, out / file);
     }
     INFO("broken off after " << steps << " renames");
-    CHECK_THROWS_WITH(OutputFolder(out, false), ContainsSubstring("holds another run"));
+    CHECK_THROWS_WITH(OutputFolder(out, EarlierRun::kRefuse), ContainsSubstring("holds another run"));
     check_is(out, "new");
     CHECK(names_in(out).size() == files.size());
   }
@@ -232,13 +275,13 @@ TEST_CASE("output folder: what killed processes left under temporary names goes"
   const TemporaryFolder place;
   fs::create_directories(place / "out/checkpoint-4.tmp-transkimmer-17-3");
   write_bytes(place / "out/report.html.tmp-transkimmer-17-4", "half");
-  const OutputFolder output(place / "out", false);  // nothing else is there
+  const OutputFolder output(place / "out", EarlierRun::kRefuse);  // nothing else is there
   CHECK(fs::is_empty(place / "out"));
 }
 
 TEST_CASE("output folder: what a run could not remove on its way goes at its end") {
   const TemporaryFolder place;
-  OutputFolder output(place / "out", false);
+  OutputFolder output(place / "out", EarlierRun::kRefuse);
   Manifest manifest = manifest_of("new");
   output.begin_run(manifest);
   fs::create_directories(output.work() / "checkpoint-2.tmp-transkimmer-17-3");
@@ -248,8 +291,9 @@ TEST_CASE("output folder: what a run could not remove on its way goes at its end
 
 TEST_CASE("output folder: a lock keeps a second run out") {
   const TemporaryFolder place;
-  const OutputFolder output(place / "out", false);
-  CHECK_THROWS_WITH(OutputFolder(place / "out", true), ContainsSubstring("another run is writing to it now"));
+  const OutputFolder output(place / "out", EarlierRun::kRefuse);
+  CHECK_THROWS_WITH(OutputFolder(place / "out", EarlierRun::kReplace),
+                    ContainsSubstring("another run is writing to it now"));
 }
 
 }  // namespace

@@ -1,0 +1,160 @@
+#include <signal.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/catch.h"
+#include "tests/transkimmer/cli/program.h"
+
+// `transkimmer skim` run as a user runs it.
+namespace tk {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+using Arguments = std::vector<std::string>;
+
+json read_json(const fs::path& path) { return json::parse(read_bytes(path)); }
+
+// A few steps of the whole recipe.
+Arguments skim(const Workplace& place, const std::string& task, const std::string& output, const Arguments& more = {}) {
+  return Arguments{"skim"} + place.task(task) +
+         Arguments{"--output_dir",
+                   place / output,
+                   "--dense_steps",
+                   "4",
+                   "--max_steps",
+                   "6",
+                   "--speedup",
+                   "2",
+                   "--min_tokens",
+                   "0",
+                   "--distill_samples",
+                   "20",
+                   "--per_device_train_batch_size",
+                   "8",
+                   "--progress",
+                   "off"} +
+         more;
+}
+
+TEST_CASE("skim: dense model, text, skimming and threshold by one command, and what each took") {
+  const Workplace place;
+  const Ran ran = run_program(skim(place, "sst2", "out"));
+  INFO(ran.err);
+  REQUIRE(ran.code == 0);
+  CHECK_THAT(ran.err, ContainsSubstring("a dense model for sst2 learns from "));
+  CHECK_THAT(ran.err, ContainsSubstring(" texts, 0 new pairs, 29 corrupted copies"));
+  CHECK_THAT(ran.err, ContainsSubstring("training rows are held out"));
+  CHECK_THAT(ran.out, ContainsSubstring("\nstage        seconds\ndense"));
+  CHECK_THAT(ran.out, ContainsSubstring("\nskimmed "));
+
+  const fs::path out = place / "out";
+  const json manifest = read_json(out / "run.json");
+  CHECK(manifest["flags"]["speedup"] == 2.0);
+  CHECK(manifest["parts"] == json::array({"dense"}));
+  CHECK(manifest["stages"]["dense"]["seconds"] > 0);
+  CHECK_FALSE(read_json(out / "dense/config.json").contains("skim_gate"));
+  CHECK(read_json(out / "config.json")["skim_gate"] == "staged");
+  for (const char* file : {"model.safetensors", "report.html", "teacher.safetensors", "dense/model.safetensors"}) {
+    CHECK(fs::exists(out / file));
+  }
+  CHECK(run_program(Arguments{"eval"} + place.task("sst2", "out")).code == 0);
+}
+
+TEST_CASE("skim: the same bits again on any number of threads, and by several teachers others") {
+  const Workplace place;
+  REQUIRE(run_program(skim(place, "stsb", "one", {"--threads", "1", "--report=false"})).code == 0);
+  REQUIRE(run_program(skim(place, "stsb", "two", {"--threads", "2", "--report=false"})).code == 0);
+  REQUIRE(run_program(skim(place, "stsb", "both", {"--teachers", "2", "--report=false"})).code == 0);
+  const auto weights = [&](const std::string& run) { return read_bytes(place / (run + "/model.safetensors")); };
+  CHECK(weights("one") == weights("two"));
+  CHECK(weights("one/start") == weights("both/start"));
+  CHECK(weights("one/dense") == weights("both/dense"));
+  CHECK(weights("both/dense") != weights("both/dense-2"));
+  CHECK(weights("one") != weights("both"));
+
+  // The same models given, not trained.
+  const Arguments given = Arguments{"skim",
+                                    "--task_name",
+                                    "stsb",
+                                    "--data_dir",
+                                    place / "data",
+                                    "--dense",
+                                    (place / "both/dense") + "," + (place / "both/dense-2"),
+                                    "--max_steps",
+                                    "6",
+                                    "--speedup",
+                                    "2",
+                                    "--distill_samples",
+                                    "20",
+                                    "--per_device_train_batch_size",
+                                    "8",
+                                    "--report=false",
+                                    "--output_dir",
+                                    place / "given"};
+  const Ran ran = run_program(given);
+  INFO(ran.err);
+  REQUIRE(ran.code == 0);
+  CHECK(weights("given") == weights("both"));
+}
+
+TEST_CASE("skim: pairs start from a model of another task where there is one, whose classifier starts anew") {
+  const Workplace place;
+  const Ran ran = run_program(skim(place, "stsb", "out", {"--report=false"}));
+  REQUIRE(ran.code == 0);
+  CHECK_THAT(ran.err, ContainsSubstring("a dense model for mnli learns from "));
+  CHECK_THAT(ran.err, ContainsSubstring("the classifier starts anew"));
+  CHECK(read_json(place / "out/start/config.json")["finetuning_task"] == "mnli");
+
+  fs::remove_all(place / "data/MNLI");
+  const Ran without = run_program(skim(place, "stsb", "without", {"--report=false"}));
+  INFO(without.err);
+  REQUIRE(without.code == 0);
+  CHECK_THAT(without.err, ContainsSubstring("has no rows of mnli, from whose model stsb gains"));
+  CHECK_FALSE(fs::exists(place / "without/start"));
+}
+
+TEST_CASE("skim: a stopped run goes on with its first unfinished stage, to the bits of one that was not stopped") {
+  const Workplace place;
+  REQUIRE(run_program(skim(place, "stsb", "whole", {"--report=false"})).code == 0);
+  const Arguments stopped = skim(place, "stsb", "out", {"--report=false"});
+  CHECK(run_until(stopped, "out: a skimmed model learns", SIGTERM).code == 128 + SIGTERM);
+  REQUIRE(fs::exists(place / "out/dense/model.safetensors"));
+  const std::string dense = read_json(place / "out/dense/run.json")["finished"];
+
+  const Ran other = run_program(skim(place, "stsb", "out", {"--report=false", "--speedup", "3"}));
+  CHECK(other.code == 1);
+  CHECK_THAT(other.err,
+             ContainsSubstring("holds a run that is not finished and has other flags: --speedup 2.0, now 3.0"));
+
+  const Ran again = run_program(stopped + Arguments{"--threads", "1"});
+  INFO(again.err);
+  REQUIRE(again.code == 0);
+  CHECK_THAT(again.err, ContainsSubstring("dense: finished by an earlier start"));
+  CHECK(read_json(place / "out/dense/run.json")["finished"] == dense);
+  CHECK(read_bytes(place / "out/model.safetensors") == read_bytes(place / "whole/model.safetensors"));
+  for (const auto& entry : fs::directory_iterator(place / "out")) {
+    CHECK_FALSE(entry.path().filename().string().starts_with("checkpoint"));
+  }
+
+  const Ran finished = run_program(stopped);
+  CHECK(finished.code == 1);
+  CHECK_THAT(finished.err, ContainsSubstring("holds another run"));
+}
+
+TEST_CASE("skim: all that is wrong with its flags is said at once") {
+  const Workplace place;
+  const Ran ran = run_program({"skim", "--task_name", "sst2", "--data_dir", place / "data", "--output_dir",
+                               place / "out", "--distill_pairs", "2", "--start_task", "sst2"});
+  CHECK(ran.code == 2);
+  for (const char* problem : {"--distill_pairs: sst2 has no pairs", "--model_name_or_path: expected a model",
+                              "--start_task: sst2 is the task itself"}) {
+    CHECK_THAT(ran.err, ContainsSubstring(problem));
+  }
+  const Ran both = run_program(skim(place, "sst2", "out", {"--dense", place / "model"}));
+  CHECK(both.code == 2);
+  CHECK_THAT(both.err, ContainsSubstring("--dense_steps: --dense names models that are there already"));
+  CHECK_FALSE(fs::exists(place / "out"));
+}
+
+}  // namespace
+}  // namespace tk

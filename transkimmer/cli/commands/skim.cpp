@@ -1,0 +1,345 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "data/glue_reader.h"
+#include "tensor/error.h"
+#include "transkimmer/checkpoint.h"
+#include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/commands/training_job.h"
+#include "transkimmer/cli/run/batch_flags.h"
+#include "transkimmer/cli/run/distill_flags.h"
+#include "transkimmer/cli/run/log.h"
+#include "transkimmer/cli/run/print.h"
+#include "transkimmer/cli/run/run_files.h"
+#include "transkimmer/cli/run/runtime.h"
+#include "transkimmer/cli/run/task_flags.h"
+#include "transkimmer/training/recipe.h"
+
+namespace tk {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kStart = "start";  // parts of the run's folder: the model that the dense ones start from,
+constexpr const char* kDense = "dense";  // and these: dense, dense-2 ...
+
+struct SkimCommand {
+  explicit SkimCommand(CLI::App& program);
+
+  Flags flags;
+  TaskFlags task;
+  RuntimeFlags runtime;
+  std::string output_dir;
+  bool overwrite_output_dir = false;
+  double speedup = 4;
+  std::uint64_t seed = 42;
+  bool report = true;
+  std::int64_t max_train_samples = -1;
+  std::int64_t max_eval_samples = -1;
+  BatchFlags eval_batch;
+  std::optional<std::string> dense;
+  std::int64_t teachers = 1;
+  std::optional<std::string> start_task;
+  std::optional<double> dense_epochs;
+  std::int64_t dense_steps = -1;
+  SkimSettings skim;
+  std::optional<std::int64_t> steps;
+  std::optional<std::int64_t> least_tokens;
+  TrainerOptions trainer = {.learning_rate = 1e-4, .warmup = 0.06, .dropout = 0, .distill_weight = 0.7};
+  double dropout = 0;
+  DistillFlags distill;
+
+ private:
+  void add_run_flags();
+  void add_dense_flags();
+  void add_skim_flags();
+};
+
+SkimCommand::SkimCommand(CLI::App& program)
+    : flags(program, "skim", "a skimmed model for a task by the whole recipe: dense model, text, skimming, threshold") {
+  add_task_flags(flags, task, false);
+  add_run_flags();
+  add_dense_flags();
+  add_skim_flags();
+  add_distill_flags(flags, distill,
+                    {.tasks = "all in --data_dir that suit the task",
+                     .pairs = "4 to 0, by the task",
+                     .corrupt = "4 to 1, by the task"});
+  add_runtime_flags(flags, runtime);
+  flags.footer(
+      "Writes to --output_dir what `train` writes, and beside it a folder for each stage: start/ (where the task "
+      "starts\n"
+      "from another one's model), dense/ (dense-2/ ... with --teachers), teacher.safetensors (their answers).\n"
+      "A run that was stopped goes on with its first unfinished stage when the same command is given again.\n"
+      "  transkimmer skim --task_name rte --data_dir glue --model_name_or_path minilm --speedup 4 --output_dir rte-4x");
+}
+
+void SkimCommand::add_run_flags() {
+  flags.group("Run");
+  flags.add("--output_dir", output_dir, "folder to write to; new, empty, or with this run unfinished", "DIR")
+      .required();
+  flags.add("--overwrite_output_dir", overwrite_output_dir,
+            "begin anew, and replace another run there, at the end of this one");
+  flags
+      .add("--speedup", speedup,
+           "budget: the dense model's multiply-accumulates over the skimmed model's, convention 2")
+      .range(1, 100);
+  flags.add("--seed", seed, "of everything random").at_least(1);
+  flags.add("--report", report, "time the model beside the dense one, write report.html; on unless --report=false");
+  flags.add("--max_train_samples", max_train_samples, "train on the first N examples; -1: all").at_least(-1);
+  flags.add("--max_eval_samples", max_eval_samples, "score the first N dev examples; -1: all").at_least(-1);
+  add_batch_flags(flags, eval_batch, "--per_device_eval_batch_size", "--per_device_eval_batch_tokens");
+}
+
+void SkimCommand::add_dense_flags() {
+  flags.group("Dense model");
+  flags.add(
+      "--dense", dense,
+      "dense models fine-tuned for the task, with commas between: skimming starts from the first, and the mean of "
+      "all teaches; without any they are trained from --model_name_or_path",
+      "DIRS");
+  flags.add("--teachers", teachers, "how many dense models are trained, which differ in their seeds").range(1, 16);
+  flags.add("--start_task", start_task,
+            "task whose model the dense ones start from, or none (default: mnli for rte, mrpc, stsb and wnli where "
+            "--data_dir has it)",
+            "TASK");
+  flags.add("--dense_epochs", dense_epochs, "passes over the training set (default: 3 to 8, by the task)").above(0);
+  flags.add("--dense_steps", dense_steps, "steps of each dense model, in place of epochs; -1: not set").at_least(-1);
+}
+
+void SkimCommand::add_skim_flags() {
+  flags.group("Skimming");
+  flags.add("--skim_gate", skim.gate, "what a token loses: in stages, or all at once as published (default staged)");
+  flags.add("--skim_width", skim.width, "hidden width of the predictors; 0: a quarter of the model's").at_least(0);
+  flags.add("--max_steps", steps, "steps (default: 4000)").at_least(1);
+  flags.add("--per_device_train_batch_size", trainer.batch_size, "sentences of a step").at_least(1);
+  flags.add("--learning_rate", trainer.learning_rate, "peak of AdamW's learning rate").at_least(0);
+  flags.add("--skim_learning_rate", trainer.skim_learning_rate, "peak learning rate of the predictors").at_least(0);
+  flags.add("--dropout", dropout, "of hidden states, attention and classifier").range(0, 0.999999);
+  flags.add("--distill_weight", trainer.distill_weight, "of the teacher's loss; the task's has the rest")
+      .range(0.01, 1);
+  flags
+      .add("--min_tokens", least_tokens,
+           "own rows with fewer are not learnt on (default: 14 for sst2, whose rows are phrases; else 0)")
+      .at_least(0);
+}
+
+// The flags, the recipe where they are silent, and what follows from both.
+struct Plan {
+  const SkimCommand& command;
+  const Invocation& invocation;
+  Recipe recipe = {};
+  DistillJob distill = {};
+  std::string start_task = {};  // empty: none
+  Placement placement = {};
+};
+
+const Task& task_of(const SkimCommand& c) { return find_glue_task(c.task.task_name).task; }
+
+bool has_training_rows(const std::string& task, const fs::path& data_dir) {
+  const GlueTask& glue = find_glue_task(task);
+  return look_for_split_file(glue, find_split(glue, Part::kTrain), data_dir).has_value();
+}
+
+// A task that only the recipe names is passed over where there are no rows of it.
+std::string start_task_of(const SkimCommand& c, const Recipe& recipe) {
+  if (c.dense || c.start_task == "none") return "";
+  if (c.start_task) return find_glue_task(*c.start_task).task.name;
+  if (recipe.start_task.empty() || has_training_rows(recipe.start_task, c.task.data_dir)) return recipe.start_task;
+  info("{} has no rows of {}, from whose model {} gains; the dense model starts from {}", c.task.data_dir,
+       recipe.start_task, task_of(c).name, c.task.model);
+  return "";
+}
+
+Plan plan_of(const SkimCommand& c, const Invocation& invocation) {
+  const Task& task = task_of(c);
+  Plan plan{.command = c, .invocation = invocation, .recipe = recipe_for(task)};
+  plan.recipe.epochs = c.dense_epochs.value_or(plan.recipe.epochs);
+  plan.recipe.steps = c.steps.value_or(plan.recipe.steps);
+  plan.recipe.least_tokens = c.least_tokens.value_or(plan.recipe.least_tokens);
+  plan.start_task = start_task_of(c, plan.recipe);
+  DistillFlags text = c.distill;
+  if (!text.pairs) text.pairs = plan.recipe.pairs;
+  if (!text.corrupt) text.corrupt = plan.recipe.corrupt;
+  plan.distill = distill_job(text, c.task.data_dir, c.seed);
+  if (!text.tasks) plan.distill.sources.tasks = tasks_with_texts(task, c.task.data_dir);
+  return plan;
+}
+
+void check_combinations(const SkimCommand& c) {
+  std::vector<std::string> problems = distill_problems(distill_job(c.distill, c.task.data_dir, c.seed), task_of(c));
+  if (!c.dense && c.task.model.empty()) {
+    problems.emplace_back("--model_name_or_path: expected a model to start from, or dense ones by --dense");
+  }
+  for (const char* flag : {"--model_name_or_path", "--teachers", "--start_task", "--dense_epochs", "--dense_steps"}) {
+    if (c.dense && c.flags.given(flag))
+      problems.push_back(concat(flag, ": --dense names models that are there already"));
+  }
+  if (c.dense && comma_separated(*c.dense).empty()) problems.emplace_back("--dense: expected a model folder");
+  if (c.start_task && *c.start_task != "none") {
+    try {
+      find_split(find_glue_task(*c.start_task), Part::kTrain);
+      if (find_glue_task(*c.start_task).task.name == task_of(c).name) {
+        problems.push_back(concat("--start_task: ", *c.start_task, " is the task itself"));
+      }
+    } catch (const Error& error) {
+      problems.push_back(concat("--start_task: ", error.what()));
+    }
+  }
+  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "; ")));
+}
+
+TrainingJob job_of(const Plan& plan, const Reader& reader, const fs::path& model) {
+  const SkimCommand& c = plan.command;
+  TrainingSettings settings;
+  settings.save_strategy = Strategy::kNo;
+  settings.print_metrics = false;
+  settings.progress = c.runtime.progress;
+  settings.eval_batch = batch_bounds(c.eval_batch, plan.placement.device);
+  return {.reader = reader,
+          .model_folder = model,
+          .placement = plan.placement,
+          .max_seq_length = c.task.max_seq_length,
+          .max_train_samples = c.max_train_samples,
+          .max_eval_samples = c.max_eval_samples,
+          .report = false,
+          .settings = settings,
+          .command = plan.invocation.text,
+          .flags = c.flags.values()};
+}
+
+// A dense model in a part of the run's folder, unless an earlier start of the run finished it.
+fs::path dense_stage(const Plan& plan, const OutputFolder& folder, const std::string& part, const std::string& task,
+                     const fs::path& model, double epochs, std::uint64_t seed) {
+  const fs::path path = folder.work() / part;
+  if (holds_finished_run(path)) {
+    info("{}: finished by an earlier start", path.string());
+    return path;
+  }
+  info("{}: a dense model for {} learns from {}", path.string(), task, model.string());
+  const GlueReader reader(task, plan.command.task.data_dir);
+  TrainingJob job = job_of(plan, reader, model);
+  job.settings.trainer.epochs = epochs;
+  job.settings.trainer.max_steps = plan.command.dense_steps;
+  job.settings.trainer.warmup = 0.06;
+  job.settings.trainer.seed = seed;
+  OutputFolder part_folder(folder, part);
+  run_training_job(job, part_folder);
+  return path;
+}
+
+bool is_tuned_for(const fs::path& model, const std::string& task) { return load_config(model).finetuning_task == task; }
+
+std::string dense_part(std::int64_t i) { return i == 0 ? kDense : concat(kDense, '-', i + 1); }
+
+std::vector<std::string> parts_of(const Plan& plan) {
+  std::vector<std::string> parts;
+  if (plan.command.dense) return parts;
+  if (!plan.start_task.empty()) parts.emplace_back(kStart);
+  for (std::int64_t i = 0; i < plan.command.teachers; ++i) parts.push_back(dense_part(i));
+  return parts;
+}
+
+std::vector<fs::path> dense_models(const Plan& plan, const OutputFolder& folder) {
+  const SkimCommand& c = plan.command;
+  if (c.dense) {
+    const std::vector<std::string> names = comma_separated(*c.dense);
+    return {names.begin(), names.end()};
+  }
+  fs::path start = c.task.model;
+  if (!plan.start_task.empty() && !is_tuned_for(start, plan.start_task)) {
+    start = dense_stage(plan, folder, kStart, plan.start_task, start,
+                        recipe_for(find_glue_task(plan.start_task).task).epochs, c.seed);
+  }
+  std::vector<fs::path> models;
+  for (std::int64_t i = 0; i < c.teachers; ++i) {
+    models.push_back(dense_stage(plan, folder, dense_part(i), task_of(c).name, start, plan.recipe.epochs,
+                                 c.seed + static_cast<std::uint64_t>(i)));
+  }
+  return models;
+}
+
+// A stage of the run, for its manifest and the table at its end.
+struct Stage {
+  std::string name;
+  double seconds = 0;
+};
+
+std::vector<Stage> finished_stages(const Plan& plan, const OutputFolder& folder) {
+  std::vector<Stage> stages;
+  for (const std::string& part : parts_of(plan)) {
+    const fs::path path = folder.work() / part;
+    if (holds_finished_run(path)) stages.push_back({part, run_manifest(path)["seconds"].value("all", 0.0)});
+  }
+  return stages;
+}
+
+nlohmann::json to_json(const std::vector<Stage>& stages) {
+  nlohmann::json object = nlohmann::json::object();
+  for (const Stage& stage : stages) object[stage.name] = {{"seconds", stage.seconds}};
+  return object;
+}
+
+void print_outcome(const TrainingOutcome& outcome, std::vector<Stage> stages, double seconds) {
+  const Task& task = outcome.model.task;
+  const Evaluation& evaluation = outcome.result.scores.front().evaluation;
+  stages.push_back({"skimmed", seconds});
+  std::string table = fmt::format("\n{:<10}{:>10}\n", "stage", "seconds");
+  for (const Stage& stage : stages) table += fmt::format("{:<10}{:>10.1f}\n", stage.name, stage.seconds);
+  table += fmt::format("\n{:<10}{:>10}{:>10}{:>10}\n", "dev", task.headline, "MACs", "speed-up");
+  table += fmt::format("{:<10}{:>10.2f}{:>9.1f}%{:>9.2f}x\n", "dense", 100 * headline(task, outcome.teaching.scores),
+                       100.0, 1.0);
+  table += fmt::format("{:<10}{:>10.2f}{:>9.1f}%{:>9.2f}x\n", "skimmed", 100 * headline(task, outcome.result.scores),
+                       100 * evaluation.mac_share(), 1 / evaluation.mac_share());
+  print("{}", table);
+  if (outcome.speed) print("\n{}", speed_text(evaluation, *outcome.speed));
+}
+
+TrainingJob skim_job(const Plan& plan, const Reader& reader, const OutputFolder& folder,
+                     const std::vector<fs::path>& dense) {
+  const SkimCommand& c = plan.command;
+  TrainingJob job = job_of(plan, reader, dense.front());
+  job.report = c.report;
+  job.skim = c.skim;
+  job.teacher = {.folders = dense, .cache = folder.work() / kTeacherLogits};
+  job.distill = plan.distill;
+  job.least_tokens = plan.recipe.least_tokens;
+  job.settings.trainer = c.trainer;
+  job.settings.trainer.dropout = c.dropout;
+  job.settings.trainer.max_steps = plan.recipe.steps;
+  job.settings.trainer.seed = c.seed;
+  job.settings.trainer.skim_target = 1 / c.speedup;
+  return job;
+}
+
+int run(const SkimCommand& c, const Invocation& invocation) {
+  check_combinations(c);
+  start_runtime(c.runtime, invocation.argv);
+  OutputFolder folder(c.output_dir, c.overwrite_output_dir ? EarlierRun::kReplace : EarlierRun::kContinue);
+  Plan plan = plan_of(c, invocation);
+  plan.placement = placement_of(c.runtime);
+  const GlueReader reader(c.task.task_name, c.task.data_dir);
+  Manifest manifest(invocation.text, c.flags.values(), c.seed, plan.placement.device);
+  folder.begin_run(manifest, parts_of(plan), {c.task.model});
+  const std::vector<fs::path> dense = dense_models(plan, folder);
+  const std::vector<Stage> stages = finished_stages(plan, folder);
+  info("{}: a skimmed model learns from {} to spend 1/{:g} of the arithmetic", folder.work().string(),
+       dense.front().string(), c.speedup);
+  TrainingJob job = skim_job(plan, reader, folder, dense);
+  job.stages = to_json(stages);
+  const TrainingOutcome outcome = run_training_job(job, folder);
+  print_outcome(outcome, stages, run_manifest(folder.path())["seconds"].value("all", 0.0));
+  info("wrote {}", folder.path().string());
+  return 0;
+}
+
+}  // namespace
+
+Command add_skim(CLI::App& program, const Invocation& invocation) {
+  auto command = std::make_shared<SkimCommand>(program);
+  return {&command->flags.command(), [command, invocation] { return run(*command, invocation); }};
+}
+
+}  // namespace tk

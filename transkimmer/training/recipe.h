@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "data/task.h"
+
+namespace tk {
+
+/// How a skimmed model comes to hold its scores, as far as that depends on the task (docs/program.md, "The recipe"):
+/// found by trials with a MiniLM of six layers, on dev scores over seeds.
+struct Recipe {
+  std::string start_task = {};    ///< whose model the dense one starts from; empty: the checkpoint itself
+  double epochs = 3;              ///< of the dense model
+  std::int64_t steps = 4000;      ///< of the skimmed one
+  std::int64_t pairs = 0;         ///< new pairs for each own one: DistillText
+  std::int64_t corrupt = 1;       ///< corrupted copies of each own row: DistillText
+  std::int64_t least_tokens = 0;  ///< of own rows that the skimmed model learns on
+};
+
+/// The recipe for a task; for one that is not known, what serves most.
+Recipe recipe_for(const Task& task);
+
+}  // namespace tk
