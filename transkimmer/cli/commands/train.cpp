@@ -133,8 +133,8 @@ void TrainCommand::add_skim_flags() {
       .at_least(0);
   flags.add(
       "--skim_fit", settings.skim_fit,
-      "keep a tenth of the training rows (2,000 at most) out of training, and where they cost more than the budget "
-      "at the end, move the gates' threshold; on unless --skim_fit=false");
+      "keep a tenth of the training rows (2,000 at most) out of training, and move the gates' threshold at the end so "
+      "that they spend the budget; on unless --skim_fit=false");
   flags.add("--skim_ramp", t.skim_ramp, "share of the steps over which the budget falls from 1 to its target")
       .range(0, 1);
   flags.add("--skim_gate", skim_settings.gate,
