@@ -9,9 +9,11 @@
 #include "autograd/ops/shape.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/gate.h"
+#include "tensor/ops/join.h"
 #include "tensor/ops/reduce.h"
 #include "tests/autograd/samples.h"
 #include "tests/support/catch.h"
+#include "tests/support/devices.h"
 #include "tests/support/passes.h"
 
 using namespace tk;
@@ -146,6 +148,53 @@ TEST_CASE("gumbel_softmax: a tie goes to the first class") {
   const Tensor zero = zeros({1, 3});
   CHECK(gumbel_softmax(Variable(zero), zero, 1, true).value().to_vector<float>() == std::vector<float>{1, 0, 0});
   CHECK(gumbel_gate(Variable(zeros({1})), zeros({1}), make_step_state({})).item() == 0);  // z > 0 keeps
+}
+
+namespace {
+
+// The slope of an open gate, of a shut one and of one that lies on its threshold is the soft sample's whole p (1 - p).
+void check_slopes(Device device, DType dtype, double tolerance) {
+  const std::vector<double> z = {2.5, -2.5, 0.25, -0.25, 0, 0.75, -0.75, 6, -6};
+  const std::vector<double> noise = {0, 0, 0, 0, 0, -0.75, 0.75, -6, 0};  // z + noise is 0 in places: ties
+  const auto on_device = [&](const std::vector<double>& x) { return from_values(x).to(dtype).to(device); };
+  for (const double temperature : {1.0, 0.5}) {
+    const Tensor state = make_step_state({.temperature = temperature}, device);
+    const Variable score(on_device(z), true);
+    const Variable gate = gumbel_gate(score, on_device(noise), state);
+    sum(gate).backward();
+    // The same gate as the kept one of two classes.
+    const auto n = std::ssize(z);
+    const Tensor zero = zeros({n, 1}, dtype, device);
+    const auto classes = [&](const std::vector<double>& x) {
+      return join(Tensors{zero, on_device(x).reshape({n, 1})}, 1);
+    };
+    const Variable logits(classes(z), true);
+    sum(narrow(gumbel_softmax(logits, classes(noise), temperature, true), 1, 1, 1)).backward();
+    const std::vector<double> open = gate.value().to(DType::kFloat64).to_vector<double>();
+    const std::vector<double> slope = score.grad().to(DType::kFloat64).to_vector<double>();
+    const std::vector<double> in_classes =
+        logits.grad().select(1, 1).contiguous().to(DType::kFloat64).to_vector<double>();
+    for (std::size_t i = 0; i < z.size(); ++i) {
+      INFO("z " << z[i] << ", noise " << noise[i] << ", temperature " << temperature);
+      const double p = 1 / (1 + std::exp(-(z[i] + noise[i]) / temperature));
+      CHECK(open[i] == (z[i] + noise[i] > 0 ? 1 : 0));
+      CHECK(slope[i] == Approx(p * (1 - p) / temperature).epsilon(tolerance).margin(tolerance));
+      CHECK(in_classes[i] == Approx(p * (1 - p) / temperature).epsilon(tolerance).margin(tolerance));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("gumbel_gate: an open gate, a shut one and a tie have the whole slope p (1 - p), to rounding") {
+  check_slopes(Device::kCpu, DType::kFloat64, 1e-15);
+  check_slopes(Device::kCpu, DType::kFloat32, 2e-7);
+}
+
+TEST_CASE("cuda gumbel_gate: an open gate, a shut one and a tie have the whole slope p (1 - p), to rounding") {
+  if (!has_cuda()) return;
+  check_slopes(Device::kCuda, DType::kFloat64, 1e-15);
+  check_slopes(Device::kCuda, DType::kFloat32, 2e-7);
 }
 
 TEST_CASE("gumbel_softmax: temperature sharpens and flattens the sample") {
