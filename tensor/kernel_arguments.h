@@ -117,6 +117,7 @@ struct RowChoice {
   Tensor original_offsets;  ///< of the batch, where shares are forced
   double shares[3] = {1, 1, 1};
   bool forces_shares = false;
+  bool frees_first = false;        ///< first rows pass the first gate alone by being first
   Tensor unfed_gamma, unfed_beta;  ///< of the layer norm of rows that are updated and not fed
   double unfed_epsilon = 1e-12;
 

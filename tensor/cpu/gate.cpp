@@ -74,14 +74,14 @@ void hard_gate_backward(Tensor& dz, const Tensor& dy, const Tensor& soft, const 
 }
 
 // z > the state's skim_threshold
-void passing_rows(Tensor& mask, const Tensor& z, const Tensor& state, const Tensor& offsets) {
+void passing_rows(Tensor& mask, const Tensor& z, const Tensor& state, const Tensor& offsets, bool first_pass) {
   fill(mask, 0);
   const auto* bounds = offsets.data<std::int32_t>();
   dispatch_floating(z.dtype(), "passing_rows", [&]<class T>() {
     const T threshold = static_cast<T>(step_state(state).skim_threshold);
     for (std::int64_t s = 0; s + 1 < offsets.numel(); ++s) {
       for (std::int32_t row = bounds[s]; row < bounds[s + 1]; ++row) {
-        mask.data<bool>()[row] = row == bounds[s] || z.data<T>()[row * z.strides()[0]] > threshold;
+        mask.data<bool>()[row] = (first_pass && row == bounds[s]) || z.data<T>()[row * z.strides()[0]] > threshold;
       }
     }
   });

@@ -50,6 +50,7 @@ struct Choice {
   const std::int32_t *offsets, *original, *position;
   int sentences;
   double shares[kMostGates];
+  bool frees_first;
   Room keys, asking, fed;
   unsigned long long* scan;
 
@@ -67,6 +68,7 @@ struct Choice {
         position(data_or_null<std::int32_t>(from.position)),
         sentences(static_cast<int>(from.offsets.numel()) - 1),
         shares{from.shares[0], from.shares[1], from.shares[2]},
+        frees_first(from.frees_first),
         keys(to.keys),
         asking(to.asking),
         fed(to.fed),
@@ -134,7 +136,7 @@ struct Sets {
   __device__ unsigned sets_of(int row, const Choice& c, float threshold) const {
     const unsigned known = of_row[row];
     const auto passes = [&](int gate) {
-      if ((known & kFirst) != 0) return true;
+      if ((known & kFirst) != 0 && (gate == 0 || !c.frees_first)) return true;
       return c.original != nullptr ? (known & kSpread << gate) != 0 : z[gate][row] > threshold;
     };
     if ((known & kThere) == 0 || !passes(0)) return 0;

@@ -104,11 +104,11 @@ __device__ std::int64_t sentence_of(std::int64_t row, const std::int32_t* offset
 // A thread a row.
 template <class T>
 __global__ void mark_passing(bool* mask, const T* z, std::int64_t stride, std::int64_t rows, const StepState* state,
-                             const std::int32_t* offsets, std::int64_t sentences) {
+                             const std::int32_t* offsets, std::int64_t sentences, bool first_pass) {
   const std::int64_t row = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (row >= rows) return;
   const std::int64_t s = sentence_of(row, offsets, sentences);
-  mask[row] = s >= 0 && (offsets[s] == row ||
+  mask[row] = s >= 0 && ((first_pass && offsets[s] == row) ||
                          static_cast<compute_t<T>>(z[row * stride]) > static_cast<compute_t<T>>(state->skim_threshold));
 }
 
@@ -164,13 +164,13 @@ void hard_gate_backward(Tensor& dz, const Tensor& dy, const Tensor& soft, const 
 }
 
 // z > the state's skim_threshold
-void passing_rows(Tensor& mask, const Tensor& z, const Tensor& state, const Tensor& offsets) {
+void passing_rows(Tensor& mask, const Tensor& z, const Tensor& state, const Tensor& offsets, bool first_pass) {
   const std::int64_t rows = mask.numel();
   if (rows == 0) return;
   dispatch_arithmetic(z.dtype(), "passing_rows", [&]<class T>() {
     mark_passing<<<blocks(rows, kThreads), kThreads, 0, stream()>>>(
         mask.data<bool>(), z.data<T>(), z.strides()[0], rows, static_cast<const StepState*>(state.raw_data()),
-        offsets.data<std::int32_t>(), offsets.numel() - 1);
+        offsets.data<std::int32_t>(), offsets.numel() - 1, first_pass);
     check_launch("passing_rows");
   });
 }

@@ -37,8 +37,8 @@ void counted_residual_norm_into(const Tensor& y, const Tensor& copy, const Tenso
                                 const Tensor& copy_place);
 
 /// A layer's choice of rows, by a predictor with one gate or three. With s the state that decides, which is x, or
-/// LN(x + branch) where x's row has one, and gates g that pass first rows of sentences, z above the state's threshold,
-/// or evenly spread rows of the forced shares:
+/// LN(x + branch) where x's row has one, and gates g that pass first rows of sentences (where these are free the first
+/// gate alone does), z above the state's threshold, or evenly spread rows of the forced shares:
 ///   keys   = g0
 ///   asking = keys and g1, or the first rows where it has no offsets
 ///   fed    = keys and updated and g2, the updated rows being those that have a branch

@@ -49,11 +49,11 @@ Tensor hard_gate_backward(const Tensor& dy, const Tensor& soft, const Tensor& st
   return dz;
 }
 
-Tensor passing_rows(const Tensor& z, const Tensor& state, const Tensor& offsets) {
+Tensor passing_rows(const Tensor& z, const Tensor& state, const Tensor& offsets, bool first_pass) {
   TK_CHECK(z.rank() == 1 && offsets.rank() == 1, "passing_rows: expected z [rows] and offsets [sentences + 1], got ",
            z.shape(), " and ", offsets.shape());
   Tensor mask = empty(z.shape(), DType::kBool, z.device());
-  passing_rows_kernel(z.device(), mask, z, state, offsets);
+  passing_rows_kernel(z.device(), mask, z, state, offsets, first_pass);
   return mask;
 }
 

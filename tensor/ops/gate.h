@@ -22,11 +22,11 @@ GateOutput hard_gate(const Tensor& z, const Tensor& noise, const Tensor& state);
 /// Straight through the soft sample: dz = dy soft (1 - soft) / temperature.
 Tensor hard_gate_backward(const Tensor& dy, const Tensor& soft, const Tensor& state);
 
-// Which rows of packed sentences pass, [rows] bool. The first row of each sentence does, a dummy behind the last does
-// not.
-/// z > the step state's skim_threshold; z [rows] may have any stride.
-Tensor passing_rows(const Tensor& z, const Tensor& state, const Tensor& offsets);
-/// As many rows of each sentence as `share` of its original length makes, evenly spread.
+// Which rows of packed sentences pass, [rows] bool. A dummy behind the last sentence does not.
+/// z > the step state's skim_threshold; z [rows] may have any stride. First rows of sentences pass whatever their z,
+/// unless first_pass is false.
+Tensor passing_rows(const Tensor& z, const Tensor& state, const Tensor& offsets, bool first_pass = true);
+/// As many rows of each sentence as `share` of its original length makes, evenly spread, its first row among them.
 Tensor evenly_spread_rows(std::int64_t rows, const Tensor& offsets, const Tensor& original_offsets, double share);
 
 }  // namespace tk

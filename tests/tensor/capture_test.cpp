@@ -71,6 +71,16 @@ TEST_CASE("passing_rows: above the threshold or first of its sentence, and no du
         std::vector<bool>{true, false, false});
 }
 
+TEST_CASE("passing_rows: first rows that are free pass by their score, like others") {
+  const Tensor offsets = from_values<std::int32_t>({0, 3, 3, 5});
+  const auto passing = [&](const Tensor& z) {
+    return passing_rows(z, make_step_state({.skim_threshold = 0.5}), offsets, false).to_vector<bool>();
+  };
+  CHECK(passing(from_values<float>({-1, 1, 0.5f, -1, 2, 9})) ==
+        std::vector<bool>{false, true, false, false, true, false});
+  CHECK(passing(from_values<float>({1, -1, 1, 2, 0, 9})) == std::vector<bool>{true, false, true, true, false, false});
+}
+
 TEST_CASE("evenly_spread_rows: that share of each sentence's original length, its first row always") {
   const Tensor original = from_values<std::int32_t>({0, 10, 14});
   const Tensor left = from_values<std::int32_t>({0, 5, 9});
@@ -89,9 +99,11 @@ TEST_CASE("cuda passing_rows and evenly_spread_rows: equal the CPU's") {
   const Tensor state = make_step_state({.skim_threshold = 0.25});
   for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
     const Tensor rounded = z.to(dtype);
-    CHECK(same_bits(
-        passing_rows(rounded.to(Device::kCuda).select(1, 1), state.to(Device::kCuda), packed.offsets.to(Device::kCuda)),
-        passing_rows(rounded.to(DType::kFloat32).select(1, 1), state, packed.offsets)));
+    for (const bool first_pass : {true, false}) {
+      CHECK(same_bits(passing_rows(rounded.to(Device::kCuda).select(1, 1), state.to(Device::kCuda),
+                                   packed.offsets.to(Device::kCuda), first_pass),
+                      passing_rows(rounded.to(DType::kFloat32).select(1, 1), state, packed.offsets, first_pass)));
+    }
   }
   for (const double share : {0.0, 0.1, 0.37, 0.5, 1.0}) {
     CHECK(

@@ -334,12 +334,14 @@ TEST_CASE("cuda choose_rows: three gates choose keys, rows that ask and rows tha
   for (const Sizes& c : sizes()) {
     for (const bool has_places : {false, true}) {
       for (const bool first_ask : {false, true}) {
-        for (const bool forced : {false, true}) {
+        for (const std::pair<bool, bool>& how :
+             {std::pair(false, false), std::pair(false, true), std::pair(true, false)}) {
+          const bool forced = how.first, free = how.second;
           const Packed packed = packed_rows(c, 3);
           const std::int64_t n = packed.tokens, there = n - 3;
           INFO(n << " rows of " << packed.sentences << " sentences, " << c.hidden << " -> " << c.width
                  << (has_places ? ", some frozen" : "") << (first_ask ? ", first rows ask" : "")
-                 << (forced ? ", shares" : ""));
+                 << (forced ? ", shares" : "") << (free ? ", first rows free" : ""));
           RowChoice from;
           from.x = on_device({n, c.hidden}, 1);
           from.branch = on_device({n, c.hidden}, 2);
@@ -355,6 +357,7 @@ TEST_CASE("cuda choose_rows: three gates choose keys, rows that ask and rows tha
           from.unfed_beta = on_device({c.hidden}, 7, DType::kFloat32);
           from.unfed_epsilon = 1e-5;
           from.forces_shares = forced;
+          from.frees_first = free;
           from.shares[0] = 0.6;
           from.shares[2] = 0.4;
           const std::vector<std::int32_t> begins = ints(packed.offsets);
@@ -362,7 +365,8 @@ TEST_CASE("cuda choose_rows: three gates choose keys, rows that ask and rows tha
           std::int32_t place = 0;
           for (std::size_t s = 0; s + 1 < begins.size(); ++s) {
             for (std::int32_t row = begins[s]; row < begins[s + 1]; ++row) {
-              if (row == begins[s] || row % 3 != 0) places[static_cast<std::size_t>(row)] = place++;
+              if ((row == begins[s] && !(free && s % 2 == 0)) || row % 3 != 0)
+                places[static_cast<std::size_t>(row)] = place++;
             }
           }
           if (has_places) from.place = from_values(places).to(Device::kCuda);
@@ -373,8 +377,9 @@ TEST_CASE("cuda choose_rows: three gates choose keys, rows that ask and rows tha
 
           const Tensor z = gate_scores(to.state, from.predictor);
           const auto passing = [&](std::int64_t gate) {
-            const Tensor mask = forced ? evenly_spread_rows(n, packed.offsets, packed.offsets, from.shares[gate])
-                                       : passing_rows(z.select(1, gate), from.state, packed.offsets);
+            const Tensor mask = forced
+                                    ? evenly_spread_rows(n, packed.offsets, packed.offsets, from.shares[gate])
+                                    : passing_rows(z.select(1, gate), from.state, packed.offsets, gate == 0 || !free);
             return mask.to(Device::kCpu).to_vector<bool>();
           };
           const std::vector<bool> key = passing(0), ask = passing(1), feed = passing(2);

@@ -63,7 +63,7 @@ TEST_CASE("kernel arguments: a struct names every tensor that it holds, those of
   CHECK(std::ranges::count(named(chosen), &states) + std::ranges::count(named(chosen), &scan) == 2);
   const RowChoice choice;
   const auto& [x, branch, place, its_norm, predictor, step, offsets, its_position, original_offsets, shares,
-               forces_shares, unfed_gamma, unfed_beta, unfed_epsilon] = choice;
+               forces_shares, frees_first, unfed_gamma, unfed_beta, unfed_epsilon] = choice;
   Places expected = {&x, &branch, &place, &step, &offsets, &its_position, &original_offsets, &unfed_gamma, &unfed_beta};
   for (const Tensor* tensor : named(its_norm)) expected.push_back(tensor);
   for (const Tensor* tensor : named(predictor)) expected.push_back(tensor);
