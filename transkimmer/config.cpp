@@ -205,6 +205,7 @@ void take_skimming(Keys& keys, Config& config, std::optional<PredictorShape> pre
   if (const auto attention = take_named<SkimAttention>(keys, "skim_attention")) {
     config.skim_attention = *attention;
   }
+  if (const auto cls = take_named<SkimCls>(keys, "skim_cls")) config.skim_cls = *cls;
   config.skim_threshold = keys.number("skim_threshold").value_or(0);
   const std::int64_t width = predictor ? predictor->width : std::max<std::int64_t>(config.hidden_size / 4, 1);
   config.skim_width = keys.integer("skim_width", config.skim_gate == SkimGate::kNone ? 0 : width);
@@ -270,7 +271,9 @@ void validate(const Config& c, std::string_view source) {
            " does not divide hidden_size ", c.hidden_size);
   check_range<std::int64_t>(source, "id2label", c.num_labels(), 1, kMaxLabels);
   if (c.skim_gate != SkimGate::kNone) check_range<std::int64_t>(source, "skim_width", c.skim_width, 1, kWide);
-
+  TK_CHECK(c.skim_cls == SkimCls::kKept || traits(c.skim_gate).can_free_cls, source, ": skim_cls: expected ",
+           in_quotes(name(SkimCls::kKept)), ", the only one with skim_gate ", in_quotes(name(c.skim_gate)), ", got ",
+           in_quotes(name(c.skim_cls)));
   check_range(source, "skim_threshold", c.skim_threshold, -1e6, 1e6);
 
   constexpr double kBelowOne = 1 - 0x1p-53;
@@ -341,6 +344,7 @@ std::string to_json(const Config& c) {
   if (c.skim_gate != SkimGate::kNone) {
     object["skim_gate"] = name(c.skim_gate);
     object["skim_attention"] = name(c.skim_attention);
+    if (c.skim_cls != SkimCls::kKept) object["skim_cls"] = name(c.skim_cls);
     object["skim_width"] = c.skim_width;
     if (c.skim_threshold != 0) object["skim_threshold"] = c.skim_threshold;
   }
@@ -368,7 +372,7 @@ std::string summary(const Config& c) {
   if (c.finetuning_task) text += concat(", task ", printable(*c.finetuning_task));
   if (c.skim_gate == SkimGate::kNone) return text + ", no skimming";
   return text + concat(", skim gate ", name(c.skim_gate), " (width ", c.skim_width, ", attention ",
-                       name(c.skim_attention), ")");
+                       name(c.skim_attention), c.skim_cls == SkimCls::kFree ? ", [CLS] free" : "", ")");
 }
 
 }  // namespace tk

@@ -41,6 +41,7 @@ struct Config {
 
   SkimGate skim_gate = SkimGate::kNone;
   SkimAttention skim_attention = SkimAttention::kExact;
+  SkimCls skim_cls = SkimCls::kKept;
   std::int64_t skim_width = 0;  ///< hidden width of the predictors; unused without a gate
   double skim_threshold = 0;    ///< evaluation passes a gate where z is above it
 

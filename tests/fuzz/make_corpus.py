@@ -124,6 +124,8 @@ def config():
         "published_predictor": given("2"),
         "staged_predictor": given("3"),
         "gate_unknown": given(skim_gate="often"),
+        "cls_free": given(skim_gate="staged", skim_width=4, skim_cls="free"),
+        "cls_free_of_layer": given(skim_gate="layer", skim_cls="free"),
         "missing": given(hidden_size="absent"),
         "zero": given(num_hidden_layers=0),
         "negative": given(hidden_size=-16),

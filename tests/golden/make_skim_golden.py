@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the golden values of the skimmed models: skim_layer, skim_layer_paper and skim_staged. See README.md.
+"""Writes the golden values of the skimmed models: skim_layer, skim_layer_paper, skim_staged and skim_staged_cls. See
+README.md.
 
     python make_skim_golden.py
 """
@@ -40,7 +41,7 @@ def balance_gates(model: Model, batch: Batch, forward, count: int) -> None:
         for i in range(count):
             bias = model.parameters[f"bert.encoder.skim_predictors.{i}.predictor.4.bias"]
             traces = [forward(batch.ids[s], batch.types[s]) for s in batch.slices]
-            z = torch.cat([t.gate_logits[i][1:] for t in traces])
+            z = torch.cat([t.gate_logits[i][model.cls == "kept" :] for t in traces])
             shift = z.quantile(SKIM_QUANTILE, 0).float().double()
             if z.dim() == 1:  # z = s[1] - s[0]
                 bias += torch.stack([shift / 2, -shift / 2]).float().double()
@@ -49,8 +50,8 @@ def balance_gates(model: Model, batch: Batch, forward, count: int) -> None:
             bias.copy_(bias.float())
 
 
-def skim_model(batch: Batch, seed: int, gate: str, width: int, mode: str = "exact") -> Model:
-    model = Model(dict(tiny_bert(seed).named_parameters()), LAYERS, HEADS)
+def skim_model(batch: Batch, seed: int, gate: str, width: int, mode: str, cls: str) -> Model:
+    model = Model(dict(tiny_bert(seed).named_parameters()), LAYERS, HEADS, cls=cls)
     count, outputs = (LAYERS, 2) if gate == "layer" else (LAYERS - 1, 3)
     add_predictors(model, count, width, outputs, torch.Generator().manual_seed(seed + 100))
     balance_gates(model, batch, lambda ids, types: evaluate(model, ids, types, gate, mode), count)
@@ -115,6 +116,17 @@ def check_gates(traces: list[reference.Trace], noise: Tensor, gate: str) -> None
     assert 0.15 < left < 0.75, f"{left:.2f} of the rows are left"
 
 
+def check_free_cls(traces: list[reference.Trace], noise: Tensor) -> None:
+    """[CLS] is in U and F of each layer in some sentences and not in others; no gate is near its threshold. noise
+    [layers - 1, sentences, 3]."""
+    z = torch.stack([torch.stack([of_rows[0] for of_rows in t.gate_logits]) for t in traces], 1) + noise
+    assert z[:, :, 1:].abs().min() > MARGIN, "a gate of [CLS] is too close to its threshold"
+    for i in range(LAYERS - 1):
+        for name in ("updated", "fed") if i > 0 else ("fed",):
+            share = torch.stack([getattr(t, name)[i, 0] for t in traces]).mean()
+            assert 0 < share < 1, f"{name} of layer {i} has all [CLS] or none"
+
+
 def check_masks_equal_drops(model: Model, batch: Batch, gate: str) -> None:
     """The masked forward pass without noise computes what dropping rows computes."""
     steps = (LAYERS,) if gate == "layer" else (LAYERS - 1, 3)
@@ -159,15 +171,19 @@ def check_published_graph(model: Model, batch: Batch, noise: Tensor, logits: Ten
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9, msg=lambda text: f"{name}: {text}")
 
 
-def make(file: str, batch: Batch, seed: int, gate: str, width: int, mode: str = "exact") -> None:
-    model = skim_model(batch, seed, gate, width, mode)
-    parameters, widths = model.parameters, Widths(HIDDEN, 64, width, 3)
+def make(
+    file: str, batch: Batch, seed: int, gate: str, width: int, mode: str = "exact", cls: str = "kept"
+) -> None:
+    model = skim_model(batch, seed, gate, width, mode, cls)
+    parameters, widths = model.parameters, Widths(HIDDEN, 64, width, 3, unasked=int(cls == "kept"))
     generator = torch.Generator().manual_seed(seed + 200)
     rows = len(batch.ids)
     noise = logistic((LAYERS, rows) if gate == "layer" else (LAYERS - 1, rows, 3), generator)
 
     traces = [train(model, batch.ids[s], batch.types[s], noise[:, s], gate, mode) for s in batch.slices]
     check_gates(traces, noise, gate)
+    if cls == "free":
+        check_free_cls(traces, noise[:, batch.offsets[:-1]])
     logits = torch.stack([t.logits for t in traces])
     task_loss = functional.cross_entropy(logits, batch.labels)
     dense = torch.tensor([reference.dense_macs(widths, LAYERS, n) for n in batch.lengths])
@@ -188,6 +204,8 @@ def make(file: str, batch: Batch, seed: int, gate: str, width: int, mode: str = 
 
     with torch.no_grad():
         decided = [evaluate(model, batch.ids[s], batch.types[s], gate, mode) for s in batch.slices]
+    if cls == "free":
+        check_free_cls(decided, torch.zeros(()))
     if mode == "exact":
         check_masks_equal_drops(model, batch, gate)
         largest = max(e for t in traces for e in t.exponents)
@@ -197,7 +215,8 @@ def make(file: str, batch: Batch, seed: int, gate: str, width: int, mode: str = 
         check_published_graph(model, batch, noise, logits)
     evaluation = evaluation_tensors(decided, batch, gate, widths, mode)
     write(f"{file}.safetensors", tensors | evaluation)
-    write_model(f"{file}_config", parameters, {"skim_gate": "staged"} if gate == "staged" else None)
+    named = {"skim_gate": "staged"} if gate == "staged" else {}
+    write_model(f"{file}_config", parameters, named | ({"skim_cls": cls} if cls == "free" else {}))
     print_summary(file, traces, decided, cost)
 
 
@@ -240,6 +259,7 @@ def main() -> None:
     make("skim_layer", mixed, 21, "layer", width=HIDDEN // 4)
     make("skim_layer_paper", equal, 22, "layer", width=HIDDEN, mode="paper")
     make("skim_staged", mixed, 23, "staged", width=HIDDEN // 4)
+    make("skim_staged_cls", mixed, 28, "staged", width=HIDDEN // 4, cls="free")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ Two gates (Guan et al., "Transkimmer: Transformer Learns to Layer-wise Skim", AC
   layer   the published gate: before layer i a row is kept or dropped for good.
   staged  a row loses first its feed-forward, then its update, then its key and value: three nested row sets a layer,
           R (read as keys), U (updated), F (through the feed-forward).
+There [CLS] always stays in R; `Model.cls` says whether it passes the other gates, too ("kept"), or they decide on it as
+on any row ("free").
 Two ways a mask enters the attention:
   exact   P_jk = m_k exp(S_jk) / sum_k' m_k' exp(S_jk'); equal to physically dropping the rows with m = 0.
   paper   P_jk = m_k softmax(S_j)_k, not renormalised: the published training graph.
@@ -30,6 +32,7 @@ class Model:
     layers: int
     heads: int
     eps: float = 1e-12
+    cls: str = "kept"
 
     def linear(self, name: str, x: Tensor) -> Tensor:
         return functional.linear(x, self.parameters[f"{name}.weight"], self.parameters[f"{name}.bias"])
@@ -68,10 +71,12 @@ class Gate(torch.autograd.Function):
         return grad * soft * (1 - soft), None
 
 
-def sampled_gate(z: Tensor, noise: Tensor) -> Tensor:
-    """One 0/1 gate for each row of z [n] or [n, k]; row 0, [CLS], always passes and has no gradient."""
-    gate = Gate.apply(z[1:], noise[1:])
-    return torch.cat([torch.ones_like(gate[:1]), gate])
+def sampled_gate(z: Tensor, noise: Tensor, cls: str = "kept") -> Tensor:
+    """One 0/1 gate for each row of z [n] or [n, k]. Row 0, [CLS], passes without a gradient: all gates, or, if it is
+    free, the first of the k."""
+    gate = Gate.apply(z, noise)
+    passed = torch.cat([torch.ones_like(gate[:1]), gate[1:]])
+    return passed if cls == "kept" else torch.cat([passed[:, :1], gate[:, 1:]], 1)
 
 
 def embed(model: Model, ids: Tensor, types: Tensor) -> Tensor:
@@ -187,7 +192,7 @@ def staged_masked(model: Model, ids: Tensor, types: Tensor, noise: Tensor) -> Tr
         if not last:
             y = x + u[:, None] * (y_new - x)
             z = predict(model, j, y)
-            gates = sampled_gate(z, noise[j])
+            gates = sampled_gate(z, noise[j], model.cls)
             next_r = r * gates[:, 0]
             next_u = next_r * gates[:, 1]
             f = u * next_r * gates[:, 2]
@@ -236,7 +241,7 @@ def staged_dropped(model: Model, ids: Tensor, types: Tensor) -> Trace:
         if not last:
             z = predict(model, j, y)
             gates = z > 0
-            gates[0] = True
+            gates[0, : 3 if model.cls == "kept" else 1] = True
             gate_logits.append(z)
         feed = update & gates[:, 0] & gates[:, 2]
         keys.append(mark(rows)), updated.append(mark(rows[update])), fed.append(mark(rows[feed]))
@@ -249,12 +254,14 @@ def staged_dropped(model: Model, ids: Tensor, types: Tensor) -> Trace:
 
 @dataclass
 class Widths:
-    """The sizes that multiply-accumulate counts need: hidden, feed-forward, predictor, classes."""
+    """The sizes that multiply-accumulate counts need: hidden, feed-forward, predictor, classes, and how many rows of a
+    sentence the staged gate's predictors are not asked for."""
 
     d: int
     f: int
     w: int
     classes: int
+    unasked: int = 1
 
     def head(self) -> int:
         return self.d * self.d + self.d * self.classes
@@ -278,14 +285,14 @@ def layer_gate_macs(widths: Widths, masks: Tensor) -> Tensor:
 
 
 def staged_macs(widths: Widths, trace: Trace) -> Tensor:
-    """sum_j 2 d^2 (|R| + |U|) + 2 d |U| |R| + 2 d f |F| + [j < L - 1] (|R| - 1)(d w + 3 w), + head; differentiable."""
+    """sum_j 2 d^2 (|R| + |U|) + 2 d |U| |R| + 2 d f |F| + [j < L - 1] (|R| - unasked)(d w + 3 w), + head; differentiable."""
     d, f, w = widths.d, widths.f, widths.w
     total = trace.keys.new_tensor(float(widths.head()))
     for j, sets in enumerate(zip(trace.keys, trace.updated, trace.fed)):
         r, u, fed = (s.sum() for s in sets)
         total = total + 2 * d * d * (r + u) + 2 * d * u * r + 2 * d * f * fed
         if j < len(trace.keys) - 1:
-            total = total + (r - 1) * (d * w + 3 * w)
+            total = total + (r - widths.unasked) * (d * w + 3 * w)
     return total
 
 

@@ -222,6 +222,17 @@ TEST_CASE("checkpoint: saving a skimmed model keeps its gate") {
   CHECK(again.skim_width == 8);
 }
 
+TEST_CASE("checkpoint: saving a model whose [CLS] is free keeps that") {
+  const TemporaryFolder folder;
+  const auto place = kGolden / "skim_staged_cls_config";
+  const SafetensorsFile file = SafetensorsFile::open(place / "model.safetensors");
+  const Config config = load_config(place);
+  CHECK(config.skim_cls == SkimCls::kFree);
+  CHECK(load_config(kGolden / "skim_staged_config").skim_cls == SkimCls::kKept);
+  save_model_folder(folder / "m", config, destinations_for(file), read_tokenizer_files(place, kBert));
+  CHECK(load_config(folder / "m").skim_cls == SkimCls::kFree);
+}
+
 TEST_CASE("checkpoint: a vocabulary made in memory becomes vocab.txt and its settings") {
   const TemporaryFolder folder;
   Config config;

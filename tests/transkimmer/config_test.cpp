@@ -203,6 +203,26 @@ TEST_CASE("config: skimming is read from its keys, else from the predictor's sha
   check_refused(R"("skim_attention": "soft")", R"(skim_attention: expected "exact" or "paper", got "soft")");
 }
 
+TEST_CASE("config: [CLS] is kept unless a staged gate's file says that it is free, and is written only then") {
+  CHECK(parse(R"("skim_gate": "staged")").skim_cls == SkimCls::kKept);
+  CHECK(parse(R"("skim_gate": "layer", "skim_cls": "kept")").skim_cls == SkimCls::kKept);
+  const Config free = parse(R"("skim_gate": "staged", "skim_cls": "free")");
+  CHECK(free.skim_cls == SkimCls::kFree);
+  CHECK(parse_config(to_json(free), "again").skim_cls == SkimCls::kFree);
+  CHECK_THAT(to_json(free), ContainsSubstring(R"("skim_cls": "free")"));
+  CHECK_THAT(summary(free), ContainsSubstring("(width 8, attention exact, [CLS] free)"));
+  const Config kept = parse(R"("skim_gate": "staged", "skim_cls": "kept")");
+  CHECK(to_json(kept) == to_json(parse(R"("skim_gate": "staged")")));
+  CHECK_THAT(to_json(kept), !ContainsSubstring("skim_cls"));
+  CHECK_THAT(summary(kept), ContainsSubstring("(width 8, attention exact)"));
+  check_refused(R"("skim_gate": "staged", "skim_cls": "maybe")", R"(skim_cls: expected "kept" or "free", got "maybe")");
+  check_refused(R"("skim_gate": "staged", "skim_cls": true)", "skim_cls: expected a string, got true");
+  check_refused(R"("skim_gate": "layer", "skim_cls": "free")",
+                R"(skim_cls: expected "kept", the only one with skim_gate "layer", got "free")");
+  check_refused(R"("skim_cls": "free")",
+                R"(skim_cls: expected "kept", the only one with skim_gate "none", got "free")");
+}
+
 TEST_CASE("config: presets have the published sizes") {
   const Config base = config_from_name_or_file("bert-base");
   CHECK(parameter_count(base) == 109'482'240 + 2 * 768 + 2);  // bert-base-uncased, and a classifier of two

@@ -93,14 +93,18 @@ TEST_CASE("cuda model: ten steps without dropout give PyTorch's losses, gradient
 
 namespace {
 
-// The golden noise [rows, gates] of each predictor, without the first rows, which have no gate.
-std::vector<Tensor> gate_noise(const SafetensorsFile& file, const Packed& rows) {
+// The golden noise [rows, gates] of each predictor, without the first rows unless it is asked for them.
+std::vector<Tensor> gate_noise(const SafetensorsFile& file, const Packed& rows, SkimCls cls = SkimCls::kKept) {
   const Tensor noise = file.tensor("noise");
   const std::int64_t gates = noise.rank() == 3 ? noise.shape()[2] : 1;
   const auto* offsets = rows.offsets.data<std::int32_t>();
   std::vector<Tensor> by_layer;
   for (std::int64_t i = 0; i < noise.shape()[0]; ++i) {
     const Tensor layer = noise.select(0, i).reshape({rows.tokens, gates});
+    if (cls == SkimCls::kFree) {
+      by_layer.push_back(layer);
+      continue;
+    }
     std::vector<float> values;
     for (std::int64_t s = 0; s < rows.sentences; ++s) {
       const std::vector<float> some =
@@ -118,7 +122,7 @@ void check_training(const std::string& name, const std::string& folder, bool sha
     if (prefix == "share." && !share) continue;
     const auto model = golden_model(folder, device);
     const PackedTokens inputs = golden_inputs(file, device);
-    std::vector<Tensor> noise = gate_noise(file, golden_packed(file));
+    std::vector<Tensor> noise = gate_noise(file, golden_packed(file), model->config().skim_cls);
     for (Tensor& layer : noise) layer = layer.to(device);
     ForwardOptions options;
     options.noise = &noise;
@@ -126,9 +130,15 @@ void check_training(const std::string& name, const std::string& folder, bool sha
     const ClassifierOutput out = (*model)(inputs, context, options);
     CHECK(largest_difference(out.logits.value(), file.tensor("logits")) < 1e-5);
     for (std::size_t i = 0; i < out.encoder.masks.size(); ++i) {
-      const Variable& mask = out.encoder.masks[i].keys;
-      if (!mask.defined()) continue;
-      CHECK(largest_difference(mask.value(), file.tensor("keys").select(0, static_cast<std::int64_t>(i))) == 0);
+      const LayerMasks& masks = out.encoder.masks[i];
+      const auto check = [&](const Variable& mask, const char* set) {
+        if (!mask.defined()) return;
+        CHECK(largest_difference(mask.value(), file.tensor(set).select(0, static_cast<std::int64_t>(i))) == 0);
+      };
+      check(masks.keys, "keys");
+      if (model->config().skim_gate != SkimGate::kStaged) continue;
+      check(masks.updated, "updated");
+      check(masks.fed, "fed");
     }
     CHECK(out.encoder.cost.item() == Approx(file.tensor("cost").item()).epsilon(1e-5));
     const Variable task = cross_entropy_loss(out.logits, file.tensor("labels").to(device));
@@ -165,9 +175,9 @@ void check_published_evaluation(Device device) {
   CHECK(dense_macs(model->config(), rows) == Approx(total(file.tensor("dense_macs"))));
 }
 
-void check_staged_evaluation(Device device) {
-  const SafetensorsFile file = golden("skim_staged");
-  const auto model = golden_model("skim_staged_config", device);
+void check_staged_evaluation(const std::string& name, Device device) {
+  const SafetensorsFile file = golden(name);
+  const auto model = golden_model(name + "_config", device);
   const ClassifierOutput out = (*model)(golden_inputs(file, device), {});
   CHECK(largest_difference(out.logits.value(), file.tensor("eval.logits")) < 1e-5);
   const Packed rows = golden_packed(file);
@@ -192,10 +202,15 @@ TEST_CASE("staged gate: masks, cost, losses and all gradients equal the PyTorch 
   check_training("skim_staged", "skim_staged_config", false, Device::kCpu);
 }
 
+TEST_CASE("staged gate, [CLS] free: masks, cost, losses and all gradients equal the PyTorch reference") {
+  check_training("skim_staged_cls", "skim_staged_cls_config", false, Device::kCpu);
+}
+
 TEST_CASE("cuda gates: masks, cost, losses and all gradients equal the PyTorch reference") {
   if (!has_cuda()) return;
   check_training("skim_layer", "skim_layer_config", true, Device::kCuda);
   check_training("skim_staged", "skim_staged_config", false, Device::kCuda);
+  check_training("skim_staged_cls", "skim_staged_cls_config", false, Device::kCuda);
 }
 
 TEST_CASE("published gate: evaluation drops the rows that the reference drops, and agrees") {
@@ -203,13 +218,18 @@ TEST_CASE("published gate: evaluation drops the rows that the reference drops, a
 }
 
 TEST_CASE("staged gate: evaluation drops the rows that the reference drops, and agrees") {
-  check_staged_evaluation(Device::kCpu);
+  check_staged_evaluation("skim_staged", Device::kCpu);
+}
+
+TEST_CASE("staged gate, [CLS] free: evaluation drops the rows that the reference drops, and agrees") {
+  check_staged_evaluation("skim_staged_cls", Device::kCpu);
 }
 
 TEST_CASE("cuda gates: evaluation drops the rows that the reference drops, and agrees") {
   if (!has_cuda()) return;
   check_published_evaluation(Device::kCuda);
-  check_staged_evaluation(Device::kCuda);
+  check_staged_evaluation("skim_staged", Device::kCuda);
+  check_staged_evaluation("skim_staged_cls", Device::kCuda);
 }
 
 TEST_CASE("paper attention: equals the published graph on sentences of equal length, in training and evaluation") {

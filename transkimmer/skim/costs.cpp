@@ -33,6 +33,7 @@ MacCoefficients mac_coefficients(const Config& config) {
           .pair = 2 * d,
           .feed = 2 * d * static_cast<double>(config.intermediate_size),
           .predict = d * w + static_cast<double>(traits(config.skim_gate).outputs) * w,
+          .unasked = config.skim_cls == SkimCls::kFree ? 0.0 : 1.0,
           .head_sentence = for_tokens ? 0 : d * d + classifier,
           .head_row = for_tokens ? classifier : 0};
 }

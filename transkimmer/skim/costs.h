@@ -11,13 +11,14 @@
 namespace tk {
 
 /// The coefficients of a sentence's cost: of a layer with R rows as keys, U updated, F fed forward and P before a
-/// predictor, row (R + U) + pair U R + feed F + predict (P - 1); of a head that a sentence of n rows passes,
+/// predictor, row (R + U) + pair U R + feed F + predict (P - unasked); of a head that a sentence of n rows passes,
 /// head_sentence + head_row n.
 struct MacCoefficients {
   double row;            ///< 2 d^2: keys and values of a key row, query and output projection of an updated one
   double pair;           ///< 2 d: score and sum of a query and a key
   double feed;           ///< 2 d f
   double predict;        ///< d w + outputs w
+  double unasked;        ///< rows of a sentence that no predictor is asked for: 1, its first; 0 where [CLS] is free
   double head_sentence;  ///< d^2 + d C, pooler and classifier, of a head that reads first rows alone; else 0
   double head_row;       ///< d C of a head that reads all rows; else 0
 };
@@ -29,10 +30,10 @@ template <class Rows>
 Rows layer_macs(const MacCoefficients& c, const Rows& keys, const Rows& updated, const Rows& fed) {
   return (keys + updated) * c.row + (updated * keys) * c.pair + fed * c.feed;
 }
-/// Of rows that enter a predictor, which is not asked for the first of the sentence.
+/// Of rows that enter a predictor.
 template <class Rows>
 Rows predictor_macs(const MacCoefficients& c, const Rows& entering) {
-  return (entering - 1.0) * c.predict;
+  return (entering - c.unasked) * c.predict;
 }
 /// Of a layer in which R = U = F: layer_macs(c, n, n, n) with one product a coefficient.
 template <class Rows>

@@ -76,6 +76,7 @@ class CountedRows final : public RowSets {
                    .offsets = keys_.offsets,
                    .position = position_,
                    .original_offsets = in_.rows.offsets,
+                   .frees_first = in_.config.skim_cls == SkimCls::kFree,
                    .unfed_gamma = {},
                    .unfed_beta = {}};
     if (in_.options.keep_shares != nullptr) {

@@ -6,10 +6,11 @@
 
 namespace tk {
 
-/// The gates of a batch's rows as columns of zeros and ones. First rows ([CLS]) have none: they always pass.
+/// The gates of a batch's rows as columns of zeros and ones. First rows ([CLS]) pass the first of them, or all, as the
+/// model's skim_cls says.
 class Decisions {
  public:
-  Decisions(const Packed& rows, const GateTraits& gate);
+  Decisions(const Packed& rows, const Config& config);
 
   /// What the predictor of a layer decides by the states x [rows, hidden]: [rows] a gate. In training straight-through
   /// samples, with `noise` in place of the random stream where it is given; in evaluation what dropping would keep.
@@ -20,8 +21,11 @@ class Decisions {
   Variables sample(const SkimPredictor& predictor, const Variable& x, std::size_t layer, const Context& context,
                    const Tensor* noise) const;
 
+  Tensor first_rows() const { return rows_.offsets.narrow(0, 0, rows_.sentences); }
+
   Packed rows_;
-  Kept rest_;  // all rows but the first of each sentence
+  SkimCls cls_;
+  Kept asked_;  // the rows that the predictors are asked for; rows undefined: all
   std::int64_t gates_;
 };
 

@@ -123,8 +123,11 @@ class DroppedRows final : public RowSets {
 
   // The rows of here_ that pass a gate, or `share` of them where shares are forced, which cost what gates cost.
   Tensor passing(const Tensor& z, std::int64_t gate, double share) const {
-    if (in_.options.keep_shares == nullptr) return passing_rows(z.select(1, gate), in_.context.state, here_.offsets);
-    return evenly_spread_rows(here_.tokens, here_.offsets, in_.rows.offsets, share);
+    if (in_.options.keep_shares != nullptr) {
+      return evenly_spread_rows(here_.tokens, here_.offsets, in_.rows.offsets, share);
+    }
+    const bool first_pass = first_rows_pass(in_.config.skim_cls, gate);
+    return passing_rows(z.select(1, gate), in_.context.state, here_.offsets, first_pass);
   }
   double share(std::size_t layer) const {
     return in_.options.keep_shares != nullptr ? (*in_.options.keep_shares)[layer] : 1;

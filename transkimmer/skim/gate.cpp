@@ -15,6 +15,7 @@ constexpr GateTraits kGates[] = {
      .outputs = 0,
      .first_bias = 0,
      .layers_without = kAllLayers,
+     .can_free_cls = false,
      .counts_full_last_layer = true},
     {.gate = SkimGate::kLayer,
      .decides = GatePlace::kBeforeAttention,
@@ -22,6 +23,7 @@ constexpr GateTraits kGates[] = {
      .outputs = 2,
      .first_bias = 2.5,
      .layers_without = 0,
+     .can_free_cls = false,
      .counts_full_last_layer = true},
     {.gate = SkimGate::kStaged,
      .decides = GatePlace::kAfterAttention,
@@ -29,6 +31,7 @@ constexpr GateTraits kGates[] = {
      .outputs = 3,
      .first_bias = 5,
      .layers_without = 1,
+     .can_free_cls = true,
      .counts_full_last_layer = false},
 };
 

@@ -21,7 +21,7 @@ Variable ones(const Packed& rows) { return Variable(full({rows.tokens}, 1, DType
 class CostSum {
  public:
   CostSum(const Config& config, const Packed& rows) : c_(mac_coefficients(config)), offsets_(rows.offsets) {
-    const double unit = dense_macs(config, 1);  // numbers near 1, whatever the model
+    const double unit = dense_macs(config, 1);  // coefficients near 1, whatever the model
     for (double* c : {&c_.row, &c_.pair, &c_.feed, &c_.predict, &c_.head_sentence, &c_.head_row}) *c /= unit;
     const Variable n = count(ones(rows));
     const auto layers = static_cast<double>(config.num_hidden_layers);
@@ -68,7 +68,7 @@ class MaskedRows final : public RowSets {
       : RowSets(in),
         x_(x),
         final_(x),
-        decisions_(in.rows, gate_),
+        decisions_(in.rows, in.config),
         cost_(in.config, in.rows),
         all_count_(cost_.count(ones(in.rows))),
         kept_rows_(full({}, 0, DType::kFloat32, in.rows.offsets.device())),

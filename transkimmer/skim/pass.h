@@ -18,11 +18,11 @@ enum class HeadReads : std::uint8_t {
 
 struct ForwardOptions {
   HeadReads reads = HeadReads::kFirstRows;
-  /// Training: the gates' logistic noise [rows but first rows, gates] for each predictor, in place of the random
-  /// stream.
+  /// Training: the gates' logistic noise [rows but first rows, gates] for each predictor, [rows, gates] where [CLS] is
+  /// free, in place of the random stream.
   const std::vector<Tensor>* noise = nullptr;
-  /// Evaluation: the share of a sentence's tokens that is key, updated and fed in each layer, in place of the gates.
-  /// Only where rows are dropped.
+  /// Evaluation: the share of a sentence's tokens that is key, updated and fed in each layer, in place of the gates;
+  /// its first row is among them. Only where rows are dropped.
   const std::vector<double>* keep_shares = nullptr;
   /// Evaluation: the rows that are left are computed in multiples of this, dummies among them; 0 chooses by the device.
   std::int64_t row_step = 0;
@@ -46,7 +46,7 @@ struct RowSetTable {
     std::int64_t keys = kAll;
     std::int64_t updated = kAll;
     std::int64_t fed = kAll;
-    std::int64_t predicted = kNone;  ///< those before its predictor, which is asked for all but the first of a sentence
+    std::int64_t predicted = kNone;  ///< those before its predictor, which is asked for them (SkimCls)
   };
   std::vector<Layer> layers;
   /// [sets, sentences + 1] int32, on the device: one copy brings all sets to the host. Undefined where no set is

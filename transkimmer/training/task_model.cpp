@@ -94,6 +94,15 @@ void add_predictors(Config& config, const SkimSettings& skim) {
   config.skim_gate = skim.gate.value_or(SkimGate::kStaged);
   config.skim_attention = skim.attention.value_or(SkimAttention::kExact);
   config.skim_width = skim.width > 0 ? skim.width : std::max<std::int64_t>(1, config.hidden_size / 4);
+  config.skim_cls = skim.cls.value_or(SkimCls::kKept);
+  check_option(config.skim_cls == SkimCls::kKept || traits(config.skim_gate).can_free_cls, "skim_cls", "gate ",
+               name(config.skim_gate), " has no ", name(config.skim_cls), ", only ", name(SkimCls::kKept));
+}
+
+Config without_predictors(Config config) {
+  config.skim_gate = SkimGate::kNone;
+  config.skim_cls = SkimCls::kKept;
+  return config;
 }
 
 void warn(std::vector<Note>& notes, const std::string& text) { notes.push_back({.is_warning = true, .text = text}); }
@@ -115,6 +124,7 @@ void check_own_predictors(const Config& config, const std::optional<SkimSettings
   check("skim_gate", Name(name(skim->gate.value_or(config.skim_gate))), Name(name(config.skim_gate)));
   check("skim_attention", Name(name(skim->attention.value_or(config.skim_attention))),
         Name(name(config.skim_attention)));
+  check("skim_cls", Name(name(skim->cls.value_or(config.skim_cls))), Name(name(config.skim_cls)));
   check("skim_width", skim->width > 0 ? skim->width : config.skim_width, config.skim_width);
 }
 
@@ -123,7 +133,8 @@ void tell_new_weights(LoadReport report, const Config& config, const fs::path& f
   const auto of_predictor = [&](const std::string& name) { return is_predictor(name, config.family()); };
   if (std::erase_if(report.missing, of_predictor) > 0) {
     inform(notes, concat(config.num_predictors(), " new skim predictors of width ", config.skim_width, " (gate ",
-                         name(config.skim_gate), ", attention ", name(config.skim_attention), ")"));
+                         name(config.skim_gate), ", attention ", name(config.skim_attention),
+                         config.skim_cls == SkimCls::kFree ? ", [CLS] free" : "", ")"));
   }
   for (const std::string& line : messages(report, folder)) inform(notes, line);
 }
@@ -209,7 +220,7 @@ TaskModel load_for_scoring(const fs::path& folder, const Task& task, bool dense)
   const Family& family = config.family();
   TaskModel result = with_tokenizer(folder, task, family);
   result.was_dense = found.skim_gate == SkimGate::kNone;
-  if (dense) config.skim_gate = SkimGate::kNone;
+  if (dense) config = without_predictors(config);
   result.model = std::make_unique<BertClassifier>(config);
   const LoadReport report = load_weights(folder, named_values(result.model->parameters()), family);
   TK_CHECK(has_classifier(report, family), folder.string(), ": has no classifier; fine-tune it first");
@@ -248,9 +259,7 @@ void save_model(const TaskModel& model, const fs::path& folder) {
 }
 
 std::unique_ptr<BertClassifier> dense_twin(const BertClassifier& model) {
-  Config config = model.config();
-  config.skim_gate = SkimGate::kNone;
-  auto twin = std::make_unique<BertClassifier>(config);
+  auto twin = std::make_unique<BertClassifier>(without_predictors(model.config()));
   std::map<std::string, Tensor> weights;
   for (const NamedTensor& weight : named_values(model.parameters())) weights[weight.name] = weight.tensor;
   for (const NamedTensor& weight : named_values(twin->parameters())) weight.tensor.copy_from(weights.at(weight.name));

@@ -32,12 +32,13 @@ struct TaskModel {
   std::vector<Note> notes = {};
 };
 
-/// The predictors that training adds to a checkpoint without any. What is left open is staged, exact and a quarter of
-/// the model's width.
+/// The predictors that training adds to a checkpoint without any. What is left open is staged, exact, a quarter of
+/// the model's width and [CLS] kept.
 struct SkimSettings {
   std::optional<SkimGate> gate = {};
   std::optional<SkimAttention> attention = {};
   std::int64_t width = 0;  ///< 0: left open
+  std::optional<SkimCls> cls = {};
 };
 
 /// The tokenizer in the files of one of that family's models. Throws for a family whose tokenizer is none that is read
@@ -46,7 +47,7 @@ Tokenizer make_tokenizer(const FolderTexts& files, const Family& family);
 
 /// A model to train. Weights that the checkpoint lacks, or a classifier of other labels, are drawn from `seed`; the
 /// notes say so. A checkpoint's own predictors stay as they are. Throws for a folder that does not fit, and OptionError
-/// (skim_gate, skim_attention, skim_width) for settings that contradict its own predictors.
+/// (skim_gate, skim_attention, skim_width, skim_cls) for settings that contradict its own predictors or each other.
 TaskModel load_for_training(const std::filesystem::path& folder, const Task& task,
                             const std::optional<SkimSettings>& skim = {}, std::uint64_t seed = 42);
 

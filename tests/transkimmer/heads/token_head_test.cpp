@@ -11,6 +11,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/golden.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/transkimmer/parts.h"
 #include "tests/transkimmer/small_model.h"
 #include "transkimmer/checkpoint.h"
 #include "transkimmer/families/bert.h"
@@ -20,40 +21,25 @@ using namespace tk::test;
 
 namespace {
 
-constexpr SkimGate kGates[] = {SkimGate::kNone, SkimGate::kLayer, SkimGate::kStaged};
-
-Config token_config(SkimGate gate) {
+Config token_config(const Skimming& gate) {
   Config config = small_config(gate);
   config.set_head(HeadKind::kToken);
   config.labels = {"O", "B", "I"};
   return config;
 }
 
-// Embeddings and encoder with the weights of a model, part by part.
-struct Parts {
-  explicit Parts(const BertClassifier& model) : embeddings(model.config()), encoder(model.config()) {
-    embeddings.collect(parameters, kBert.weights);
-    encoder.collect(parameters, kBert.weights);
-    const std::vector<NamedTensor> own = named_values(parameters), all = named_values(model.parameters());
-    for (std::size_t i = 0; i < own.size(); ++i) own[i].tensor.copy_from(all[i].tensor);
-  }
-
-  BertEmbeddings embeddings;
-  SkimEncoder encoder;
-  ParameterList parameters;
-};
-
 // Noise that decides whatever the gates' scores are: seven of ten pass.
 std::vector<Tensor> deciding_noise(const Config& config, const Packed& rows) {
   const std::int64_t gates = traits(config.skim_gate).gates;
+  const std::int64_t asked = rows.tokens - (config.skim_cls == SkimCls::kKept ? rows.sentences : 0);
   Generator generator(4, Purpose::kData);
   std::vector<Tensor> noise;
   for (std::int64_t i = 0; i < config.num_predictors(); ++i) {
     std::vector<float> values;
-    for (std::int64_t k = 0; k < (rows.tokens - rows.sentences) * gates; ++k) {
+    for (std::int64_t k = 0; k < asked * gates; ++k) {
       values.push_back(generator.below(10) < 7 ? 100.f : -100.f);
     }
-    noise.push_back(from_values(values, {rows.tokens - rows.sentences, gates}));
+    noise.push_back(from_values(values, {asked, gates}));
   }
   return noise;
 }
@@ -88,7 +74,7 @@ TEST_CASE("token head: logits of each token are the classifier's of transformers
 }
 
 TEST_CASE("token head: the masked training pass computes what dropping the rows computes, for every token") {
-  for (const SkimGate gate : kSkimming) {
+  for (const Skimming& gate : kSkimming) {
     for (const std::int64_t layers : {1, 2, 4}) {
       INFO(name(gate) << ", " << layers << " layers");
       Config config = token_config(gate);
@@ -114,7 +100,7 @@ TEST_CASE("token head: the masked training pass computes what dropping the rows 
 }
 
 TEST_CASE("token head: paper attention is evaluated under the masks of training") {
-  for (const SkimGate gate : kSkimming) {
+  for (const Skimming& gate : kSkimming) {
     Config config = token_config(gate);
     config.skim_attention = SkimAttention::kPaper;
     const auto model = mixing_model(config);
@@ -152,10 +138,7 @@ TEST_CASE("token head: a token that the published gate skims in layer i keeps th
 }
 
 TEST_CASE("token head: a token that a staged layer lets go keeps what that layer gives it") {
-  const auto model = mixing_model(token_config(SkimGate::kStaged));
-  for (const NamedTensor& weight : named_values(model->parameters())) {
-    if (weight.name.ends_with("predictor.4.bias")) weight.tensor.copy_from(from_values<float>({2, -0.5, 0.5}));
-  }
+  const auto model = biased_model(token_config(SkimGate::kStaged), {2, -0.5, 0.5});
   const Parts parts(*model);
   const PackedTokens inputs = random_inputs(16, 1);
   const std::vector<LayerMasks> masks = (*model)(inputs, noiseless()).encoder.masks;
@@ -189,7 +172,7 @@ TEST_CASE("token head: a token that a staged layer lets go keeps what that layer
 }
 
 TEST_CASE("token head: a token alone in its sentence and among others gets the same logits") {
-  for (const SkimGate gate : kGates) {
+  for (const Skimming& gate : kDenseAndSkimming) {
     const auto model = mixing_model(token_config(gate));
     const PackedTokens inputs = random_inputs(12, 2);
     const Tensor together = (*model)(inputs, {}).logits.value();
@@ -208,7 +191,7 @@ TEST_CASE("token head: a token alone in its sentence and among others gets the s
 // At a high temperature no gradient flows through the gates, and with such noise they stay as they are: what is left of
 // the training pass is a smooth function of its weights.
 TEST_CASE("token head: gradients through forwarded states equal finite differences") {
-  for (const SkimGate gate : kGates) {
+  for (const Skimming& gate : kDenseAndSkimming) {
     const auto model = mixing_model(token_config(gate));
     const PackedTokens inputs = random_inputs(6, 3);
     const Context context{.training = true, .state = make_step_state({.temperature = 1e9})};
@@ -223,7 +206,7 @@ TEST_CASE("token head: gradients through forwarded states equal finite differenc
       const std::string& name = values[i].name;
       if (name.find("predictor") != std::string::npos || name.find("embeddings.") != std::string::npos) continue;
       if (name.find("key.bias") != std::string::npos) continue;  // zero by mathematics
-      INFO(tk::name(gate) << ' ' << name);
+      INFO(tk::test::name(gate) << ' ' << name);
       // Along the gradient itself, where the difference is largest beside its rounding.
       const Tensor step = gradients[i].tensor.contiguous();
       const double norm = std::sqrt(tk::sum(mul(step, step)).item());
@@ -243,7 +226,7 @@ TEST_CASE("token head: gradients through forwarded states equal finite differenc
 
 TEST_CASE("token head: a folder of one is loaded by its class, has no pooler, and computes the same") {
   const TemporaryFolder folder;
-  for (const SkimGate gate : kGates) {
+  for (const Skimming& gate : kDenseAndSkimming) {
     const auto model = mixing_model(token_config(gate));
     const std::vector<NamedTensor> weights = named_values(model->parameters());
     for (const NamedTensor& weight : weights) CHECK(weight.name.find("pooler") == std::string::npos);

@@ -50,6 +50,19 @@ TEST_CASE(
         first + last + staged_predictors + 7 * kTokenHead);
 }
 
+TEST_CASE("costs: predictors are asked for one row more of each sentence where [CLS] is free") {
+  const Packed rows = make_packed({5, 2}, {0, 1});
+  const std::vector<LayerRows> layers = {{{5, 2}, {4, 0}, {2, 0}, {5, 2}}, {{3, 1}, {1, 1}, {1, 1}, {}}};
+  const double first = (32 * (5 + 4) + 8 * 5 * 4 + 64 * 2) + 32 * 2;
+  const double last = (32 * (3 + 1) + 8 * 3 * 1 + 64) + (32 * (1 + 1) + 8 + 64);
+  Config config = tiny(SkimGate::kStaged, HeadKind::kSequence);
+  const double both = first + last + 2 * kSequenceHead;
+  CHECK(counted_macs(config, layers, rows) == both + (4 + 1) * (4 * 2 + 3 * 2));
+  config.skim_cls = SkimCls::kFree;
+  CHECK(counted_macs(config, layers, rows) == both + (5 + 2) * (4 * 2 + 3 * 2));
+  CHECK(executed_macs(config, layers, rows) == both + (5 + 2) * (4 * 2 + 3 * 2));
+}
+
 TEST_CASE("costs: the rows of each sentence are the differences of its offsets") {
   CHECK(count_rows(from_values<std::int32_t>({0, 3, 3, 10})) == std::vector<double>{3, 0, 7});
 }

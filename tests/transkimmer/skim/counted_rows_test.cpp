@@ -1,5 +1,6 @@
 // A pass whose numbers of rows only the device knows, beside one that is told them (a row_step of 1).
 #include <algorithm>
+#include <string>
 
 #include "autograd/grad_mode.h"
 #include "tensor/backend.h"
@@ -15,7 +16,7 @@ using namespace tk::test;
 
 namespace {
 
-std::unique_ptr<BertClassifier> model_on_cuda(SkimGate gate, std::int64_t hidden, std::int64_t layers) {
+Config config_of(const Skimming& gate, std::int64_t hidden, std::int64_t layers) {
   Config config = small_config(gate);
   config.hidden_size = hidden;
   config.num_attention_heads = hidden / 32;
@@ -23,9 +24,17 @@ std::unique_ptr<BertClassifier> model_on_cuda(SkimGate gate, std::int64_t hidden
   config.num_hidden_layers = layers;
   config.skim_width = hidden / 4;
   config.initializer_range = 0.1;
+  return config;
+}
+
+std::unique_ptr<BertClassifier> model_on_cuda(const Config& config) {
   auto model = mixing_model(config);
   model->place(Device::kCuda, DType::kBFloat16);
   return model;
+}
+
+std::unique_ptr<BertClassifier> model_on_cuda(const Skimming& gate, std::int64_t hidden, std::int64_t layers) {
+  return model_on_cuda(config_of(gate, hidden, layers));
 }
 
 bool counts() {
@@ -52,6 +61,45 @@ std::vector<double> shares_of(std::int64_t layers) {
   return shares;
 }
 
+// What each sentence has in each set of a pass, in words.
+std::vector<std::string> sets_of(const EncoderOutput& out, const Packed& rows) {
+  std::vector<std::string> of_sentence(static_cast<std::size_t>(rows.sentences));
+  const std::vector<LayerRows> counts = count_rows(out.sets, rows);
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    const RowSetTable::Layer& sets = out.sets.layers[i];
+    const auto add = [&](std::int64_t set, const std::vector<double>& lengths) {
+      const std::vector<std::int32_t> all = positions(out.sets, set, rows);
+      std::size_t at = 0;
+      for (std::size_t s = 0; s < lengths.size(); ++s) {
+        of_sentence[s] += '|';
+        for (const std::size_t end = at + static_cast<std::size_t>(lengths[s]); at < end; ++at) {
+          of_sentence[s] += std::to_string(all[at]) + ' ';
+        }
+      }
+    };
+    add(sets.keys, counts[i].keys);
+    add(sets.updated, counts[i].updated);
+    add(sets.fed, counts[i].fed);
+  }
+  return of_sentence;
+}
+
+// Where a sentence's rows are those of the CPU's pass, so are its logits, to bfloat16's rounding. Gives how many are.
+std::int64_t check_same_as_cpu(const BertClassifier& on_cpu, const BertClassifier& there, const PackedTokens& inputs) {
+  const ClassifierOutput expected = on_cpu(inputs, {}), got = there(on_cuda(inputs), {});
+  const std::vector<std::string> their_sets = sets_of(expected.encoder, inputs.rows),
+                                 sets = sets_of(got.encoder, to(inputs.rows, Device::kCuda));
+  const Tensor want = expected.logits.value(), logits = logits_of(got);
+  const double scale = std::max(1.0, largest_difference(want, zeros_like(want)));
+  std::int64_t same = 0;
+  for (std::int64_t s = 0; s < inputs.rows.sentences; ++s) {
+    if (sets[static_cast<std::size_t>(s)] != their_sets[static_cast<std::size_t>(s)]) continue;
+    CHECK(largest_difference(logits.narrow(0, s, 1), want.narrow(0, s, 1)) < 0.1 * scale);
+    ++same;
+  }
+  return same;
+}
+
 struct Sizes {
   std::int64_t hidden, layers, sentences;
 };
@@ -60,14 +108,14 @@ constexpr Sizes kSizes[] = {{64, 4, 16}, {64, 1, 3}, {64, 2, 1}, {384, 6, 150}};
 }  // namespace
 
 TEST_CASE("counted rows: on the CPU and in float32 a pass is told its numbers") {
-  for (const SkimGate gate : kSkimming) CHECK_FALSE(mixing_model(small_config(gate))->counts_rows());
+  for (const Skimming& gate : kSkimming) CHECK_FALSE(mixing_model(small_config(gate))->counts_rows());
 }
 
 TEST_CASE(
     "cuda counted rows: forced shares drop the rows that a pass that is told its numbers drops, with its logits") {
   if (!counts()) return;
   const NoGrad no_grad;
-  for (const SkimGate gate : kSkimming) {
+  for (const Skimming& gate : kSkimming) {
     for (const Sizes& size : kSizes) {
       INFO(name(gate) << ", " << size.hidden << " columns, " << size.layers << " layers, " << size.sentences
                       << " sentences");
@@ -94,7 +142,7 @@ TEST_CASE(
 TEST_CASE("cuda counted rows: gates of z far from the threshold drop the rows that a pass that is told drops") {
   if (!counts()) return;
   const NoGrad no_grad;
-  for (const SkimGate gate : kSkimming) {
+  for (const Skimming& gate : kSkimming) {
     INFO(name(gate));
     const auto model = model_on_cuda(gate, 64, 4);
     const PackedTokens inputs = random_inputs(40, 6), moved = on_cuda(inputs);
@@ -108,10 +156,36 @@ TEST_CASE("cuda counted rows: gates of z far from the threshold drop the rows th
   }
 }
 
+TEST_CASE("cuda counted rows: a sentence whose gates rounding does not move has the CPU's rows and logits") {
+  if (!counts()) return;
+  const NoGrad no_grad;
+  for (const Skimming& gate : kSkimming) {
+    INFO(name(gate));
+    const Config config = config_of(gate, 64, 4);
+    CHECK(check_same_as_cpu(*mixing_model(config), *model_on_cuda(config), random_inputs(60, 10)) > 30);
+  }
+}
+
+TEST_CASE("cuda counted rows: batches in which no row asks, none is fed, or [CLS] alone stays, as on the CPU") {
+  if (!counts()) return;
+  const NoGrad no_grad;
+  const std::vector<std::vector<float>> all_biases = {{100, -100, 100},   {100, 100, -100}, {100, -100, -100},
+                                                      {-100, -100, -100}, {-100, 100, 100}, {-100, -100, 100}};
+  for (const Skimming& gate : {Skimming(SkimGate::kStaged), kStagedFree}) {
+    for (const std::vector<float>& biases : all_biases) {
+      INFO(name(gate) << ", biases " << biases[0] << ' ' << biases[1] << ' ' << biases[2]);
+      const Config config = config_of(gate, 64, 4);
+      const auto on_cpu = biased_model(config, biases), there = biased_model(config, biases);
+      there->place(Device::kCuda, DType::kBFloat16);
+      CHECK(check_same_as_cpu(*on_cpu, *there, random_inputs(24, 11)) == 24);
+    }
+  }
+}
+
 TEST_CASE("cuda counted rows: one recording serves every skimming, with the eager pass's bits, run after run") {
   if (!counts()) return;
   const NoGrad no_grad;
-  for (const SkimGate gate : kSkimming) {
+  for (const Skimming& gate : kSkimming) {
     INFO(name(gate));
     const auto model = model_on_cuda(gate, 384, 6);
     const PackedTokens inputs = on_cuda(random_inputs(150, 7));
@@ -132,7 +206,7 @@ TEST_CASE("cuda counted rows: one recording serves every skimming, with the eage
 TEST_CASE("cuda counted rows: a sentence gets the same bits alone and among others") {
   if (!counts()) return;
   const NoGrad no_grad;
-  for (const SkimGate gate : kSkimming) {
+  for (const Skimming& gate : kSkimming) {
     INFO(name(gate));
     const auto model = model_on_cuda(gate, 64, 4);
     const PackedTokens inputs = random_inputs(20, 8);
@@ -151,7 +225,7 @@ TEST_CASE("cuda counted rows: a sentence gets the same bits alone and among othe
 TEST_CASE("cuda counted rows: seven kernels a layer for either gate, and no wait") {
   if (!counts()) return;
   const NoGrad no_grad;
-  for (const SkimGate gate : kSkimming) {
+  for (const Skimming& gate : kSkimming) {
     INFO(name(gate));
     const PackedTokens inputs = on_cuda(random_inputs(30, 9));
     const auto calls_of = [&](std::int64_t layers) {
@@ -170,7 +244,7 @@ TEST_CASE("cuda counted rows: seven kernels a layer for either gate, and no wait
 TEST_CASE("cuda counted rows: an empty batch and sentences of one token pass through") {
   if (!counts()) return;
   const NoGrad no_grad;
-  for (const SkimGate gate : kSkimming) {
+  for (const Skimming& gate : kSkimming) {
     const auto model = model_on_cuda(gate, 64, 3);
     const PackedTokens none{make_packed({}, {}), empty({0}, DType::kInt32), empty({0}, DType::kInt32)};
     CHECK((*model)(on_cuda(none), {}).logits.shape() == Shape{0, 2});

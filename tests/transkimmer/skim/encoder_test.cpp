@@ -19,14 +19,6 @@ using namespace tk::test;
 
 namespace {
 
-PackedTokens one_sentence(const PackedTokens& batch, std::int64_t s) {
-  const auto* offsets = batch.rows.offsets.data<std::int32_t>();
-  const std::int64_t begin = offsets[s];
-  const std::int64_t length = offsets[s + 1] - begin;
-  return {make_packed({length}, {static_cast<std::int32_t>(100 + s)}), batch.input_ids.narrow(0, begin, length).clone(),
-          batch.token_types.narrow(0, begin, length).clone()};
-}
-
 double macs(const Config& config, const ClassifierOutput& out, const PackedTokens& inputs) {
   return counted_macs(config, count_rows(out.encoder.sets, inputs.rows), inputs.rows);
 }
@@ -55,7 +47,7 @@ TEST_CASE("model: weights that are drawn by name get the numbers of the whole, a
 }
 
 TEST_CASE("skimming: the masked training pass computes what dropping the rows computes") {
-  for (const SkimGate gate : kSkimming) {
+  for (const Skimming& gate : kSkimming) {
     const Config config = small_config(gate);
     const auto model = mixing_model(config);
     const PackedTokens inputs = random_inputs(16, 1);
@@ -65,13 +57,13 @@ TEST_CASE("skimming: the masked training pass computes what dropping the rows co
     // It skims, and not everything: the comparison means something.
     const double share = macs(config, dropped, inputs) / dense_macs(config, inputs.rows);
     CHECK(share < 0.85);
-    CHECK(share > 0.2);
+    CHECK(share > 0.15);
     CHECK(masked.encoder.cost.item() == Approx(share).epsilon(1e-4));
   }
 }
 
 TEST_CASE("skimming: a pass says which rows each layer worked on, and they are those of the training masks") {
-  for (const SkimGate gate : kSkimming) {
+  for (const Skimming& gate : kSkimming) {
     const auto model = mixing_model(small_config(gate));
     const PackedTokens inputs = random_inputs(16, 1);
     const EncoderOutput masked = (*model)(inputs, noiseless()).encoder;
@@ -98,7 +90,7 @@ TEST_CASE("skimming: a pass says which rows each layer worked on, and they are t
 }
 
 TEST_CASE("skimming: a sentence alone and in a batch of 32 gets the same logits") {
-  for (const SkimGate gate : {SkimGate::kNone, SkimGate::kLayer, SkimGate::kStaged}) {
+  for (const Skimming& gate : kDenseAndSkimming) {
     const auto model = mixing_model(small_config(gate));
     const PackedTokens inputs = random_inputs(32, 2);
     const Tensor together = (*model)(inputs, {}).logits.value();
@@ -123,7 +115,7 @@ TEST_CASE("skimming: training draws a sentence's noise by its own example and po
 }
 
 TEST_CASE("skimming: evaluation gives the same bits every time and with every thread count") {
-  for (const SkimGate gate : kSkimming) {
+  for (const Skimming& gate : kSkimming) {
     const auto model = mixing_model(small_config(gate));
     const PackedTokens inputs = random_inputs(16, 4);
     const int threads = num_threads();
@@ -136,7 +128,7 @@ TEST_CASE("skimming: evaluation gives the same bits every time and with every th
 }
 
 TEST_CASE("skimming: a model that keeps everything is plain BERT, bit for bit") {
-  for (const SkimGate gate : kSkimming) {
+  for (const Skimming& gate : kSkimming) {
     const auto skimmer = mixing_model(small_config(gate));
     const auto dense = mixing_model(small_config(SkimGate::kNone));
     const std::vector<NamedTensor> weights = named_values(skimmer->parameters());
@@ -205,7 +197,7 @@ TEST_CASE("skimming: a head that reads all rows gets every row's last state") {
 }
 
 TEST_CASE("skimming: forced shares keep that part of each sentence in each layer") {
-  for (const SkimGate gate : kSkimming) {
+  for (const Skimming& gate : kSkimming) {
     const auto model = mixing_model(small_config(gate));
     const PackedTokens inputs = random_inputs(16, 6);
     const std::vector<double> shares = {1, 0.7, 0.5, 0.3};
@@ -232,7 +224,7 @@ TEST_CASE("skimming: forced shares are refused where no row is dropped, and need
 }
 
 TEST_CASE("skimming: rows left are computed in any multiple, among dummies, with the same result") {
-  for (const SkimGate gate : kSkimming) {
+  for (const Skimming& gate : kSkimming) {
     const Config config = small_config(gate);
     const auto model = mixing_model(config);
     const PackedTokens inputs = random_inputs(16, 7);
@@ -251,7 +243,7 @@ TEST_CASE("skimming: rows left are computed in any multiple, among dummies, with
 }
 
 TEST_CASE("skimming: an empty batch and sentences of one token pass through") {
-  for (const SkimGate gate : {SkimGate::kNone, SkimGate::kLayer, SkimGate::kStaged}) {
+  for (const Skimming& gate : kDenseAndSkimming) {
     const auto model = mixing_model(small_config(gate));
     const PackedTokens none{make_packed({}, {}), empty({0}, DType::kInt32), empty({0}, DType::kInt32)};
     CHECK((*model)(none, {}).logits.shape() == Shape{0, 2});

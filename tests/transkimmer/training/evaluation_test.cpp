@@ -18,17 +18,15 @@ using namespace tk::test;
 
 namespace {
 
-constexpr SkimGate kGates[] = {SkimGate::kNone, SkimGate::kLayer, SkimGate::kStaged};
-
 // A model whose gates drop some of the rows.
 struct DroppingModel {
-  DroppingModel(const ToyTask& toy, SkimGate gate, SkimAttention attention, Device device)
+  DroppingModel(const ToyTask& toy, const Skimming& gate, SkimAttention attention, Device device)
       : model(config(toy, gate, attention)) {
     initialize_with_mixing_gates(model);
     model.place(device);
   }
 
-  static Config config(const ToyTask& toy, SkimGate gate, SkimAttention attention) {
+  static Config config(const ToyTask& toy, const Skimming& gate, SkimAttention attention) {
     Config config = toy.config(gate);
     config.num_hidden_layers = 3;
     config.skim_attention = attention;
@@ -102,7 +100,7 @@ TEST_CASE("evaluation: a pass is the sum of its batches") {
   const auto batches =
       epoch_batches(lengths_of(toy.dev), {.batch_size = kBatch, .order = BatchOrder::kLongestFirst}, 0);
   REQUIRE(batches.size() == 3);
-  for (const SkimGate gate : kGates) {
+  for (const Skimming& gate : kDenseAndSkimming) {
     for (const SkimAttention attention : {SkimAttention::kExact, SkimAttention::kPaper}) {
       INFO(name(gate) << (attention == SkimAttention::kPaper ? ", paper attention" : ""));
       const DroppingModel dropping(toy, gate, attention, Device::kCpu);
@@ -152,7 +150,7 @@ TEST_CASE("cuda evaluation: batches that replay one recorded pass one after the 
   if (!has_cuda()) return;
   const ToyTask toy;
   const std::vector<TokenizedExample> alike = of_one_length(toy.dev, 20);
-  for (const SkimGate gate : kGates) {
+  for (const Skimming& gate : kDenseAndSkimming) {
     for (const SkimAttention attention : {SkimAttention::kExact, SkimAttention::kPaper}) {
       INFO(name(gate) << (attention == SkimAttention::kPaper ? ", paper attention" : ""));
       const DroppingModel dropping(toy, gate, attention, Device::kCuda);
@@ -169,7 +167,7 @@ TEST_CASE("cuda evaluation: batches side by side in several queues give the same
   if (!has_cuda()) return;
   const ToyTask toy;
   const std::vector<TokenizedExample> alike = of_one_length(toy.dev, 20);
-  for (const SkimGate gate : kGates) {
+  for (const Skimming& gate : kDenseAndSkimming) {
     INFO(name(gate));
     const DroppingModel dropping(toy, gate, SkimAttention::kExact, Device::kCuda);
     Inference alone(dropping.model, {.unrecorded = 1});

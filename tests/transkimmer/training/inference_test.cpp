@@ -19,13 +19,13 @@ namespace {
 
 // A model whose gates drop about half of the rows. Heads of 32 columns: the matrix path of attention in bfloat16.
 struct MixingModel {
-  MixingModel(const ToyTask& toy, SkimGate gate, Device device, DType dtype = DType::kFloat32)
+  MixingModel(const ToyTask& toy, const Skimming& gate, Device device, DType dtype = DType::kFloat32)
       : model(config(toy, gate)) {
     initialize_with_mixing_gates(model);
     model.place(device, dtype);
   }
 
-  static Config config(const ToyTask& toy, SkimGate gate) {
+  static Config config(const ToyTask& toy, const Skimming& gate) {
     Config config = toy.config(gate);
     config.hidden_size = 64;
     config.num_hidden_layers = 4;
@@ -61,8 +61,6 @@ Result run(Inference& inference, const BertClassifier& model, const Batch& batch
   return result;
 }
 
-constexpr SkimGate kGates[] = {SkimGate::kNone, SkimGate::kLayer, SkimGate::kStaged};
-
 }  // namespace
 
 TEST_CASE("inference: on the CPU a pass is the model's own") {
@@ -80,7 +78,7 @@ TEST_CASE("inference: passes follow the model's skim threshold, recorded or not"
   const ToyTask toy;
   for (const Device device : {Device::kCpu, Device::kCuda}) {
     if (device == Device::kCuda && !has_cuda()) continue;
-    for (const SkimGate gate : {SkimGate::kLayer, SkimGate::kStaged}) {
+    for (const Skimming& gate : kSkimming) {
       INFO(name(gate) << ' ' << device);
       MixingModel mixing(toy, gate, device);
       for (const int queues : {1, 2}) {
@@ -105,7 +103,7 @@ TEST_CASE(
   if (!has_cuda()) return;
   const ToyTask toy;
   const std::vector<double> shares = {1, 0.7, 0.5, 0.3};
-  for (const SkimGate gate : kGates) {
+  for (const Skimming& gate : kDenseAndSkimming) {
     for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
       for (const std::vector<double>* keep : {static_cast<const std::vector<double>*>(nullptr), &shares}) {
         if (gate == SkimGate::kNone && keep != nullptr) continue;
@@ -128,7 +126,7 @@ TEST_CASE(
 TEST_CASE("cuda inference: a head that reads every row is recorded too, with the eager pass's bits, near the CPU's") {
   if (!has_cuda()) return;
   const ToyTask toy;
-  for (const SkimGate gate : kGates) {
+  for (const Skimming& gate : kDenseAndSkimming) {
     INFO(name(gate));
     const auto token_model = [&](Device device) {
       Config config = MixingModel::config(toy, gate);
@@ -160,7 +158,7 @@ TEST_CASE("cuda inference: a head that reads every row is recorded too, with the
 TEST_CASE("cuda inference: near the CPU's, dense and skimmed, and masked training equals dropping") {
   if (!has_cuda()) return;
   const ToyTask toy;
-  for (const SkimGate gate : kGates) {
+  for (const Skimming& gate : kDenseAndSkimming) {
     INFO(name(gate));
     const MixingModel here(toy, gate, Device::kCpu), there(toy, gate, Device::kCuda);
     const MixingModel narrow(toy, gate, Device::kCuda, DType::kBFloat16);
@@ -174,9 +172,9 @@ TEST_CASE("cuda inference: near the CPU's, dense and skimmed, and masked trainin
       CHECK(largest_difference(rough, expected.logits) < (gate == SkimGate::kNone ? 0.05 : 1.0));
       if (gate == SkimGate::kNone) continue;
       const Packed& rows = batch.tokens.rows;
-      const std::vector<Tensor> noise(
-          static_cast<std::size_t>(here.model.config().num_predictors()),
-          zeros({rows.tokens - rows.sentences, gate == SkimGate::kStaged ? 3 : 1}, DType::kFloat32, Device::kCuda));
+      const std::int64_t asked = rows.tokens - (gate.cls == SkimCls::kFree ? 0 : rows.sentences);
+      const std::vector<Tensor> noise(static_cast<std::size_t>(here.model.config().num_predictors()),
+                                      zeros({asked, traits(gate.gate).gates}, DType::kFloat32, Device::kCuda));
       ForwardOptions options;
       options.noise = &noise;
       const Context training{.training = true, .state = make_step_state({}, Device::kCuda)};
@@ -209,7 +207,7 @@ TEST_CASE("cuda inference: gradients near the CPU's") {
 TEST_CASE("cuda inference: a replayed pass is one call beside its batch, without waiting, and follows its weights") {
   if (!has_cuda()) return;
   const ToyTask toy;
-  for (const SkimGate gate : kGates) {
+  for (const Skimming& gate : kDenseAndSkimming) {
     INFO(name(gate));
     const MixingModel mixing(toy, gate, Device::kCuda, DType::kBFloat16);
     Inference inference(mixing.model, {.unrecorded = 1});

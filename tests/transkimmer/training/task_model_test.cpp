@@ -69,6 +69,25 @@ TEST_CASE("load_for_training: settings that contradict a checkpoint's own predic
   }
 }
 
+TEST_CASE("load_for_training: [CLS] may be free of new staged predictors, and stays so") {
+  const SavedToyModel dense(SkimGate::kNone);
+  const TaskModel model = load_for_training(dense.folder(), dense.toy.task, SkimSettings{.cls = SkimCls::kFree});
+  CHECK(model.model->config().skim_cls == SkimCls::kFree);
+  CHECK(has_note(model, "1 new skim predictors of width 8 (gate staged, attention exact, [CLS] free)", false));
+  CHECK(dense_twin(*model.model)->config().skim_gate == SkimGate::kNone);
+  CHECK_THROWS_WITH(
+      load_for_training(dense.folder(), dense.toy.task, SkimSettings{.gate = SkimGate::kLayer, .cls = SkimCls::kFree}),
+      "skim_cls: gate layer has no free, only kept");
+
+  Config config = SavedToyModel::labelled(ToyTask().config(SkimGate::kStaged));
+  config.skim_cls = SkimCls::kFree;
+  const SavedToyModel free(config);
+  CHECK(load_for_training(free.folder(), free.toy.task, SkimSettings{}).model->config().skim_cls == SkimCls::kFree);
+  CHECK(load_for_scoring(free.folder(), free.toy.task, true).model->config().skim_gate == SkimGate::kNone);
+  CHECK_THROWS_WITH(load_for_training(free.folder(), free.toy.task, SkimSettings{.cls = SkimCls::kKept}),
+                    ContainsSubstring("has skim predictors with free, which cannot become kept"));
+}
+
 TEST_CASE("save_model: a folder that loads again, with the tokenizer's files") {
   const SavedToyModel saved(SkimGate::kStaged);
   const TaskModel model = load_model(saved.folder());

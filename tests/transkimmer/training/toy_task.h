@@ -6,7 +6,7 @@
 #include "data/glue_task.h"
 #include "data/tokenizer.h"
 #include "data/toy_corpus.h"
-#include "transkimmer/config.h"
+#include "tests/transkimmer/skimming.h"
 
 namespace tk::test {
 
@@ -18,7 +18,7 @@ struct ToyTask {
     dev = tokenize_examples(tokenizer, corpus.dev.examples, 64);
   }
 
-  Config config(SkimGate gate) const {
+  Config config(const Skimming& skimming) const {
     Config config;
     config.vocab_size = static_cast<std::int64_t>(corpus.vocabulary.size());
     config.hidden_size = 32;
@@ -27,8 +27,7 @@ struct ToyTask {
     config.intermediate_size = 64;
     config.max_position_embeddings = 64;
     config.initializer_range = 0.08;
-    config.skim_gate = gate;
-    config.skim_width = gate == SkimGate::kNone ? 0 : 8;
+    set_skimming(config, skimming);
     return config;
   }
 

@@ -233,8 +233,8 @@ namespace {
 
 // Steps begin to end of a run of eight with a budget and a teacher, two epochs of four; from the state and the weights
 // that a run left after `begin` of them, or from the start.
-std::vector<float> gone_on(const ToyTask& toy, Device device, SkimGate gate, std::int64_t begin, TrainerState& state,
-                           std::vector<NamedTensor>& saved) {
+std::vector<float> gone_on(const ToyTask& toy, Device device, const Skimming& gate, std::int64_t begin,
+                           TrainerState& state, std::vector<NamedTensor>& saved) {
   BertClassifier model(toy.config(gate));
   model.initialize(1);
   model.place(device, device == Device::kCpu ? DType::kFloat32 : DType::kBFloat16);
@@ -264,7 +264,7 @@ std::vector<float> gone_on(const ToyTask& toy, Device device, SkimGate gate, std
 void check_going_on(Device device) {
   ToyTask toy;
   toy.train.resize(120);
-  for (const SkimGate gate : {SkimGate::kNone, SkimGate::kStaged}) {
+  for (const Skimming& gate : {Skimming(SkimGate::kNone), Skimming(SkimGate::kStaged), kStagedFree}) {
     INFO(name(gate));
     TrainerState state;
     std::vector<NamedTensor> saved;
@@ -332,7 +332,7 @@ struct Trained {
 };
 
 // Ten steps over two shapes of batches with everything that a step can have.
-Trained trained_on_cuda(const ToyTask& toy, SkimGate gate, DType dtype, bool capture, bool ahead) {
+Trained trained_on_cuda(const ToyTask& toy, const Skimming& gate, DType dtype, bool capture, bool ahead) {
   BertClassifier model(toy.config(gate));
   model.initialize(1);
   model.place(Device::kCuda, dtype);
@@ -374,7 +374,7 @@ TEST_CASE("cuda trainer: a replayed step equals an eager one to the bit, ahead o
   if (!has_cuda()) return;
   ToyTask toy;
   toy.train.resize(80);  // batches of 32, 32 and 16
-  for (const SkimGate gate : {SkimGate::kNone, SkimGate::kLayer, SkimGate::kStaged}) {
+  for (const Skimming& gate : kDenseAndSkimming) {
     for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
       INFO(name(gate) << ' ' << dtype);
       const Trained eager = trained_on_cuda(toy, gate, dtype, false, false);
@@ -403,7 +403,7 @@ TEST_CASE("cuda trainer: a replayed step is one call beside its batch and its nu
 TEST_CASE("cuda trainer: ten losses near the CPU's") {
   if (!has_cuda()) return;
   const ToyTask toy;
-  for (const SkimGate gate : {SkimGate::kNone, SkimGate::kStaged}) {
+  for (const Skimming& gate : {Skimming(SkimGate::kNone), Skimming(SkimGate::kStaged), kStagedFree}) {
     const auto losses = [&](Device device) {
       BertClassifier model(toy.config(gate));
       model.initialize(1);

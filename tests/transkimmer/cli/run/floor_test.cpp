@@ -29,6 +29,9 @@ TEST_CASE("floor: a training step's arithmetic is three products for each of the
   // Every row is computed, and predictors read all but the first of a sentence: 4 x 2 + outputs x 2 each.
   CHECK(training_macs(small_config(SkimGate::kLayer), rows) == 3 * (dense + 2 * 3 * (8 + 2 * 2)));
   CHECK(training_macs(small_config(SkimGate::kStaged), rows) == 3 * (dense + 1 * 3 * (8 + 3 * 2)));
+  Config free_cls = small_config(SkimGate::kStaged);
+  free_cls.skim_cls = SkimCls::kFree;
+  CHECK(training_macs(free_cls, rows) == 3 * (dense + 1 * 5 * (8 + 3 * 2)));
 }
 
 TEST_CASE("floor: a head that reads all rows has the last layer update them all") {
