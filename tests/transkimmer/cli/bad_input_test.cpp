@@ -76,6 +76,10 @@ TEST_CASE("command line: what is wrong is said in one line with exit code 2") {
   fails(train + Arguments{"--do_train=false"}, "transkimmer eval");
   fails(train + Arguments{"--skim_target", "0.4"}, "--skim_target: only together with --skim");
   fails(train + Arguments{"--skim", "--skim_target", "0"}, "--skim_target");
+  fails(train + Arguments{"--skim_cls", "free"}, "--skim_cls: only together with --skim");
+  fails(train + Arguments{"--skim", "--skim_cls", "fre"}, "did you mean free?");
+  fails(train + Arguments{"--skim", "--skim_gate", "layer", "--skim_cls", "free"},
+        "--skim_cls: gate layer has no free, only kept");
   fails(train + Arguments{"--skim", "--skim_target", "0.4", "--skim_coefficient", "0.5"}, "--skim_coefficient");
   fails(train + Arguments{"--distill_pairs", "2", "--distill_tasks", "sst2,cula,ax,mnli", "--skim_ramp", "0.1"},
         "--skim_ramp: only together with --skim; --distill_tasks: sst2 is the task itself; --distill_tasks: unknown "
@@ -249,6 +253,7 @@ TEST_CASE("config.json: missing, negative, huge and contradicting numbers") {
   fails("hidden_act", "relu", "hidden_act");
   fails("id2label", {{"0", "negative"}, {"2", "positive"}}, "id2label");
   fails("skim_gate", "sometimes", "skim_gate");
+  fails("skim_cls", "free", "skim_cls: expected \"kept\"");
   write_bytes(place / "model/config.json", "{\"hidden_size\": ");
   check_all_fail(place, "not valid JSON");
   fs::remove(place / "model/config.json");

@@ -190,6 +190,7 @@ TEST_CASE("train: flags have two spellings, an environment variable, and a JSON 
     return json::parse(run_program(command + skim).out);
   };
   CHECK(dump({"--skim", "--skim_gate", "layer"})["skim_gate"] == "layer");
+  CHECK(dump({"--skim", "--skim_cls", "free"})["skim_cls"] == "free");
   CHECK_FALSE(dump({"--skim"}).contains("skim_gate"));  // a checkpoint's own predictors may have another
 
   // A manifest is a whole command line: it runs again to the same bits.
@@ -228,6 +229,16 @@ TEST_CASE("train: skimming starts from a dense model, which teaches, and keeps i
   const Ran other = place.train("other", {"--skim", "--skim_gate", "layer"}, "sst2", "skim");
   CHECK(other.code == 1);
   CHECK_THAT(other.err, ContainsSubstring("--skim_gate"));
+
+  const Ran free = place.train("free", {"--skim", "--skim_cls", "free"}, "sst2", "dense");
+  REQUIRE(free.code == 0);
+  CHECK_THAT(free.err, ContainsSubstring("(gate staged, attention exact, [CLS] free)"));
+  CHECK(read_json(place / "free/config.json")["skim_cls"] == "free");
+  CHECK_FALSE(read_json(place / "skim/config.json").contains("skim_cls"));
+  CHECK_THAT(run_program({"inspect", place / "free"}).out, ContainsSubstring("[CLS] free"));
+  const Ran kept = place.train("kept", {"--skim", "--skim_cls", "kept"}, "sst2", "free");
+  CHECK(kept.code == 1);
+  CHECK_THAT(kept.err, ContainsSubstring("--skim_cls"));
 
   const Ran taught = place.train("taught", {"--teacher", place / "dense", "--distill_weight", "0.9"}, "sst2", "model");
   REQUIRE(taught.code == 0);
@@ -366,6 +377,8 @@ TEST_CASE("bench: one JSON object, dense, skimmed and in training") {
   CHECK(trained["padded_tokens"] >= 2 * trained["tokens"].get<std::int64_t>());  // of both passes
   CHECK(bench({"--train", "--train_sampling_strategy", "sequential"})["order"] == "sequential");
   CHECK(bench({"--train", "--skim", "--skim_gate", "layer"})["sentences"] == 32);
+  CHECK(bench({"--skim", "--skim_cls", "free"})["skim_cls"] == "free");
+  CHECK(bench({"--skim"})["skim_cls"] == "kept");
 
   const json profile = bench({"--profile"})["profile"];
   CHECK(profile.front()["kernel"] == "linear");

@@ -53,6 +53,8 @@ struct BenchCommand {
     flags.add("--repeats", repeats, "passes after a warm-up pass; the median counts").range(1, 1000);
     flags.add("--skim", skim, "add untrained skim predictors (which keep all) to a model that has none");
     flags.add("--skim_gate", skim_gate, "their gate");
+    flags.add("--skim_cls", skim_cls,
+              "whether the staged one may take update and feed-forward from [CLS], too (default kept)");
     flags.add("--skim_keep", skim_keep, "share of a sentence's tokens that each layer works on, in place of the gates");
     flags.add("--profile", profile, "add where the time went: a table on standard error, and \"profile\" in the JSON");
     add_runtime_flags(flags, runtime);
@@ -71,6 +73,7 @@ struct BenchCommand {
   std::int64_t repeats = 5;
   bool skim = false;
   SkimGate skim_gate = SkimGate::kStaged;
+  std::optional<SkimCls> skim_cls;
   std::vector<double> skim_keep;
   bool profile = false;
 };
@@ -201,6 +204,7 @@ json results(const BenchCommand& c, const BertClassifier& model, const Split& sp
                  {"floor", floor_json(passes.back().work, rates, sentences, timing.median())},
                  {"blas_core", blas_core()}};
   if (c.train) result["padded_tokens"] = padded_tokens;
+  if (traits(model.config().skim_gate).can_free_cls) result["skim_cls"] = name(model.config().skim_cls);
   return result;
 }
 
@@ -321,7 +325,7 @@ int run(const BenchCommand& c, const Invocation& invocation) {
   const GlueReader reader(c.task.task_name, c.task.data_dir);
   const Task& task = reader.task();
   std::optional<SkimSettings> skim;
-  if (c.skim) skim = SkimSettings{.gate = c.skim_gate};
+  if (c.skim) skim = SkimSettings{.gate = c.skim_gate, .cls = c.skim_cls};
   const Placement placement = placement_of(c.runtime);
   // Before anything is loaded: its memory is given back, and the peak is the model's.
   const MachineRates rates = measure_rates(placement.device, placement.dtype);

@@ -144,6 +144,8 @@ void TrainCommand::add_skim_flags() {
   flags.add("--skim_learning_rate", t.skim_learning_rate, "peak learning rate of the predictors").at_least(0);
   flags.add("--skim_attention", skim_settings.attention,
             "whether a skimmed token leaves the softmax in training (default exact)");
+  flags.add("--skim_cls", skim_settings.cls,
+            "whether the staged gate may take update and feed-forward from [CLS], too: free (default kept)");
   flags.add("--skim_temperature", t.skim_temperature, "of the gates' Gumbel noise").above(0);
   flags
       .add(
@@ -158,9 +160,10 @@ void TrainCommand::add_skim_flags() {
   flags.add("--distill_temperature", t.distill_temperature, "of both softmaxes in the teacher's loss").above(0);
 }
 
-constexpr std::array<const char*, 10> kSkimFlags = {
-    "--skim_target",        "--skim_coefficient", "--skim_ramp",        "--skim_gate",       "--skim_width",
-    "--skim_learning_rate", "--skim_attention",   "--skim_temperature", "--skim_noise_fade", "--skim_fit"};
+constexpr std::array<const char*, 11> kSkimFlags = {"--skim_target",     "--skim_coefficient", "--skim_ramp",
+                                                    "--skim_gate",       "--skim_width",       "--skim_learning_rate",
+                                                    "--skim_attention",  "--skim_cls",         "--skim_temperature",
+                                                    "--skim_noise_fade", "--skim_fit"};
 
 DistillJob distill_job(const TrainCommand& c) {
   return distill_job(c.distill, c.task.data_dir, c.settings.trainer.seed);
@@ -190,6 +193,10 @@ void check_combinations(const TrainCommand& c) {
   }
   if (c.settings.trainer.skim_target && c.settings.trainer.skim_coefficient) {
     problems.emplace_back("--skim_coefficient: a fixed weight and a budget (--skim_target) exclude each other");
+  }
+  if (const std::optional<SkimGate> gate = c.skim_settings.gate;
+      gate && c.skim_settings.cls == SkimCls::kFree && !traits(*gate).can_free_cls) {
+    problems.push_back(concat("--skim_cls: gate ", name(*gate), " has no free, only kept"));
   }
   for (std::string& problem : distill_problems(c)) problems.push_back(std::move(problem));
   if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "; ")));
