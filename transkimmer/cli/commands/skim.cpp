@@ -112,7 +112,9 @@ void SkimCommand::add_dense_flags() {
 void SkimCommand::add_skim_flags() {
   flags.group("Skimming");
   flags.add("--skim_gate", skim.gate, "what a token loses: in stages, or all at once as published (default staged)");
-  flags.add("--skim_width", skim.width, "hidden width of the predictors; 0: a quarter of the model's").at_least(0);
+  flags.add("--skim_width", skim.width, "hidden width of the predictors; 0: a twelfth of the model's").at_least(0);
+  flags.add("--skim_cls", skim.cls,
+            "whether [CLS], which stays a key, keeps its update and feed-forward (default free with the staged gate)");
   flags.add("--max_steps", steps, "steps (default: 4000)").at_least(1);
   flags.add("--per_device_train_batch_size", trainer.batch_size, "sentences of a step").at_least(1);
   flags.add("--learning_rate", trainer.learning_rate, "peak of AdamW's learning rate").at_least(0);
@@ -176,6 +178,10 @@ void check_combinations(const SkimCommand& c) {
   for (const char* flag : {"--model_name_or_path", "--teachers", "--start_task", "--dense_epochs", "--dense_steps"}) {
     if (c.dense && c.flags.given(flag))
       problems.push_back(concat(flag, ": --dense names models that are there already"));
+  }
+  const SkimGate gate = c.skim.gate.value_or(SkimGate::kStaged);
+  if (c.skim.cls == SkimCls::kFree && !traits(gate).can_free_cls) {
+    problems.push_back(concat("--skim_cls: gate ", name(gate), " has no free, only kept"));
   }
   if (c.dense && comma_separated(*c.dense).empty()) problems.emplace_back("--dense: expected a model folder");
   if (c.start_task && *c.start_task != "none") {
@@ -297,12 +303,20 @@ void print_outcome(const TrainingOutcome& outcome, std::vector<Stage> stages, do
   if (outcome.speed) print("\n{}", speed_text(evaluation, *outcome.speed));
 }
 
+// The recipe's predictors are narrow, since their own cost is part of the budget, and [CLS] may skip what others may.
+SkimSettings predictors_of(const SkimCommand& c, const fs::path& dense) {
+  SkimSettings skim = c.skim;
+  if (skim.width == 0) skim.width = std::max<std::int64_t>(1, load_config(dense).hidden_size / 12);
+  if (!skim.cls && traits(skim.gate.value_or(SkimGate::kStaged)).can_free_cls) skim.cls = SkimCls::kFree;
+  return skim;
+}
+
 TrainingJob skim_job(const Plan& plan, const Reader& reader, const OutputFolder& folder,
                      const std::vector<fs::path>& dense) {
   const SkimCommand& c = plan.command;
   TrainingJob job = job_of(plan, reader, dense.front());
   job.report = c.report;
-  job.skim = c.skim;
+  job.skim = predictors_of(c, dense.front());
   job.teacher = {.folders = dense, .cache = folder.work() / kTeacherLogits};
   job.distill = plan.distill;
   job.least_tokens = plan.recipe.least_tokens;
