@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -76,13 +77,20 @@ std::int64_t drop_shorter(Split& split, std::int64_t least_tokens) {
 
 std::vector<std::int64_t> draw_by_length(std::span<const std::int64_t> candidates, std::span<const std::int64_t> wanted,
                                          std::int64_t count, std::uint64_t seed) {
+  constexpr std::int64_t kFewMisses = 10, kOneIn = 20;
   TK_CHECK(!wanted.empty(), "draw_by_length: expected lengths to draw from, got none");
   Generator random(seed, Purpose::kData, kLengthSequence);
   Buckets buckets;
   for (const std::int64_t i : shuffled(std::ssize(candidates), random)) buckets[candidates[i]].push_back(i);
   std::vector<std::int64_t> drawn;
-  while (std::ssize(drawn) < count && !buckets.empty()) {
-    const auto bucket = nearest(buckets, wanted[random.below(static_cast<std::uint32_t>(wanted.size()))]);
+  std::int64_t misses = 0;
+  while (std::ssize(drawn) < count && !buckets.empty() && misses <= kFewMisses + std::ssize(drawn) / kOneIn) {
+    const std::int64_t length = wanted[random.below(static_cast<std::uint32_t>(wanted.size()))];
+    const auto bucket = nearest(buckets, length);
+    if (std::abs(bucket->first - length) > std::max<std::int64_t>(2, length / 10)) {
+      ++misses;
+      continue;
+    }
     drawn.push_back(bucket->second.back());
     bucket->second.pop_back();
     if (bucket->second.empty()) buckets.erase(bucket);

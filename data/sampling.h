@@ -16,9 +16,10 @@ Split hold_out(Split& split, std::int64_t count, std::uint64_t seed);
 /// unless some are left.
 std::int64_t drop_shorter(Split& split, std::int64_t least_tokens);
 
-/// `count` of the candidates, or all where there are fewer, none twice, drawn so that their lengths are distributed as
-/// those `wanted`: for each a length of these is drawn, and of the candidates left one whose length is nearest.
-/// `candidates` are their lengths, the result their indices. Named by the seed.
+/// `count` of the candidates, none twice, drawn so that their lengths are distributed as those `wanted`: for each a
+/// length of these is drawn, and of the candidates left one whose length is nearest, if that is within a tenth of it or
+/// two tokens. Fewer where one draw in twenty finds none: more would have other lengths. `candidates` are their lengths,
+/// the result their indices. Named by the seed.
 std::vector<std::int64_t> draw_by_length(std::span<const std::int64_t> candidates, std::span<const std::int64_t> wanted,
                                          std::int64_t count, std::uint64_t seed);
 

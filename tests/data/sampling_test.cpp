@@ -87,11 +87,19 @@ TEST_CASE("draw_by_length: the lengths are those wanted, no row comes twice, and
   CHECK(draw_by_length(candidates, wanted, 300, 2) != drawn);
 }
 
-TEST_CASE("draw_by_length: where a length is used up the nearest one is taken, and where all are, there are no more") {
+TEST_CASE("draw_by_length: where a length is used up a near one is taken, and where none is near, there are no more") {
   const std::vector<std::int64_t> candidates = {9, 4, 30, 8}, wanted = {8};
-  CHECK(draw_by_length(candidates, wanted, 3, 1) == std::vector<std::int64_t>{3, 0, 1});
-  CHECK(draw_by_length(candidates, wanted, 9, 1).size() == 4);
+  CHECK(draw_by_length(candidates, wanted, 9, 1) == std::vector<std::int64_t>{3, 0});
+  CHECK(draw_by_length(candidates, wanted, 1, 1) == std::vector<std::int64_t>{3});
   CHECK(draw_by_length({}, wanted, 9, 1).empty());
+}
+
+TEST_CASE("draw_by_length: too few long rows are no reason to draw more short ones") {
+  std::vector<std::int64_t> candidates(10'000, 10), wanted = {10, 60};
+  candidates.insert(candidates.end(), 100, 60);
+  const std::vector<std::int64_t> drawn = draw_by_length(candidates, wanted, 10'000, 1);
+  CHECK(drawn.size() > 180);
+  CHECK(drawn.size() < 260);
 }
 
 TEST_CASE("mixed_rows: own rows have their share, every row comes, and none much more often than another") {
