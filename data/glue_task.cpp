@@ -150,6 +150,10 @@ std::optional<SplitFile> look_for_split_file(const GlueTask& task, const SplitIn
   return std::nullopt;
 }
 
+bool has_file(const GlueTask& task, Part part, const std::filesystem::path& data_dir) {
+  return look_for_split_file(task, find_split(task, part), data_dir).has_value();
+}
+
 SplitFile find_split_file(const GlueTask& task, const SplitInfo& split, const std::filesystem::path& data_dir) {
   const std::optional<SplitFile> found = look_for_split_file(task, split, data_dir);
   TK_CHECK(found, "no such file: ", (data_dir / task.folder / split.file).string(),

@@ -61,7 +61,10 @@ struct SplitFile {
 std::optional<SplitFile> look_for_split_file(const GlueTask& task, const SplitInfo& split,
                                              const std::filesystem::path& data_dir);
 
-/// The same; throws, naming the file, when there is none.
+/// Whether there is a file of that part under a data folder; of two, the matched one.
+bool has_file(const GlueTask& task, Part part, const std::filesystem::path& data_dir);
+
+/// As look_for_split_file; throws, naming the file, when there is none.
 SplitFile find_split_file(const GlueTask& task, const SplitInfo& split, const std::filesystem::path& data_dir);
 
 }  // namespace tk

@@ -32,4 +32,8 @@ Recipe recipe_for(const Task& task) {
   return known != std::end(kRecipes) ? known->recipe : Recipe{.pairs = task.texts == 2 ? 1 : 0};
 }
 
+TrainerOptions dense_options(double epochs, std::int64_t steps, std::uint64_t seed) {
+  return {.epochs = epochs, .max_steps = steps, .seed = seed, .warmup = 0.06};
+}
+
 }  // namespace tk

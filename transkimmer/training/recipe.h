@@ -4,6 +4,7 @@
 #include <string>
 
 #include "data/task.h"
+#include "transkimmer/training/trainer_options.h"
 
 namespace tk {
 
@@ -20,5 +21,8 @@ struct Recipe {
 
 /// The recipe for a task; for one that is not known, what serves most.
 Recipe recipe_for(const Task& task);
+
+/// How the dense model is trained, which is skimmed then and teaches; `steps` in place of the epochs where positive.
+TrainerOptions dense_options(double epochs, std::int64_t steps, std::uint64_t seed);
 
 }  // namespace tk

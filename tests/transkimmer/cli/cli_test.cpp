@@ -28,8 +28,8 @@ TEST_CASE("help: names every command, and every command has its own") {
   const Ran help = run_program({"--help"});
   CHECK(help.code == 0);
   CHECK(help.err.empty());
-  for (const std::string command :
-       {"demo", "train", "skim", "eval", "predict", "bench", "tokenize", "init", "convert", "inspect", "glue"}) {
+  for (const std::string command : {"demo", "train", "skim", "sweep", "eval", "predict", "bench", "tokenize", "init",
+                                    "convert", "inspect", "glue"}) {
     CHECK_THAT(help.out, ContainsSubstring("\n  " + command + " "));
     const Ran own = run_program({command, "--help"});
     CHECK(own.code == 0);

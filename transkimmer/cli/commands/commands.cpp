@@ -60,7 +60,8 @@ Command add_inspect(CLI::App& program) {
 
 std::vector<Command> add_commands(CLI::App& program, const Invocation& invocation) {
   std::vector<Command> commands = {add_demo(program, invocation), add_train(program, invocation),
-                                   add_skim(program, invocation), add_eval(program, invocation), add_predict(program, invocation),
+                                   add_skim(program, invocation), add_sweep(program, invocation),
+                                   add_eval(program, invocation), add_predict(program, invocation),
                                    add_bench(program, invocation)};
   commands.push_back(add_tokenize(program));
   commands.push_back(add_init(program));

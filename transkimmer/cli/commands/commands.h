@@ -25,6 +25,7 @@ struct Command {
 Command add_demo(CLI::App& program, const Invocation& invocation);
 Command add_train(CLI::App& program, const Invocation& invocation);
 Command add_skim(CLI::App& program, const Invocation& invocation);
+Command add_sweep(CLI::App& program, const Invocation& invocation);
 Command add_eval(CLI::App& program, const Invocation& invocation);
 Command add_predict(CLI::App& program, const Invocation& invocation);
 Command add_selftest(CLI::App& program, const Invocation& invocation);

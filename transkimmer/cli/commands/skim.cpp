@@ -8,6 +8,7 @@
 #include "tensor/error.h"
 #include "transkimmer/checkpoint.h"
 #include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/commands/skim_flags.h"
 #include "transkimmer/cli/commands/training_job.h"
 #include "transkimmer/cli/run/batch_flags.h"
 #include "transkimmer/cli/run/distill_flags.h"
@@ -44,17 +45,12 @@ struct SkimCommand {
   std::optional<std::string> start_task;
   std::optional<double> dense_epochs;
   std::int64_t dense_steps = -1;
-  SkimSettings skim;
-  std::optional<std::int64_t> steps;
-  std::optional<std::int64_t> least_tokens;
-  TrainerOptions trainer = {.learning_rate = 1e-4, .warmup = 0.06, .dropout = 0, .distill_weight = 0.7};
-  double dropout = 0;
+  SkimFlags skim;
   DistillFlags distill;
 
  private:
   void add_run_flags();
   void add_dense_flags();
-  void add_skim_flags();
 };
 
 SkimCommand::SkimCommand(CLI::App& program)
@@ -62,11 +58,8 @@ SkimCommand::SkimCommand(CLI::App& program)
   add_task_flags(flags, task, false);
   add_run_flags();
   add_dense_flags();
-  add_skim_flags();
-  add_distill_flags(flags, distill,
-                    {.tasks = "all in --data_dir that suit the task",
-                     .pairs = "4 to 0, by the task",
-                     .corrupt = "4 to 1, by the task"});
+  add_skim_flags(flags, skim);
+  add_distill_flags(flags, distill, kRecipeDistillDefaults);
   add_runtime_flags(flags, runtime);
   flags.footer(
       "Writes to --output_dir what `train` writes, and beside it a folder for each stage: start/ (where the task "
@@ -109,25 +102,6 @@ void SkimCommand::add_dense_flags() {
   flags.add("--dense_steps", dense_steps, "steps of each dense model, in place of epochs; -1: not set").at_least(-1);
 }
 
-void SkimCommand::add_skim_flags() {
-  flags.group("Skimming");
-  flags.add("--skim_gate", skim.gate, "what a token loses: in stages, or all at once as published (default staged)");
-  flags.add("--skim_width", skim.width, "hidden width of the predictors; 0: a twelfth of the model's").at_least(0);
-  flags.add("--skim_cls", skim.cls,
-            "whether [CLS], which stays a key, keeps its update and feed-forward (default free with the staged gate)");
-  flags.add("--max_steps", steps, "steps (default: 4000)").at_least(1);
-  flags.add("--per_device_train_batch_size", trainer.batch_size, "sentences of a step").at_least(1);
-  flags.add("--learning_rate", trainer.learning_rate, "peak of AdamW's learning rate").at_least(0);
-  flags.add("--skim_learning_rate", trainer.skim_learning_rate, "peak learning rate of the predictors").at_least(0);
-  flags.add("--dropout", dropout, "of hidden states, attention and classifier").range(0, 0.999999);
-  flags.add("--distill_weight", trainer.distill_weight, "of the teacher's loss; the task's has the rest")
-      .range(0.01, 1);
-  flags
-      .add("--min_tokens", least_tokens,
-           "own rows with fewer are not learnt on (default: 14 for sst2, whose rows are phrases; else 0)")
-      .at_least(0);
-}
-
 // The flags, the recipe where they are silent, and what follows from both.
 struct Plan {
   const SkimCommand& command;
@@ -140,16 +114,12 @@ struct Plan {
 
 const Task& task_of(const SkimCommand& c) { return find_glue_task(c.task.task_name).task; }
 
-bool has_training_rows(const std::string& task, const fs::path& data_dir) {
-  const GlueTask& glue = find_glue_task(task);
-  return look_for_split_file(glue, find_split(glue, Part::kTrain), data_dir).has_value();
-}
-
 // A task that only the recipe names is passed over where there are no rows of it.
 std::string start_task_of(const SkimCommand& c, const Recipe& recipe) {
   if (c.dense || c.start_task == "none") return "";
   if (c.start_task) return find_glue_task(*c.start_task).task.name;
-  if (recipe.start_task.empty() || has_training_rows(recipe.start_task, c.task.data_dir)) return recipe.start_task;
+  const std::string start = start_task_with_rows(recipe, c.task.data_dir);
+  if (start == recipe.start_task) return start;
   info("{} has no rows of {}, from whose model {} gains; the dense model starts from {}", c.task.data_dir,
        recipe.start_task, task_of(c).name, c.task.model);
   return "";
@@ -159,8 +129,8 @@ Plan plan_of(const SkimCommand& c, const Invocation& invocation) {
   const Task& task = task_of(c);
   Plan plan{.command = c, .invocation = invocation, .recipe = recipe_for(task)};
   plan.recipe.epochs = c.dense_epochs.value_or(plan.recipe.epochs);
-  plan.recipe.steps = c.steps.value_or(plan.recipe.steps);
-  plan.recipe.least_tokens = c.least_tokens.value_or(plan.recipe.least_tokens);
+  plan.recipe.steps = c.skim.steps.value_or(plan.recipe.steps);
+  plan.recipe.least_tokens = c.skim.least_tokens.value_or(plan.recipe.least_tokens);
   plan.start_task = start_task_of(c, plan.recipe);
   DistillFlags text = c.distill;
   if (!text.pairs) text.pairs = plan.recipe.pairs;
@@ -179,10 +149,7 @@ void check_combinations(const SkimCommand& c) {
     if (c.dense && c.flags.given(flag))
       problems.push_back(concat(flag, ": --dense names models that are there already"));
   }
-  const SkimGate gate = c.skim.gate.value_or(SkimGate::kStaged);
-  if (c.skim.cls == SkimCls::kFree && !traits(gate).can_free_cls) {
-    problems.push_back(concat("--skim_cls: gate ", name(gate), " has no free, only kept"));
-  }
+  for (std::string& problem : skim_problems(c.skim)) problems.push_back(std::move(problem));
   if (c.dense && comma_separated(*c.dense).empty()) problems.emplace_back("--dense: expected a model folder");
   if (c.start_task && *c.start_task != "none") {
     try {
@@ -227,10 +194,7 @@ fs::path dense_stage(const Plan& plan, const OutputFolder& folder, const std::st
   info("{}: a dense model for {} learns from {}", path.string(), task, model.string());
   const GlueReader reader(task, plan.command.task.data_dir);
   TrainingJob job = job_of(plan, reader, model);
-  job.settings.trainer.epochs = epochs;
-  job.settings.trainer.max_steps = plan.command.dense_steps;
-  job.settings.trainer.warmup = 0.06;
-  job.settings.trainer.seed = seed;
+  job.settings.trainer = dense_options(epochs, plan.command.dense_steps, seed);
   OutputFolder part_folder(folder, part);
   run_training_job(job, part_folder);
   return path;
@@ -305,7 +269,7 @@ void print_outcome(const TrainingOutcome& outcome, std::vector<Stage> stages, do
 
 // The recipe's predictors are narrow, since their own cost is part of the budget, and [CLS] may skip what others may.
 SkimSettings predictors_of(const SkimCommand& c, const fs::path& dense) {
-  SkimSettings skim = c.skim;
+  SkimSettings skim = c.skim.settings;
   if (skim.width == 0) skim.width = std::max<std::int64_t>(1, load_config(dense).hidden_size / 12);
   if (!skim.cls && traits(skim.gate.value_or(SkimGate::kStaged)).can_free_cls) skim.cls = SkimCls::kFree;
   return skim;
@@ -320,8 +284,8 @@ TrainingJob skim_job(const Plan& plan, const Reader& reader, const OutputFolder&
   job.teacher = {.folders = dense, .cache = folder.work() / kTeacherLogits};
   job.distill = plan.distill;
   job.least_tokens = plan.recipe.least_tokens;
-  job.settings.trainer = c.trainer;
-  job.settings.trainer.dropout = c.dropout;
+  job.settings.trainer = c.skim.trainer;
+  job.settings.trainer.dropout = c.skim.dropout;
   job.settings.trainer.max_steps = plan.recipe.steps;
   job.settings.trainer.seed = c.seed;
   job.settings.trainer.skim_target = 1 / c.speedup;

@@ -128,8 +128,26 @@ std::string speed_ups_html(const Report& report) {
                R"(The unpadded figures are what skimming gives by itself.</p></div>)";
 }
 
+std::string row_html(const std::vector<std::string>& cells) {
+  std::string row = "<tr>";
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    row += i == 0 ? R"(<th scope="row">)" + escape_html(cells[i]) + "</th>" : "<td>" + escape_html(cells[i]) + "</td>";
+  }
+  return row + "</tr>";
+}
+
+std::string table_html(const ReportTable& table) {
+  std::string header, rows;
+  for (const std::string& name : table.header) header += R"(<th scope="col">)" + escape_html(name) + "</th>";
+  for (const std::vector<std::string>& cells : table.rows) rows += row_html(cells);
+  return fmt::format(R"(<div class="card scroll"><h3>{}</h3><table class="scores"><thead><tr>{}</tr></thead>)"
+                     R"(<tbody>{}</tbody></table></div>)",
+                     escape_html(table.title), header, rows);
+}
+
 std::string results_html(const Report& report) {
-  const std::string body = scores_html(report) + speed_ups_html(report);
+  std::string body = scores_html(report) + speed_ups_html(report);
+  for (const ReportTable& table : report.tables) body += table_html(table);
   return body.empty() ? ""
                       : R"(<section id="results"><h2>Results</h2><div class="stack">)" + body + "</div></section>\n";
 }
@@ -180,7 +198,8 @@ std::string layers_html(const Report& report) {
 
 std::string charts_html(const Report& report) {
   if (report.charts.empty()) return {};
-  std::string out = R"(<section id="training"><h2>Training</h2><div class="columns">)";
+  std::string out =
+      fmt::format(R"(<section id="training"><h2>{}</h2><div class="columns">)", escape_html(report.charts_title));
   for (const LineChart& chart : report.charts) out += line_chart_html(chart);
   return out + "</div></section>\n";
 }
@@ -229,7 +248,7 @@ std::string render_report(const Report& report) {
       {"results", "Results", results_html(report)},
       {"sentences", "Sentences", report.examples.empty() ? "" : examples_html(report, count_layers(report))},
       {"layers", "Layers", layers_html(report)},
-      {"training", "Training", charts_html(report)},
+      {"training", escape_html(report.charts_title), charts_html(report)},
       {"run", "The run", facts_html(report)},
   };
   std::erase_if(sections, [](const Section& section) { return section.html.empty(); });

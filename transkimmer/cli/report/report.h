@@ -57,6 +57,13 @@ struct ReportExample {
   double cost_share = kNotMeasured;  // its MACs over those of the dense model
 };
 
+/// A table whose first column names the rows.
+struct ReportTable {
+  std::string title;
+  std::vector<std::string> header;
+  std::vector<std::vector<std::string>> rows;
+};
+
 /// All that `report.html` shows. Every text is plain and untrusted; parts that are empty are left out of the page.
 struct Report {
   std::string title;
@@ -66,7 +73,9 @@ struct Report {
   std::vector<std::string> summary;  // sentences or paragraphs under the title
   std::vector<ReportScore> scores;   // the first is the headline
   ReportSpeedUps speed_ups;
+  std::vector<ReportTable> tables;  // among the results
   std::vector<LineChart> charts;
+  std::string charts_title = "Training";
   std::vector<ReportLayer> layers;
   bool is_staged = false;      // R, U and F differ
   bool is_regression = false;  // labels are numbers: no prediction is marked right or wrong

@@ -140,6 +140,7 @@ td.list bdi { margin-right: .35em; } td.list bdi + small { margin: 0 .35em 0 -.2
 .c3 { stroke: var(--c3); } .c4 { stroke: var(--c4); } .c5 { stroke: var(--c5); }
 .dot { fill: var(--card); stroke-width: 2; opacity: 1 !important; vector-effect: none; }
 .dot.dashed { stroke-dasharray: none; }
+.range { stroke-width: 6; opacity: .28; stroke-linecap: butt; }
 .rule { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 3 3; shape-rendering: crispEdges; }
 .cursor { visibility: hidden; }
 .axis { text-align: right; margin: 24px 10px 0 0; }

@@ -113,22 +113,6 @@ std::vector<ReportExample> examples(const RunReportInputs& in) {
   return result;
 }
 
-std::string fact_text(const nlohmann::json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
-std::vector<std::pair<std::string, std::string>> facts(const nlohmann::json& manifest) {
-  std::vector<std::pair<std::string, std::string>> result;
-  for (const char* key : {"started", "seed", "processor", "threads"})
-    result.emplace_back(key, fact_text(manifest[key]));
-  for (const auto& [key, value] : manifest["build"].items()) result.emplace_back(key, fact_text(value));
-  for (const auto& [key, value] : manifest["seconds"].items()) result.emplace_back("seconds: " + key, fact_text(value));
-  for (const auto& file : manifest["files"]) {
-    result.emplace_back(file["path"].get<std::string>(), fact_text(file["bytes"]) + " bytes");
-  }
-  return result;
-}
-
 std::vector<std::string> summary_of(const RunReportInputs& in, const std::vector<ReportScore>& scores) {
   const Evaluation& e = evaluation(in);
   const ReportScore& score = scores.front();
@@ -147,7 +131,23 @@ std::vector<std::string> summary_of(const RunReportInputs& in, const std::vector
   return {text};
 }
 
+std::string fact_text(const nlohmann::json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
 }  // namespace
+
+std::vector<std::pair<std::string, std::string>> manifest_facts(const nlohmann::json& manifest) {
+  std::vector<std::pair<std::string, std::string>> result;
+  for (const char* key : {"started", "seed", "processor", "threads"})
+    result.emplace_back(key, fact_text(manifest[key]));
+  for (const auto& [key, value] : manifest["build"].items()) result.emplace_back(key, fact_text(value));
+  for (const auto& [key, value] : manifest["seconds"].items()) result.emplace_back("seconds: " + key, fact_text(value));
+  for (const auto& file : manifest["files"]) {
+    result.emplace_back(file["path"].get<std::string>(), fact_text(file["bytes"]) + " bytes");
+  }
+  return result;
+}
 
 std::string label_text(const Task& task, double value) {
   return task.regression() ? fmt::format("{:.2f}", value) : task.labels[static_cast<std::size_t>(value)];
@@ -167,7 +167,7 @@ Report make_run_report(const RunReportInputs& in) {
   report.is_staged = in.model.model->config().skim_gate == SkimGate::kStaged;
   report.is_regression = in.model.task.regression();
   report.examples = examples(in);
-  report.facts = facts(in.manifest.json());
+  report.facts = manifest_facts(in.manifest.json());
   return report;
 }
 

@@ -79,9 +79,17 @@ Axes axes_of(const LineChart& chart) {
       axes.steps.include(p.step);
       axes.values.include(p.value);
     }
+    for (const ValueRange& range : curve.ranges) {
+      for (const double end : {range.low, range.high}) {
+        if (is_drawable(end)) axes.values.include(end);
+      }
+    }
   }
   if (axes.steps.is_empty()) return axes;
   if (chart.starts_at_zero) axes.values.include(0);
+  if (!chart.is_history) {
+    for (const double tick : nice_ticks(axes.steps.low, axes.steps.high, 5)) axes.steps.include(tick);
+  }
   axes.step_ticks = ticks_inside(axes.steps, 5);
   axes.value_ticks = nice_ticks(axes.values.low, axes.values.high, 5);
   axes.values.include(axes.value_ticks.front());
@@ -180,6 +188,18 @@ std::string dots_svg(const Curve& curve, const std::string& css_class, const Axe
   return out;
 }
 
+std::string ranges_svg(const Curve& curve, const std::string& css_class, const Axes& axes) {
+  std::string out;
+  for (std::size_t i = 0; i < std::min(curve.ranges.size(), curve.points.size()); ++i) {
+    const auto& [low, high] = curve.ranges[i];
+    if (!is_drawable(curve.points[i]) || !is_drawable(low) || !is_drawable(high) || low == high) continue;
+    out += fmt::format(R"(<line class="range {0}" x1="{1}" x2="{1}" y1="{2}" y2="{3}"/>)", css_class,
+                       percent_position(axes.steps.share(curve.points[i].step)),
+                       percent_position(1 - axes.values.share(low)), percent_position(1 - axes.values.share(high)));
+  }
+  return out;
+}
+
 std::string legend_html(const LineChart& chart, const std::vector<std::string>& classes) {
   std::string out = R"(<ul class="legend">)";
   for (std::size_t i = 0; i < chart.curves.size(); ++i) {
@@ -187,7 +207,9 @@ std::string legend_html(const LineChart& chart, const std::vector<std::string>& 
     out += fmt::format(R"(<li><svg class="key" width="20" height="10" aria-hidden="true">)"
                        R"(<line class="{}" x1="1" x2="19" y1="5" y2="5"/></svg>{} <b>{}</b></li>)",
                        classes[i], escape_html(chart.curves[i].name),
-                       s.is_empty ? "no values" : value_text(chart, s.last.value));
+                       s.is_empty         ? "no values"
+                       : chart.is_history ? value_text(chart, s.last.value)
+                                          : "");
   }
   return out + "</ul>";
 }
@@ -248,7 +270,7 @@ std::string plot_html(const LineChart& chart, const Axes& axes, const std::vecto
   std::string paths, dots, cursor_dots;
   for (std::size_t i : drawing_order(chart.curves)) {
     paths += curve_svg(chart.curves[i], classes[i], axes);
-    dots += dots_svg(chart.curves[i], classes[i], axes);
+    dots += ranges_svg(chart.curves[i], classes[i], axes) + dots_svg(chart.curves[i], classes[i], axes);
     cursor_dots += fmt::format(R"(<circle class="dot cursor {}" r="4"/>)", classes[i]);
   }
   return fmt::format(R"(<div class="plot" style="--gutter:{}ch">)"
@@ -325,7 +347,8 @@ std::string line_chart_html(const LineChart& chart) {
   std::string out = fmt::format(R"(<figure class="chart card"><figcaption><h3>{}{}</h3>{}</figcaption>)",
                                 escape_html(chart.title), unit, legend_html(chart, classes));
   if (axes.steps.is_empty()) return out + R"(<p class="empty">No finite values were recorded.</p></figure>)";
-  return out + plot_html(chart, axes, classes) + gaps_html(chart) + extremes_html(chart) + "</figure>\n";
+  return out + plot_html(chart, axes, classes) + gaps_html(chart) + (chart.is_history ? extremes_html(chart) : "") +
+         "</figure>\n";
 }
 
 std::string bar_svg(const std::vector<BarPart>& parts, double mark) {

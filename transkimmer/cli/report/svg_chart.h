@@ -14,11 +14,18 @@ enum class LineStyle {
   kDashed,  // dotted, in the colour of the text, above the others: a target
 };
 
+/// What several values at one place of a curve lie between.
+struct ValueRange {
+  double low = 0;
+  double high = 0;
+};
+
 /// A line of a chart; its points come in order of their steps.
 struct Curve {
   std::string name;
   std::vector<CurvePoint> points;
   LineStyle style = LineStyle::kSolid;
+  std::vector<ValueRange> ranges = {};  // of each point, drawn upright through it; or empty
 };
 
 /// Curves over one pair of axes.
@@ -29,6 +36,9 @@ struct LineChart {
   bool is_percent = false;      // values are shares, shown as percentages
   bool starts_at_zero = false;  // the value axis includes 0 whatever the data
   std::string step_name = "step";
+  // What a run went through: the legend shows where it ended, a table how far it came. Else steps are any other
+  // quantity, whose axis ends at round numbers.
+  bool is_history = true;
 };
 
 /// A coloured stretch of a bar, from its start to `share` (0 to 1) of its length.

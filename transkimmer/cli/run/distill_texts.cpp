@@ -48,9 +48,7 @@ std::vector<std::string> tasks_with_texts(const Task& task, const fs::path& data
   std::vector<std::string> names;
   for (const GlueTask& other : glue_tasks()) {
     const std::string& name = other.task.name;
-    if (problem_of(name, task).empty() && look_for_split_file(other, find_split(other, Part::kTrain), data_dir)) {
-      names.push_back(name);
-    }
+    if (problem_of(name, task).empty() && has_file(other, Part::kTrain, data_dir)) names.push_back(name);
   }
   return names;
 }

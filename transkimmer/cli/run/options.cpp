@@ -150,23 +150,25 @@ class HelpLayout : public CLI::Formatter {
   }
 };
 
-// "--key=value" of each entry of a JSON file, lists joined by commas.
+// "--key=value", of a list with commas between.
+std::string argument(const std::string& key, const json& value) {
+  const auto text = [](const json& one) { return one.is_string() ? one.get<std::string>() : one.dump(); };
+  if (!value.is_array()) return "--" + key + "=" + text(value);
+  std::string joined;
+  for (const json& element : value) joined += (joined.empty() ? "" : ",") + text(element);
+  return "--" + key + "=" + joined;
+}
+
+// The argument of each entry of a JSON file.
 std::vector<std::string> arguments_of_file(const std::string& path) {
   json object = read_json(path);
   // A run's manifest holds its flags beside other things.
   if (object.is_object() && object.contains("flags")) object = object["flags"];
   TK_CHECK(object.is_object(), path, ": expected a JSON object of flags");
-  const auto text = [](const json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); };
   std::vector<std::string> arguments;
   for (const auto& [key, value] : object.items()) {
     if (value.is_null()) continue;
-    std::string joined;
-    if (value.is_array()) {
-      for (const json& element : value) joined += (joined.empty() ? "" : ",") + text(element);
-    } else {
-      joined = text(value);
-    }
-    arguments.push_back("--" + key + "=" + joined);
+    arguments.push_back(argument(key, value));
     TK_CHECK(arguments.back().find('\0') == std::string::npos, path, ": ", in_quotes(key), ": holds a NUL character");
   }
   return arguments;
@@ -331,6 +333,14 @@ json Flags::values() const {
     if (!is_empty) object[without_dashes(entry.name)] = value;
   }
   return object;
+}
+
+std::vector<std::string> Flags::arguments() const {
+  std::vector<std::string> arguments;
+  for (const Entry& entry : entries_) {
+    if (given(entry.name)) arguments.push_back(argument(without_dashes(entry.name), entry.value()));
+  }
+  return arguments;
 }
 
 std::vector<std::string> normalised_arguments(int argc, const char* const* argv) {

@@ -83,6 +83,8 @@ class Flags {
   bool given(const std::string& name) const;
   /// The value of every flag that has one, as --NAME without dashes: what a command line needs to run the same again.
   nlohmann::json values() const;
+  /// "--NAME=value" of every flag that was given, for another command that has the same flags.
+  std::vector<std::string> arguments() const;
 
  private:
   Flag add_choice(const std::string& name, const std::vector<std::string>& names, std::function<std::string()> get,

@@ -44,8 +44,10 @@ fs::path cleared(const fs::path& part) {
 }
 
 // Flags that say where a run is and how it is watched, not what it does: the same bits come of any threads and queues.
-constexpr std::array<const char*, 6> kFreeFlags = {"output_dir", "overwrite_output_dir", "progress",
-                                                   "threads",    "queues",               "blas_coretype"};
+// Nor do those that name a sweep's parts.
+constexpr std::array<const char*, 11> kFreeFlags = {
+    "output_dir", "overwrite_output_dir", "progress", "threads",  "queues", "blas_coretype",
+    "jobs",       "speed_samples",        "tasks",    "speedups", "seeds"};
 
 // "--speedup 4, now 3" for each other flag that differs.
 std::string differences(const nlohmann::json& earlier, const nlohmann::json& now) {
@@ -95,14 +97,23 @@ WritableFolder::~WritableFolder() {
 }
 
 OutputFolder::OutputFolder(fs::path folder, EarlierRun earlier)
-    : folder_(std::move(folder)), lock_(folder_.path()), work_(path()), work_root_(path()), final_root_(path()) {
+    : folder_(std::move(folder)),
+      lock_(folder_.path()),
+      work_(path()),
+      work_root_(path()),
+      final_root_(path()),
+      earlier_(earlier) {
   complete_replacement(path());
   if (earlier == EarlierRun::kReplace || fs::is_empty(path())) return;
-  goes_on_ = earlier == EarlierRun::kContinue && !run_manifest(path()).empty() && !holds_finished_run(path());
+  goes_on_ = !run_manifest(path()).empty() &&
+             (earlier == EarlierRun::kExtend || (earlier == EarlierRun::kContinue && !holds_finished_run(path())));
   if (goes_on_) return;
   const std::string what = fs::exists(path() / kManifest) ? "holds another run" : "is not empty";
-  throw Error(
-      concat("--output_dir: ", path().string(), ": ", what, "; name another folder or say --overwrite_output_dir"));
+  throw Error(concat("--output_dir: ", path().string(), ": ", what, "; name another folder", way_out()));
+}
+
+std::string OutputFolder::way_out() const {
+  return earlier_ == EarlierRun::kExtend ? "" : " or say --overwrite_output_dir";
 }
 
 OutputFolder::OutputFolder(const OutputFolder& whole, const std::string& part)
@@ -128,6 +139,11 @@ void OutputFolder::begin_run(Manifest& manifest, const std::vector<std::string>&
                              const std::vector<fs::path>& inputs) {
   if (!has_begun_) {
     parts_ = parts;
+    if (goes_on_) {
+      for (const std::string& part : parts_of_run(path())) {
+        if (std::ranges::find(parts_, part) == parts_.end()) parts_.push_back(part);
+      }
+    }
     std::vector<fs::path> earlier = files_of_run(path());
     std::ranges::copy(unfinished_runs(path()), std::back_inserter(earlier));
     check_removable(earlier);
@@ -144,6 +160,7 @@ void OutputFolder::begin_run(Manifest& manifest, const std::vector<std::string>&
 
 void OutputFolder::check_removable(const std::vector<fs::path>& earlier) const {
   for (const fs::path& path : earlier) {
+    if (earlier_ == EarlierRun::kExtend) break;  // all of it stays
     const auto foreign = fs::is_directory(fs::symlink_status(path)) ? first_foreign(path) : std::nullopt;
     TK_CHECK(!foreign, "--output_dir: ", foreign->string(),
              ": no run wrote this, and its folder would go; move it away or name another folder");
@@ -159,9 +176,10 @@ void OutputFolder::check_removable(const std::vector<fs::path>& earlier) const {
 // All but finished parts, and what a teacher has said, begins anew.
 void OutputFolder::go_on(const Manifest& manifest) const {
   const std::string other = differences(run_manifest(path())["flags"], manifest.json()["flags"]);
-  TK_CHECK(other.empty(), "--output_dir: ", path().string(),
-           ": holds a run that is not finished and has other flags: ", other,
-           "; name another folder or say --overwrite_output_dir");
+  TK_CHECK(other.empty(), "--output_dir: ", path().string(), ": holds a run that ",
+           holds_finished_run(path()) ? "" : "is not finished and ", "has other flags: ", other,
+           "; name another folder", way_out());
+  if (earlier_ == EarlierRun::kExtend) return;
   for (const fs::path& file : files_of_run(path())) {
     const std::string name = file.filename().string();
     const bool is_part = std::ranges::find(parts_, name) != parts_.end();

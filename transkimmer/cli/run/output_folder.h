@@ -42,9 +42,11 @@ class WritableFolder {
 
 /// What becomes of a run that lies in the folder already.
 enum class EarlierRun : std::uint8_t {
-  kRefuse,   ///< it stays, and there is no new one
-  kReplace,  ///< a new one replaces it, at its end
-  kContinue  ///< one that is not finished and has the same flags goes on: its finished parts stay; any other is refused
+  kRefuse,    ///< it stays, and there is no new one
+  kReplace,   ///< a new one replaces it, at its end
+  kContinue,  ///< one that is not finished and has the same flags goes on: its finished parts stay; any other is
+              ///< refused
+  kExtend     ///< one with the same flags goes on, finished or not, with all its parts and more; any other is refused
 };
 
 /// The folder that a run writes to, alone: it is locked. Until a run has begun nothing in it is touched. A run replaces
@@ -80,6 +82,7 @@ class OutputFolder {
   void write_manifest(Manifest& manifest) const;
   void check_removable(const std::vector<std::filesystem::path>& earlier) const;
   void go_on(const Manifest& manifest) const;
+  std::string way_out() const;  // of a folder that is refused, beside another folder
   void make_work(const Manifest& manifest, const std::vector<std::filesystem::path>& inputs);
 
   WritableFolder folder_;
@@ -88,7 +91,8 @@ class OutputFolder {
   std::filesystem::path work_root_;   // of the whole, and
   std::filesystem::path final_root_;  // what it will be called
   std::vector<std::string> parts_;
-  bool goes_on_ = false;  // an earlier run there is this one, not finished
+  EarlierRun earlier_ = EarlierRun::kRefuse;
+  bool goes_on_ = false;  // an earlier run there is this one, to be finished or extended
   bool has_begun_ = false;
   bool is_finished_ = false;
 };

@@ -13,9 +13,10 @@ namespace tk {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::array<std::string_view, 10> kFiles = {
-    "model.safetensors", "config.json",        "metrics.jsonl",    "trainer_state.json", "train_results.json",
-    "eval_results.json", "speed_results.json", "all_results.json", "report.html",        kTeacherLogits};
+constexpr std::array<std::string_view, 11> kFiles = {"model.safetensors",  "config.json",        "metrics.jsonl",
+                                                     "trainer_state.json", "train_results.json", "eval_results.json",
+                                                     "speed_results.json", "all_results.json",   "report.html",
+                                                     kSweepResults,        kTeacherLogits};
 constexpr std::string_view kCheckpoint = "checkpoint";
 constexpr std::string_view kUnfinished = "unfinished";
 
@@ -29,21 +30,15 @@ std::vector<std::string> file_names() {
   return names;
 }
 
+// What a child process said.
+bool is_log(const fs::path& file) {
+  return file.parent_path().filename() == kLogs && (file.extension() == ".log" || file.extension() == ".json");
+}
+
 // "checkpoint-12", "unfinished-2".
 bool is_numbered(const std::string& name, std::string_view stem) {
   return name.size() > stem.size() + 1 && name.starts_with(stem) && name[stem.size()] == '-' &&
          name.find_first_not_of("0123456789", stem.size() + 1) == std::string::npos;
-}
-
-std::vector<std::string> parts_of(const fs::path& folder) {
-  const nlohmann::json parts = run_manifest(folder).value("parts", nlohmann::json::array());
-  std::vector<std::string> names;
-  for (const nlohmann::json& part : parts) {
-    // No path out of the folder, whoever wrote that file.
-    const std::string name = part.is_string() ? part.get<std::string>() : "";
-    if (!name.empty() && fs::path(name).filename() == name) names.push_back(name);
-  }
-  return names;
 }
 
 std::vector<fs::path> folders_in(const fs::path& folder) {
@@ -66,12 +61,23 @@ nlohmann::json run_manifest(const fs::path& folder) {
   return nlohmann::json::object();
 }
 
+std::vector<std::string> parts_of_run(const fs::path& folder) {
+  const nlohmann::json parts = run_manifest(folder).value("parts", nlohmann::json::array());
+  std::vector<std::string> names;
+  for (const nlohmann::json& part : parts) {
+    // No path out of the folder, whoever wrote that file.
+    const std::string name = part.is_string() ? part.get<std::string>() : "";
+    if (!name.empty() && fs::path(name).filename() == name) names.push_back(name);
+  }
+  return names;
+}
+
 std::vector<fs::path> files_of_run(const fs::path& folder) {
   std::vector<fs::path> paths;
   for (const std::string& name : file_names()) {
     if (fs::exists(fs::symlink_status(folder / name))) paths.push_back(folder / name);
   }
-  const std::vector<std::string> parts = parts_of(folder);
+  const std::vector<std::string> parts = parts_of_run(folder);
   for (const fs::path& inner : folders_in(folder)) {
     const std::string name = inner.filename().string();
     if (is_numbered(name, kCheckpoint) || std::ranges::find(parts, name) != parts.end()) paths.push_back(inner);
@@ -98,7 +104,7 @@ std::optional<fs::path> first_foreign(const fs::path& folder) {
     const bool is_folder = entry->is_directory() && !entry->is_symlink();
     if (is_temporary(name)) {  // what a killed run left
       entry.disable_recursion_pending();
-    } else if (!is_folder && std::ranges::find(known, name) == known.end()) {
+    } else if (!is_folder && !is_log(entry->path()) && std::ranges::find(known, name) == known.end()) {
       return entry->path();
     }
   }

@@ -10,10 +10,15 @@
 namespace tk {
 
 inline constexpr const char* kManifest = "run.json";
+inline constexpr const char* kSweepResults = "sweep_results.json";
+inline constexpr const char* kLogs = "logs";  ///< a part: what child processes said, in NAME.log and NAME.json
 inline constexpr const char* kTeacherLogits = "teacher.safetensors";  ///< what a run's teacher has said
 
 /// What run.json in `folder` holds; an empty object where it shows no run.
 nlohmann::json run_manifest(const std::filesystem::path& folder);
+
+/// The parts (see OutputFolder::begin_run) that run.json in `folder` lists.
+std::vector<std::string> parts_of_run(const std::filesystem::path& folder);
 
 /// The files, checkpoints and parts (see OutputFolder::begin_run) of the run in `folder`, the weights first and
 /// run.json, which lists the parts, last.

@@ -260,6 +260,32 @@ TEST_CASE("line chart: a gap starts a new stretch of the line") {
   REQUIRE(contains(chart, "d=\"M0.0 1000.0h0L250.0 0.0M750.0 1000.0h0L1000.0 0.0\""));
 }
 
+TEST_CASE("line chart: ranges are drawn through their points, inside the axes") {
+  LineChart chart{.title = "CoLA", .unit = "", .curves = {line("mean", 2)}, .is_history = false};
+  chart.curves[0].points = {{21, 50}, {99, 60}};
+  chart.curves[0].ranges = {{44, 55}, {60, 60}};
+  const std::string html = line_chart_html(chart);
+  CHECK(first_fault(html) == "");
+  CHECK(count(html, "class=\"range") == 1);  // none where the values agree
+  CHECK(contains(html, "data-domain=\"20 100 40 60\""));
+  CHECK_FALSE(contains(html, "<details>"));
+  chart.is_history = true;
+  CHECK(contains(line_chart_html(chart), "data-domain=\"21 99 40 60\""));
+  CHECK(contains(line_chart_html(chart), "<details>"));
+}
+
+TEST_CASE("report: tables are among the results, their text escaped") {
+  Report report;
+  report.tables = {{"A <b>", {"Model", "Score"}, {{"dense", "<1>"}}}};
+  report.charts = {{"Loss", "", {line("one", 3)}}};
+  report.charts_title = "Pictures";
+  const std::string page = render_report(report);
+  CHECK(first_fault(without_raw_text(page)) == "");
+  CHECK(contains(page, "<h3>A &lt;b&gt;</h3>"));
+  CHECK(contains(page, "<th scope=\"row\">dense</th><td>&lt;1&gt;</td>"));
+  CHECK(contains(page, "<h2>Pictures</h2>"));
+}
+
 TEST_CASE("line chart: thinning keeps spikes, gaps and the last point") {
   Curve curve = line("c", 100000);
   curve.points[41234].value = 7;

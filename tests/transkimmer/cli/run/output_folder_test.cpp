@@ -226,6 +226,41 @@ TEST_CASE("output folder: a finished run does not go on, and neither does what i
   CHECK_THROWS_WITH(OutputFolder(place / "notes", EarlierRun::kContinue), ContainsSubstring("is not empty"));
 }
 
+TEST_CASE("output folder: a run is extended, finished or not, by parts and never at their cost") {
+  const TemporaryFolder place;
+  const auto begin = [&](const std::string& tasks, double steps, const std::vector<std::string>& parts, bool finish) {
+    OutputFolder output(place / "out", EarlierRun::kExtend);
+    Manifest manifest("sweep", {{"tasks", tasks}, {"max_steps", steps}}, 1, Device::kCpu);
+    output.begin_run(manifest, parts);
+    CHECK(output.work() == place / "out");
+    if (finish) output.finish_run(manifest);
+  };
+  begin("cola", 4, {"cola"}, false);
+  write_run(place / "out/cola", "half");
+  write_bytes(place / "out/cola/notes.txt", "mine");
+  begin("cola", 4, {"cola"}, true);
+  CHECK(holds_finished_run(place / "out"));
+  CHECK(fs::exists(place / "out/cola/notes.txt"));
+  CHECK_THROWS_WITH(
+      begin("cola", 5, {"cola"}, true),
+      ContainsSubstring("holds a run that has other flags: --max_steps 4.0, now 5.0; name another folder"));
+  CHECK(holds_finished_run(place / "out"));
+  begin("rte", 4, {"rte"}, false);
+  CHECK_FALSE(holds_finished_run(place / "out"));
+  CHECK(parts_of_run(place / "out") == std::vector<std::string>{"rte", "cola"});
+  CHECK(read_bytes(place / "out/cola/config.json") == "half");
+
+  write_finished_run(place / "other", "train");
+  CHECK_THROWS_WITH(
+      [&] {
+        OutputFolder output(place / "other", EarlierRun::kExtend);
+        Manifest manifest("sweep", {{"max_steps", 4}}, 1, Device::kCpu);
+        output.begin_run(manifest);
+      }(),
+      ContainsSubstring("has other flags: --max_steps not given, now 4; name another folder"));
+  check_is(place / "other", "train");
+}
+
 TEST_CASE("output folder: a replacement that fails changes nothing") {
   const TemporaryFolder place;
   write_finished_run(place / "out", "old");

@@ -1,0 +1,41 @@
+#include "transkimmer/cli/commands/skim_flags.h"
+
+#include "data/glue_task.h"
+#include "tensor/error.h"
+
+namespace tk {
+
+void add_skim_flags(Flags& flags, SkimFlags& skim) {
+  flags.group("Skimming");
+  flags.add("--skim_gate", skim.settings.gate,
+            "what a token loses: in stages, or all at once as published (default staged)");
+  flags.add("--skim_width", skim.settings.width, "hidden width of the predictors; 0: a twelfth of the model's")
+      .at_least(0);
+  flags.add("--skim_cls", skim.settings.cls,
+            "whether [CLS], which stays a key, keeps its update and feed-forward (default free with the staged gate)");
+  flags.add("--max_steps", skim.steps, "steps (default: 4000)").at_least(1);
+  flags.add("--per_device_train_batch_size", skim.trainer.batch_size, "sentences of a step").at_least(1);
+  flags.add("--learning_rate", skim.trainer.learning_rate, "peak of AdamW's learning rate").at_least(0);
+  flags.add("--skim_learning_rate", skim.trainer.skim_learning_rate, "peak learning rate of the predictors")
+      .at_least(0);
+  flags.add("--dropout", skim.dropout, "of hidden states, attention and classifier").range(0, 0.999999);
+  flags.add("--distill_weight", skim.trainer.distill_weight, "of the teacher's loss; the task's has the rest")
+      .range(0.01, 1);
+  flags
+      .add("--min_tokens", skim.least_tokens,
+           "own rows with fewer are not learnt on (default: 14 for sst2, whose rows are phrases; else 0)")
+      .at_least(0);
+}
+
+std::vector<std::string> skim_problems(const SkimFlags& skim) {
+  const SkimGate gate = skim.settings.gate.value_or(SkimGate::kStaged);
+  if (skim.settings.cls != SkimCls::kFree || traits(gate).can_free_cls) return {};
+  return {concat("--skim_cls: gate ", name(gate), " has no free, only kept")};
+}
+
+std::string start_task_with_rows(const Recipe& recipe, const std::filesystem::path& data_dir) {
+  if (recipe.start_task.empty()) return "";
+  return has_file(find_glue_task(recipe.start_task), Part::kTrain, data_dir) ? recipe.start_task : "";
+}
+
+}  // namespace tk

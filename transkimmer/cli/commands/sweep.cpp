@@ -1,0 +1,393 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "data/glue_task.h"
+#include "tensor/error.h"
+#include "tensor/io/atomic_file.h"
+#include "tensor/io/in_quotes.h"
+#include "tensor/threads.h"
+#include "transkimmer/checkpoint.h"
+#include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/commands/skim_flags.h"
+#include "transkimmer/cli/report/sweep_report.h"
+#include "transkimmer/cli/run/batch_flags.h"
+#include "transkimmer/cli/run/job_runner.h"
+#include "transkimmer/cli/run/log.h"
+#include "transkimmer/cli/run/manifest.h"
+#include "transkimmer/cli/run/output_folder.h"
+#include "transkimmer/cli/run/print.h"
+#include "transkimmer/cli/run/run_files.h"
+#include "transkimmer/cli/run/runtime.h"
+#include "transkimmer/cli/run/signals.h"
+#include "transkimmer/cli/run/sweep_jobs.h"
+#include "transkimmer/cli/run/sweep_results.h"
+
+namespace tk {
+namespace fs = std::filesystem;
+namespace {
+
+using Arguments = std::vector<std::string>;
+using Clock = std::chrono::steady_clock;
+
+struct SweepCommand {
+  explicit SweepCommand(CLI::App& program);
+
+  Flags flags;
+  RuntimeFlags runtime;
+  std::string tasks;
+  std::vector<double> speedups = {2, 3, 4, 5};
+  std::string seeds = "42";
+  std::string data_dir;
+  std::string model;
+  std::int64_t max_seq_length = 128;
+  std::string output_dir;
+  std::int64_t jobs = 0;
+  std::int64_t max_train_samples = -1;
+  std::int64_t max_eval_samples = -1;
+  BatchFlags eval_batch;
+  std::int64_t speed_samples = 256;
+  std::int64_t dense_steps = -1;
+  SkimFlags skim;
+  DistillFlags distill;
+};
+
+// Flags of the sweep itself; `skim` has all others, and gets those that are given.
+constexpr const char* kOwnFlags[] = {"tasks", "speedups", "seeds",       "model_name_or_path", "output_dir",
+                                     "jobs",  "progress", "dense_steps", "speed_samples",      "threads"};
+// Flags that `train` and `eval` have, too.
+constexpr const char* kCommonFlags[] = {"data_dir",
+                                        "max_seq_length",
+                                        "max_eval_samples",
+                                        "per_device_eval_batch_size",
+                                        "per_device_eval_batch_tokens",
+                                        "device",
+                                        "dtype",
+                                        "queues",
+                                        "blas_coretype"};
+
+SweepCommand::SweepCommand(CLI::App& program)
+    : flags(program, "sweep", "score against cost: skimmed models for tasks, budgets and seeds; tables and pictures") {
+  flags.group("Sweep");
+  flags.add("--tasks", tasks, "GLUE tasks, with commas between: cola,sst2,mrpc,stsb,qqp,mnli,qnli,rte,wnli", "TASKS")
+      .required();
+  flags.add("--speedups", speedups,
+            "budgets, with commas between: a dense model's multiply-accumulates over the skimmed one's, 1 to 100 "
+            "(default: 2,3,4,5)");
+  flags.add("--seeds", seeds, "of everything random, with commas between", "SEEDS");
+  flags.add("--data_dir", data_dir, "folder that holds CoLA/, SST-2/ ...", "DIR").required();
+  flags.add("--model_name_or_path", model, "model folder that the dense models start from: config.json, ...", "DIR")
+      .required();
+  flags
+      .add("--output_dir", output_dir,
+           "folder to write to; new, empty, or with this sweep, which goes on there, with more tasks, speed-ups and "
+           "seeds if you like",
+           "DIR")
+      .required();
+  flags
+      .add("--jobs", jobs,
+           "processes side by side at most, which share the cores unless --threads says how many each has; 0: 1 on "
+           "the CPU, 2 on cuda")
+      .range(0, 256);
+  flags
+      .add("--speed_samples", speed_samples,
+           "dev sentences on which each model is timed beside the dense one, alone, when all are trained; 0: none")
+      .at_least(0);
+  flags.add("--max_seq_length", max_seq_length, "tokens of a text or pair at most; longer ones are cut").at_least(2);
+  flags.add("--max_train_samples", max_train_samples, "train on the first N examples; -1: all").at_least(-1);
+  flags.add("--max_eval_samples", max_eval_samples, "score the first N dev examples; -1: all").at_least(-1);
+  add_batch_flags(flags, eval_batch, "--per_device_eval_batch_size", "--per_device_eval_batch_tokens");
+  flags.add("--dense_steps", dense_steps, "steps of each dense model, in place of the recipe's epochs; -1: not set")
+      .at_least(-1);
+  add_skim_flags(flags, skim);
+  add_distill_flags(flags, distill, kRecipeDistillDefaults);
+  add_runtime_flags(flags, runtime);
+  flags.footer(
+      "Runs this program's own commands, each as a process of its own: `train` for a dense model of each task and\n"
+      "seed, `skim --dense` for each speed-up of it, and `eval` for the time. What a dense model starts from (the\n"
+      "recipe has RTE, MRPC, STS-B and WNLI start from MNLI) is trained once a seed, too. --output_dir gets a folder\n"
+      "for each model (rte-dense-42/, rte-4x-42/ ...), logs/ with what each process said, sweep_results.json and\n"
+      "report.html; the tables go to standard output.\n"
+      "A sweep that was stopped, or of which something failed, goes on when the same command is given again: what is\n"
+      "finished is not done again.\n"
+      "  transkimmer sweep --tasks cola,rte --speedups 2,3,4,5 --seeds 42,1,2 --data_dir glue "
+      "--model_name_or_path minilm \\\n"
+      "    --output_dir sweep --jobs 4");
+}
+
+// What is asked for, and what is wrong with it.
+
+std::optional<std::uint64_t> seed_in(const std::string& text) {
+  std::uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  if (error != std::errc() || end != text.data() + text.size() || seed == 0) return std::nullopt;
+  return seed;
+}
+
+std::string problem_of_task(const std::string& name, const fs::path& data_dir) {
+  try {
+    const GlueTask& task = find_glue_task(name);
+    for (const Part part : {Part::kTrain, Part::kDev}) {
+      if (!has_file(task, part, data_dir)) find_split_file(task, find_split(task, part), data_dir);
+    }
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+template <class T>
+void note_repeats(const std::string& flag, const std::vector<T>& values, std::vector<std::string>& problems) {
+  std::set<T> seen, told;
+  for (const T& value : values) {
+    if (!seen.insert(value).second && told.insert(value).second) {
+      problems.push_back(concat(flag, ": ", value, " is there more than once"));
+    }
+  }
+}
+
+SweepGrid grid_of(const SweepCommand& c, std::vector<std::string>& problems) {
+  SweepGrid grid{.tasks = {}, .speedups = c.speedups, .seeds = {}};
+  for (const std::string& name : comma_separated(c.tasks)) {
+    const std::string problem = problem_of_task(name, c.data_dir);
+    problem.empty() ? grid.tasks.push_back(find_glue_task(name).task.name) : problems.push_back("--tasks: " + problem);
+  }
+  std::vector<std::string> speedups;
+  for (const double speedup : c.speedups) {
+    speedups.push_back(fmt::format("{:g}", speedup));
+    if (!(speedup >= 1 && speedup <= 100)) {
+      problems.push_back(concat("--speedups: expected numbers from 1 to 100, got ", speedup));
+    }
+  }
+  for (const std::string& text : comma_separated(c.seeds)) {
+    const std::optional<std::uint64_t> seed = seed_in(text);
+    if (seed) grid.seeds.push_back(*seed);
+    if (!seed) problems.push_back(concat("--seeds: expected integers of at least 1, got ", in_quotes(text)));
+  }
+  note_repeats("--tasks", grid.tasks, problems);
+  note_repeats("--speedups", speedups, problems);
+  note_repeats("--seeds", grid.seeds, problems);
+  if (comma_separated(c.tasks).empty()) problems.emplace_back("--tasks: expected a task");
+  if (comma_separated(c.seeds).empty()) problems.emplace_back("--seeds: expected a seed");
+  return grid;
+}
+
+SweepGrid checked_grid(const SweepCommand& c) {
+  std::vector<std::string> problems;
+  SweepGrid grid = grid_of(c, problems);
+  try {
+    load_config(c.model);
+  } catch (const Error& error) {
+    problems.push_back(concat("--model_name_or_path: ", error.what()));
+  }
+  for (std::string& problem : skim_problems(c.skim)) problems.push_back(std::move(problem));
+  for (const std::string& task : grid.tasks) {
+    for (std::string& problem : distill_problems(distill_job(c.distill, c.data_dir, 1), find_glue_task(task).task)) {
+      if (std::ranges::find(problems, problem) == problems.end()) problems.push_back(std::move(problem));
+    }
+  }
+  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "; ")));
+  return grid;
+}
+
+// The sweep's jobs, and how each is run.
+
+Arguments operator+(Arguments a, const Arguments& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+std::string name_in(const std::string& argument) { return argument.substr(2, argument.find('=') - 2); }
+
+class Sweep {
+ public:
+  Sweep(const SweepCommand& command, const SweepGrid& grid, fs::path folder, Device device)
+      : c_(command), folder_(std::move(folder)), jobs_(sweep_jobs(grid, start_of(command))) {
+    for (const std::string& argument : c_.flags.arguments()) {
+      const std::string name = name_in(argument);
+      if (std::ranges::find(kOwnFlags, name) == std::end(kOwnFlags)) skim_.push_back(argument);
+      if (std::ranges::find(kCommonFlags, name) != std::end(kCommonFlags)) common_.push_back(argument);
+    }
+    slots_ = c_.jobs > 0 ? c_.jobs : device == Device::kCpu ? 1 : 2;
+  }
+
+  const std::vector<SweepJob>& jobs() const { return jobs_; }
+  const SweepCommand& command() const { return c_; }
+  std::int64_t slots() const { return slots_; }
+  fs::path folder(const SweepJob& job) const { return folder_ / job.name(); }
+  fs::path log(const SweepJob& job) const { return folder_ / kLogs / (job.name() + ".log"); }
+  fs::path speed(const SweepJob& job) const { return folder_ / kLogs / (job.name() + ".json"); }
+
+  Arguments training(const SweepJob& job) const { return job.speedup ? skimming(job) : fine_tuning(job); }
+
+  Arguments timing(const SweepJob& job) const {
+    return began("eval", job, c_.runtime.threads) + common_ +
+           Arguments{"--model_name_or_path=" + folder(job).string(), "--json",
+                     concat("--speed_samples=", c_.speed_samples)};
+  }
+
+ private:
+  static std::function<std::string(const std::string&)> start_of(const SweepCommand& c) {
+    return [&c, tuned = load_config(c.model).finetuning_task](const std::string& task) -> std::string {
+      const std::string start = start_task_with_rows(recipe_for(find_glue_task(task).task), c.data_dir);
+      return start == tuned ? "" : start;
+    };
+  }
+
+  Arguments began(const std::string& command, const SweepJob& job, std::int64_t threads) const {
+    return {command, "--task_name=" + job.task, concat("--threads=", threads), "--progress=off"};
+  }
+
+  // The cores that a job has beside others, unless it is said.
+  std::int64_t threads() const {
+    if (c_.runtime.threads > 0 || slots_ == 1) return c_.runtime.threads;
+    return std::max<std::int64_t>(1, num_threads() / slots_);
+  }
+
+  Arguments fine_tuning(const SweepJob& job) const {
+    const TrainerOptions options =
+        dense_options(recipe_for(find_glue_task(job.task).task).epochs, c_.dense_steps, job.seed);
+    const std::string model = job.needs.empty() ? c_.model : folder(jobs_[job.needs.front()]).string();
+    return began("train", job, threads()) + common_ +
+           Arguments{"--model_name_or_path=" + model,
+                     "--output_dir=" + folder(job).string(),
+                     "--overwrite_output_dir",
+                     "--report=false",
+                     "--save_strategy=no",
+                     concat("--max_train_samples=", c_.max_train_samples),
+                     concat("--per_device_train_batch_size=", options.batch_size),
+                     fmt::format("--learning_rate={}", options.learning_rate),
+                     fmt::format("--num_train_epochs={}", options.epochs),
+                     concat("--max_steps=", options.max_steps),
+                     fmt::format("--warmup_steps={}", options.warmup),
+                     concat("--seed=", job.seed)};
+  }
+
+  Arguments skimming(const SweepJob& job) const {
+    return began("skim", job, threads()) + skim_ +
+           Arguments{"--dense=" + folder(jobs_[job.needs.front()]).string(), "--output_dir=" + folder(job).string(),
+                     "--report=false", fmt::format("--speedup={}", *job.speedup), concat("--seed=", job.seed)};
+  }
+
+  const SweepCommand& c_;
+  fs::path folder_;
+  std::vector<SweepJob> jobs_;
+  Arguments skim_, common_;  // flags that are handed on
+  std::int64_t slots_ = 1;
+};
+
+// The jobs that make the models, and `is_done` those that an earlier start finished.
+std::vector<Job> training_jobs(const Sweep& sweep) {
+  std::vector<Job> jobs;
+  for (const SweepJob& job : sweep.jobs()) {
+    jobs.push_back({.name = job.name(),
+                    .kind = job.speedup ? "skimmed" : job.task,
+                    .arguments = sweep.training(job),
+                    .log = sweep.log(job),
+                    .needs = job.needs,
+                    .is_done = holds_finished_run(sweep.folder(job))});
+  }
+  return jobs;
+}
+
+JobsEnded train_models(const Sweep& sweep) {
+  const std::vector<Job> jobs = training_jobs(sweep);
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    if (!jobs[i].is_done) fs::remove(sweep.speed(sweep.jobs()[i]));  // of a model that is there no more
+  }
+  const auto done = std::ranges::count_if(jobs, &Job::is_done);
+  if (done > 0) info("{} of {} models are there from an earlier start", done, jobs.size());
+  info("{} models to train, {} side by side", std::ssize(jobs) - done, sweep.slots());
+  return run_jobs(jobs, sweep.slots(), sweep.command().runtime.progress);
+}
+
+// Times the skimmed models that are there, one after another: beside others time says nothing.
+JobsEnded time_models(const Sweep& sweep, const std::vector<bool>& is_there) {
+  std::vector<Job> jobs;
+  for (std::size_t i = 0; i < sweep.jobs().size(); ++i) {
+    const SweepJob& job = sweep.jobs()[i];
+    if (!is_there[i] || !job.speedup || fs::exists(sweep.speed(job))) continue;
+    jobs.push_back({.name = job.name() + ", timed",
+                    .arguments = sweep.timing(job),
+                    .log = sweep.log(job),
+                    .output = sweep.speed(job)});
+  }
+  if (jobs.empty() || sweep.command().speed_samples == 0) return {};
+  info("{} models to time, each alone", jobs.size());
+  return run_jobs(jobs, 1, sweep.command().runtime.progress);
+}
+
+// What came of the jobs that are done. A model that others start from and nobody asked for is not shown.
+std::vector<SweepRun> read_runs(const Sweep& sweep, const SweepGrid& grid, const std::vector<bool>& is_there,
+                                std::vector<JobFailure>& failures) {
+  std::vector<SweepRun> runs;
+  for (std::size_t i = 0; i < sweep.jobs().size(); ++i) {
+    const SweepJob& job = sweep.jobs()[i];
+    const bool is_asked_for = std::ranges::find(grid.tasks, job.task) != grid.tasks.end();
+    if (!is_there[i] || !is_asked_for) continue;
+    try {
+      runs.push_back(read_sweep_run(job, sweep.folder(job), sweep.speed(job)));
+    } catch (const Error& error) {
+      failures.push_back({job.name(), error.what()});
+    }
+  }
+  std::ranges::stable_sort(runs, {}, [&](const SweepRun& run) { return std::ranges::find(grid.tasks, run.task); });
+  set_dense_scores(runs);
+  return runs;
+}
+
+void say_failures(const std::vector<JobFailure>& failures, std::int64_t left_out) {
+  if (failures.empty()) return;
+  for (const JobFailure& failure : failures) warn("{}: {}", failure.name, failure.text);
+  throw Error(concat(failures.size(), failures.size() == 1 ? " process" : " processes", " failed",
+                     left_out > 0 ? concat(", and ", left_out, " models that need them were not begun") : "",
+                     ", the first was ", failures.front().name, ": ", failures.front().text));
+}
+
+int run(const SweepCommand& c, const Invocation& invocation) {
+  const SweepGrid grid = checked_grid(c);
+  catch_stop_signals();
+  const Device device = placement_of(c.runtime).device;
+  OutputFolder folder(c.output_dir, EarlierRun::kExtend);
+  const Sweep sweep(c, grid, folder.work(), device);
+  Manifest manifest(invocation.text, c.flags.values(), grid.seeds.front(), device);
+  std::vector<std::string> parts = {kLogs};
+  for (const SweepJob& job : sweep.jobs()) parts.push_back(job.name());
+  folder.begin_run(manifest, parts, {c.model});
+  fs::create_directories(folder.work() / kLogs);
+
+  const auto seconds_since = [](Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  Clock::time_point start = Clock::now();
+  JobsEnded trained = train_models(sweep);
+  manifest.add_duration("models", seconds_since(start));
+  start = Clock::now();
+  const JobsEnded timed = time_models(sweep, trained.is_good);
+  manifest.add_duration("timing", seconds_since(start));
+  std::vector<JobFailure> failures = std::move(trained.failures);
+  failures.insert(failures.end(), timed.failures.begin(), timed.failures.end());
+  const std::vector<SweepRun> runs = read_runs(sweep, grid, trained.is_good, failures);
+  const std::vector<SweepTable> tables = sweep_tables(runs);
+  write_file_atomically(folder.work() / kSweepResults, sweep_json(runs).dump(2) + '\n');
+  write_report((folder.work() / "report.html").string(), make_sweep_report(tables, manifest.json()));
+  print("{}", sweep_text(tables));
+  say_failures(failures, trained.left_out);
+  folder.finish_run(manifest);
+  info("wrote {}", folder.path().string());
+  return 0;
+}
+
+}  // namespace
+
+Command add_sweep(CLI::App& program, const Invocation& invocation) {
+  auto command = std::make_shared<SweepCommand>(program);
+  return {&command->flags.command(), [command, invocation] { return run(*command, invocation); }};
+}
+
+}  // namespace tk

@@ -1,0 +1,148 @@
+#include "transkimmer/cli/run/job_runner.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "tensor/error.h"
+#include "tensor/io/input_file.h"
+#include "transkimmer/cli/run/child.h"
+#include "transkimmer/cli/run/job_queue.h"
+#include "transkimmer/cli/run/signals.h"
+
+namespace tk {
+namespace fs = std::filesystem;
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using State = JobQueue::State;
+
+constexpr std::chrono::milliseconds kBetweenLooks{20};
+
+std::vector<std::vector<std::size_t>> needs_of(const std::vector<Job>& jobs) {
+  std::vector<std::vector<std::size_t>> needs;
+  for (const Job& job : jobs) needs.push_back(job.needs);
+  return needs;
+}
+
+// The last line that a process said; empty where it said none.
+std::string last_line(const fs::path& log) {
+  try {
+    std::string text = read_file(log);
+    text.erase(text.find_last_not_of(" \r\n") + 1);
+    return text.substr(text.find_last_of('\n') + 1);
+  } catch (const Error&) {
+    return "";
+  }
+}
+
+// Where standard output goes until it is known to be whole.
+fs::path unchecked(const Job& job) { return job.output.empty() ? "" : job.output.string() + ".log"; }
+
+class Runner {
+ public:
+  Runner(const std::vector<Job>& jobs, std::int64_t slots, ProgressMode progress)
+      : jobs_(jobs), slots_(slots), queue_(needs_of(jobs)), bar_("jobs", queue_.size(), progress) {}
+
+  JobsEnded operator()() {
+    for (std::size_t i = 0; i < jobs_.size(); ++i) {
+      if (jobs_[i].is_done) queue_.end(i, true);
+    }
+    while (queue_.left() > 0) {
+      stop_if_asked();
+      begin_jobs();
+      std::this_thread::sleep_for(kBetweenLooks);
+      end_jobs();
+    }
+    JobsEnded ended{.is_good = {}, .failures = std::move(failures_), .left_out = queue_.count(State::kLeftOut)};
+    for (std::size_t i = 0; i < jobs_.size(); ++i) ended.is_good.push_back(queue_.state(i) == State::kDone);
+    return ended;
+  }
+
+ private:
+  struct Running {
+    std::size_t job;
+    Child child;
+    Clock::time_point start = Clock::now();
+  };
+
+  void begin_jobs() {
+    while (std::ssize(running_) < slots_) {
+      const std::optional<std::size_t> next = queue_.begin_next();
+      if (!next) return;
+      const Job& job = jobs_[*next];
+      running_.push_back({*next, Child(job.arguments, job.log, unchecked(job))});
+      say(job.name + ": began");
+    }
+  }
+
+  void end_jobs() {
+    for (auto at = running_.begin(); at != running_.end();) {
+      const std::optional<int> code = at->child.ended();
+      if (!code) {
+        ++at;
+        continue;
+      }
+      end_job(*at, *code);
+      at = running_.erase(at);
+    }
+  }
+
+  void end_job(const Running& running, int code) {
+    const Job& job = jobs_[running.job];
+    const double seconds = std::chrono::duration<double>(Clock::now() - running.start).count();
+    queue_.end(running.job, code == 0);
+    if (code == 0) {
+      clock_.took(job.kind, seconds);
+      if (!job.output.empty()) fs::rename(unchecked(job), job.output);
+    } else {
+      const std::string line = last_line(job.log);
+      failures_.push_back({job.name, concat(ending_text(code), ": ", line.empty() ? "it said nothing" : line, " (",
+                                            job.log.string(), ')')});
+    }
+    say(fmt::format("{}: {} {}; {} of {} left{}", job.name, code == 0 ? "finished in" : "FAILED after",
+                    clock_text(seconds), queue_.left(), queue_.size(), time_left()));
+  }
+
+  std::string time_left() const {
+    std::vector<std::string> kinds;
+    for (std::size_t i = 0; i < jobs_.size(); ++i) {
+      const State state = queue_.state(i);
+      if (state == State::kWaiting || state == State::kRunning) kinds.push_back(jobs_[i].kind);
+    }
+    const std::optional<double> seconds = clock_.left(kinds, slots_);
+    return seconds && !kinds.empty() ? ", about " + clock_text(*seconds) : "";
+  }
+
+  void say(const std::string& text) {
+    bar_.line(text);
+    bar_.update(queue_.size() - queue_.left());
+  }
+
+  // The processes are in groups of their own: a terminal's signal reaches them this way alone.
+  void stop_if_asked() {
+    if (stop_signal() == 0) return;
+    say(fmt::format("stopping {} of them", running_.size()));
+    for (const Running& running : running_) running.child.send(stop_signal());
+    for (Running& running : running_) running.child.wait();
+    throw_if_stopped();
+  }
+
+  const std::vector<Job>& jobs_;
+  std::int64_t slots_;
+  JobQueue queue_;
+  Progress bar_;
+  JobClock clock_;
+  std::vector<Running> running_;
+  std::vector<JobFailure> failures_;
+};
+
+}  // namespace
+
+JobsEnded run_jobs(const std::vector<Job>& jobs, std::int64_t slots, ProgressMode progress) {
+  return Runner(jobs, slots, progress)();
+}
+
+}  // namespace tk

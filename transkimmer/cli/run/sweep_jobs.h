@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tk {
+
+/// A model of a sweep: a dense one, or one that is skimmed from it.
+struct SweepJob {
+  std::string task;
+  std::uint64_t seed = 0;
+  std::optional<double> speedup = {};   ///< none: dense
+  std::vector<std::size_t> needs = {};  ///< places in the list of the models that it starts from
+  std::string name() const;             ///< "rte-dense-42", "rte-2.5x-42"
+};
+
+/// What is swept.
+struct SweepGrid {
+  std::vector<std::string> tasks;
+  std::vector<double> speedups;
+  std::vector<std::uint64_t> seeds;
+};
+
+/// "4x", "2.5x"
+std::string speedup_text(double speedup);
+
+/// Every model, each behind those that it starts from: the dense models that others start from (`start_of` names the
+/// task, or nothing), the other dense ones, the skimmed ones. A model that several start from is there once.
+std::vector<SweepJob> sweep_jobs(const SweepGrid& grid, const std::function<std::string(const std::string&)>& start_of);
+
+}  // namespace tk
