@@ -14,6 +14,8 @@ struct Recipe {
   std::string start_task = {};    ///< whose model the dense one starts from; empty: the checkpoint itself
   double epochs = 3;              ///< of the dense model
   std::int64_t steps = 4000;      ///< of the skimmed one
+  bool reads_other_tasks = true;  ///< texts of other tasks are learnt on, too
+  double own_share = 0.25;        ///< of an epoch, beside texts, pairs and copies
   std::int64_t pairs = 0;         ///< new pairs for each own one: DistillText
   std::int64_t corrupt = 1;       ///< corrupted copies of each own row: DistillText
   std::int64_t least_tokens = 0;  ///< of own rows that the skimmed model learns on

@@ -135,8 +135,10 @@ Plan plan_of(const SkimCommand& c, const Invocation& invocation) {
   DistillFlags text = c.distill;
   if (!text.pairs) text.pairs = plan.recipe.pairs;
   if (!text.corrupt) text.corrupt = plan.recipe.corrupt;
+  if (!text.own_share) text.own_share = plan.recipe.own_share;
   plan.distill = distill_job(text, c.task.data_dir, c.seed);
-  if (!text.tasks) plan.distill.sources.tasks = tasks_with_texts(task, c.task.data_dir);
+  if (!text.tasks && plan.recipe.reads_other_tasks)
+    plan.distill.sources.tasks = tasks_with_texts(task, c.task.data_dir);
   return plan;
 }
 

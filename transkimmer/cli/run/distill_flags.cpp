@@ -34,18 +34,21 @@ void add_distill_flags(Flags& flags, DistillFlags& distill, const DistillDefault
       .at_least(0);
   flags
       .add("--distill_own_share", distill.own_share,
-           "share of an epoch that the task's own rows have: the side that is too short comes more often")
+           fmt::format("share of an epoch that the task's own rows have: the side that is too short comes more often "
+                       "(default: {})",
+                       otherwise.own_share))
       .range(0.01, 0.99);
 }
 
 DistillJob distill_job(const DistillFlags& distill, const std::filesystem::path& data_dir, std::uint64_t seed) {
-  DistillJob job{.sources = {.data_dir = data_dir}, .own_share = distill.own_share};
+  DistillJob job{.sources = {.data_dir = data_dir}};
   if (distill.tasks != "none") job.sources.tasks = comma_separated(distill.tasks.value_or(""));
   for (const std::string& file : comma_separated(distill.files.value_or(""))) job.sources.files.emplace_back(file);
   job.text.samples = distill.samples;
   job.text.pairs = distill.pairs.value_or(0);
   job.text.corrupt = distill.corrupt.value_or(0);
   job.text.seed = seed;
+  job.own_share = distill.own_share.value_or(job.own_share);
   return job;
 }
 

@@ -20,7 +20,7 @@ struct DistillFlags {
   std::optional<std::int64_t> pairs = {};
   std::optional<std::int64_t> corrupt = {};
   std::int64_t samples = DistillText{}.samples;
-  double own_share = 0.25;
+  std::optional<double> own_share = {};
 };
 
 /// `otherwise` says what becomes of each of the flags that has no default: "0", say.
@@ -28,6 +28,7 @@ struct DistillDefaults {
   std::string tasks = "none";
   std::string pairs = "0";
   std::string corrupt = "0";
+  std::string own_share = "0.25";
 };
 void add_distill_flags(Flags& flags, DistillFlags& distill, const DistillDefaults& otherwise = {});
 
