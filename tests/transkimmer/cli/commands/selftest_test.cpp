@@ -29,7 +29,9 @@ TEST_CASE("selftest: passes here, and has a line for every op that is recorded")
   const Ran ran = run_program({"selftest"});
   INFO(ran.out);
   CHECK(ran.code == 0);
-  CHECK(ran.err.empty());
+  // On a processor that OpenBLAS does not know the program says that it starts again with better kernels.
+  const bool restarted = ran.err.starts_with("warning: BLAS chose its ") && ran.err.find('\n') == ran.err.size() - 1;
+  CHECK((ran.err.empty() || restarted));
   CHECK_THAT(ran.out, ContainsSubstring(" checks, 0 failed, "));
   const fs::path autograd = fs::path(TK_SOURCE_DIR) / "autograd";
   std::set<std::string> ops = recorded_ops(autograd / "ops");
