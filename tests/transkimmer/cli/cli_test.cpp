@@ -24,6 +24,19 @@ std::vector<std::string> lines(const std::string& text) {
 
 json read_json(const fs::path& path) { return json::parse(read_bytes(path)); }
 
+// The newest.
+fs::path checkpoint_in(const fs::path& folder) {
+  fs::path newest;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("checkpoint-")) continue;
+    const bool is_newer =
+        newest.empty() || std::stoi(name.substr(11)) > std::stoi(newest.filename().string().substr(11));
+    if (is_newer) newest = entry.path();
+  }
+  return newest;
+}
+
 TEST_CASE("help: names every command, and every command has its own") {
   const Ran help = run_program({"--help"});
   CHECK(help.code == 0);
@@ -454,6 +467,76 @@ TEST_CASE("signals: training stops with a checkpoint") {
     }
     CHECK(checkpoints == 1);
   }
+}
+
+TEST_CASE("train: a stopped run goes on from its newest checkpoint, to the bits of one that was not stopped") {
+  const Workplace place;
+  REQUIRE(place.train("dense-sst2", {"--report=false"}).code == 0);
+  const auto command = [&](const std::string& output, const Arguments& more = {}) {
+    return Arguments{"train"} + place.task("sst2", "dense-sst2") +
+           Arguments{"--output_dir",
+                     place / output,
+                     "--skim",
+                     "--max_steps",
+                     "400",
+                     "--save_steps",
+                     "100",
+                     "--logging_steps",
+                     "10",
+                     "--eval_strategy",
+                     "steps",
+                     "--eval_steps",
+                     "50",
+                     "--report=false",
+                     "--per_device_train_batch_size",
+                     "4",
+                     "--progress",
+                     "off"} +
+           more;
+  };
+  REQUIRE(run_program(command("whole")).code == 0);
+  CHECK(run_until(command("out"), "step    150", SIGTERM).code == 128 + SIGTERM);
+  const std::int64_t stopped_at = read_json(checkpoint_in(place / "out") / "trainer_state.json")["global_step"];
+  CHECK(stopped_at >= 150);
+
+  const Ran other = run_program(command("out", {"--learning_rate", "1e-3"}));
+  CHECK(other.code == 1);
+  CHECK_THAT(other.err, ContainsSubstring("other flags: --learning_rate 5e-05, now 0.001"));
+
+  const Ran again = run_program(command("out", {"--threads", "1"}));
+  INFO(again.err);
+  REQUIRE(again.code == 0);
+  CHECK_THAT(again.err, ContainsSubstring("going on after step " + std::to_string(stopped_at) + " of 400"));
+  for (const char* file : {"model.safetensors", "config.json", "checkpoint-400/model.safetensors",
+                           "checkpoint-400/optimizer.safetensors"}) {
+    INFO(file);
+    if (fs::exists(fs::path(place / "whole") / file))
+      CHECK(read_bytes(fs::path(place / "out") / file) == read_bytes(fs::path(place / "whole") / file));
+  }
+  const json state = read_json(place / "out/trainer_state.json"), whole = read_json(place / "whole/trainer_state.json");
+  for (const char* key : {"global_step", "best_metric", "loss_sum", "skim_budget", "num_input_tokens_seen"}) {
+    INFO(key);
+    CHECK(state[key] == whole[key]);
+  }
+  const auto evaluations = [&](const std::string& run) {
+    std::vector<json> rows;
+    for (const std::string& line : lines(read_bytes(place / (run + "/metrics.jsonl")))) {
+      const json row = json::parse(line);
+      if (row.contains("eval_loss")) rows.push_back({row["step"], row["eval_loss"], row["eval_accuracy"]});
+    }
+    return rows;
+  };
+  CHECK(evaluations("out") == evaluations("whole"));
+
+  const Ran elsewhere = run_program(command("elsewhere", {"--resume_from_checkpoint", place / "whole/checkpoint-300"}));
+  INFO(elsewhere.err);
+  REQUIRE(elsewhere.code == 0);
+  CHECK_THAT(elsewhere.err, ContainsSubstring("going on after step 300 of 400"));
+  CHECK(read_bytes(place / "elsewhere/model.safetensors") == read_bytes(place / "whole/model.safetensors"));
+
+  const Ran none = run_program(command("none", {"--resume_from_checkpoint", place / "dense-sst2"}));
+  CHECK(none.code == 1);
+  CHECK_THAT(none.err, ContainsSubstring("dense-sst2: is no checkpoint of this run's model: it lacks "));
 }
 
 TEST_CASE("glue: a table of tasks, and a check of a folder") {

@@ -30,6 +30,7 @@ struct TrainCommand {
   TrainingSettings settings;
   std::string output_dir;
   bool overwrite_output_dir = false;
+  std::optional<std::string> checkpoint;
   bool do_train = true;
   bool do_eval = true;
   bool report = true;
@@ -70,8 +71,16 @@ TrainCommand::TrainCommand(CLI::App& program)
 
 void TrainCommand::add_run_flags() {
   flags.group("Run");
-  flags.add("--output_dir", output_dir, "folder to write to; must be empty or new", "DIR").required();
+  flags
+      .add("--output_dir", output_dir,
+           "folder to write to; new, empty, or with this run unfinished, which then goes on", "DIR")
+      .required();
   flags.add("--overwrite_output_dir", overwrite_output_dir, "replace another run there, at the end of this one");
+  flags.add(
+      "--resume_from_checkpoint", checkpoint,
+      "checkpoint of a run with the same flags to go on from, or true (default: the newest in --output_dir, if its "
+      "run is not finished)",
+      "DIR");
   flags.add("--dump_config", dump_config, "only print the flags as JSON, for `transkimmer train FILE.json`");
   flags.add("--do_train", do_train, "accepted for Hugging Face's scripts; this command always trains")
       .check([](const std::string& value) -> std::string {
@@ -236,6 +245,12 @@ nlohmann::json effective_flags(const TrainCommand& c) {
   return flags;
 }
 
+// "true" is what there is without the flag, as in Hugging Face's scripts.
+std::optional<std::filesystem::path> checkpoint_of(const TrainCommand& c) {
+  if (!c.checkpoint || *c.checkpoint == "true") return std::nullopt;
+  return *c.checkpoint;
+}
+
 int run(TrainCommand& c, const Invocation& invocation) {
   check_combinations(c);
   if (c.dump_config) {
@@ -244,7 +259,7 @@ int run(TrainCommand& c, const Invocation& invocation) {
   }
   start_runtime(c.runtime, invocation.argv);
   complete_settings(c);
-  OutputFolder folder(c.output_dir, c.overwrite_output_dir ? EarlierRun::kReplace : EarlierRun::kRefuse);
+  OutputFolder folder(c.output_dir, c.overwrite_output_dir ? EarlierRun::kReplace : EarlierRun::kContinue);
   const GlueReader reader(c.task.task_name, c.task.data_dir);
   const Placement placement = placement_of(c.runtime);
   c.settings.eval_batch = batch_bounds(c.eval_batch, placement.device);
@@ -259,6 +274,7 @@ int run(TrainCommand& c, const Invocation& invocation) {
                     .skim = c.skim ? std::optional(c.skim_settings) : std::nullopt,
                     .teacher = {.folders = paths(c.teacher.value_or("")), .by_default = c.skim},
                     .distill = distill_job(c),
+                    .checkpoint = checkpoint_of(c),
                     .settings = c.settings,
                     .command = invocation.text,
                     .flags = effective_flags(c)},

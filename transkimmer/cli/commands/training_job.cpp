@@ -130,6 +130,9 @@ TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
     std::ranges::move(others.rows, std::back_inserter(rows));
   }
   TrainingOutcome outcome{.model = std::move(model), .dev = std::move(dev), .teaching = std::move(teaching)};
+  const std::optional<std::filesystem::path> from = job.checkpoint ? job.checkpoint : folder.checkpoint();
+  std::optional<Checkpoint> checkpoint;
+  if (from) checkpoint = load_checkpoint(*from, *outcome.model.model);
   outcome.result = run_training({.model = outcome.model,
                                  .rows = rows,
                                  .own = train.size(),
@@ -137,7 +140,8 @@ TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
                                  .dev = outcome.dev,
                                  .held_out = held_out,
                                  .teacher_logits = outcome.teaching.logits,
-                                 .sources = sources},
+                                 .sources = sources,
+                                 .checkpoint = std::move(checkpoint)},
                                 settings, folder, manifest);
   if (job.do_eval && job.report) write_run_report(job, outcome, folder, manifest);
   folder.finish_run(manifest);

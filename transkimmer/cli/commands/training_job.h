@@ -30,7 +30,8 @@ struct TrainingJob {
   std::optional<SkimSettings> skim = {};
   TeacherChoice teacher = {};
   DistillJob distill = {};
-  std::int64_t least_tokens = 0;  ///< training rows with fewer are left out
+  std::int64_t least_tokens = 0;                         ///< training rows with fewer are left out
+  std::optional<std::filesystem::path> checkpoint = {};  ///< to go on from; else the output folder's, if it goes on
   TrainingSettings settings;
   // For the manifest:
   std::string command;

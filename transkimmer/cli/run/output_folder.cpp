@@ -131,6 +131,12 @@ OutputFolder::~OutputFolder() {
   }
 }
 
+std::optional<fs::path> OutputFolder::checkpoint() const {
+  if (!goes_on_) return std::nullopt;
+  const std::vector<fs::path> checkpoints = checkpoints_in(path());
+  return checkpoints.empty() ? std::nullopt : std::optional(checkpoints.back());
+}
+
 fs::path OutputFolder::final_name(const fs::path& file) const {
   return lies_in(file, work_root_) ? final_root_ / fs::relative(file, work_root_) : file;
 }
@@ -173,15 +179,17 @@ void OutputFolder::check_removable(const std::vector<fs::path>& earlier) const {
   }
 }
 
-// All but finished parts, and what a teacher has said, begins anew.
+// All but finished parts, checkpoints, and what a teacher has said, begins anew.
 void OutputFolder::go_on(const Manifest& manifest) const {
   const std::string other = differences(run_manifest(path())["flags"], manifest.json()["flags"]);
   TK_CHECK(other.empty(), "--output_dir: ", path().string(), ": holds a run that ",
            holds_finished_run(path()) ? "" : "is not finished and ", "has other flags: ", other,
            "; name another folder", way_out());
   if (earlier_ == EarlierRun::kExtend) return;
+  const std::vector<fs::path> checkpoints = checkpoints_in(path());
   for (const fs::path& file : files_of_run(path())) {
     const std::string name = file.filename().string();
+    if (std::ranges::find(checkpoints, file) != checkpoints.end()) continue;
     const bool is_part = std::ranges::find(parts_, name) != parts_.end();
     if (name == kManifest || name == kTeacherLogits || (is_part && holds_finished_run(file))) continue;
     fs::is_directory(fs::symlink_status(file)) ? remove_folder(file) : void(fs::remove(file));

@@ -44,8 +44,8 @@ class WritableFolder {
 enum class EarlierRun : std::uint8_t {
   kRefuse,    ///< it stays, and there is no new one
   kReplace,   ///< a new one replaces it, at its end
-  kContinue,  ///< one that is not finished and has the same flags goes on: its finished parts stay; any other is
-              ///< refused
+  kContinue,  ///< one that is not finished and has the same flags goes on: its finished parts and its checkpoints
+              ///< stay; any other is refused
   kExtend     ///< one with the same flags goes on, finished or not, with all its parts and more; any other is refused
 };
 
@@ -66,6 +66,8 @@ class OutputFolder {
   const std::filesystem::path& path() const { return folder_.path(); }
   /// Where the run's files are written, once it has begun.
   const std::filesystem::path& work() const { return work_; }
+  /// The checkpoint that the run goes on from: the newest of the one that is to go on, if there is one.
+  std::optional<std::filesystem::path> checkpoint() const;
   /// The name that a file of the run will have once the run is finished; any other's own.
   std::filesystem::path final_name(const std::filesystem::path& file) const;
 

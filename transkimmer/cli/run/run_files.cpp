@@ -86,6 +86,15 @@ std::vector<fs::path> files_of_run(const fs::path& folder) {
   return paths;
 }
 
+std::vector<fs::path> checkpoints_in(const fs::path& folder) {
+  std::vector<fs::path> checkpoints = folders_in(folder);
+  std::erase_if(checkpoints,
+                [](const fs::path& inner) { return !is_numbered(inner.filename().string(), kCheckpoint); });
+  // More digits are more steps, and of as many the order is that of the names.
+  std::ranges::stable_sort(checkpoints, {}, [](const fs::path& inner) { return inner.filename().string().size(); });
+  return checkpoints;
+}
+
 bool has_come_to_something(const fs::path& folder) {
   return std::ranges::any_of(files_of_run(folder), [](const fs::path& path) {
     const std::string name = path.filename().string();

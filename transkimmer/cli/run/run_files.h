@@ -27,6 +27,9 @@ std::vector<std::filesystem::path> files_of_run(const std::filesystem::path& fol
 /// The first file below `folder` that has a name which no run writes, if there is one.
 std::optional<std::filesystem::path> first_foreign(const std::filesystem::path& folder);
 
+/// The checkpoints in `folder`, by their steps: the newest last.
+std::vector<std::filesystem::path> checkpoints_in(const std::filesystem::path& folder);
+
 /// Whether a model or a checkpoint is among them.
 bool has_come_to_something(const std::filesystem::path& folder);
 

@@ -2,16 +2,22 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <system_error>
 
 #include "tensor/error.h"
 #include "tensor/io/atomic_file.h"
+#include "tensor/io/in_quotes.h"
+#include "tensor/io/json.h"
+#include "tensor/io/problem_text.h"
+#include "tensor/io/safetensors.h"
 #include "transkimmer/checkpoint.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/results.h"
+#include "transkimmer/cli/run/run_files.h"
 #include "transkimmer/cli/run/run_log.h"
 #include "transkimmer/cli/run/signals.h"
 #include "transkimmer/families/family.h"
@@ -66,9 +72,30 @@ class Run {
                  inputs.epoch),
         folder_(begin(folder, inputs, manifest)),
         log_(folder_),
-        skims_(inputs.model.model->config().skim_gate != SkimGate::kNone) {}
+        skims_(inputs.model.model->config().skim_gate != SkimGate::kNone),
+        checkpoints_(checkpoints_in(folder_)) {
+    if (inputs.checkpoint) go_on(*inputs.checkpoint);
+  }
 
+  // Wherever a signal stops it there is a checkpoint to go on from.
   TrainingResult operator()() {
+    try {
+      return whole_run();
+    } catch (const Interrupted&) {
+      if (trainer_.is_ahead()) throw;  // the model is that of no step
+      info("stopped by a signal at step {} of {}; wrote {}", trainer_.steps_done(), trainer_.total_steps(),
+           save_checkpoint().string());
+      throw;
+    }
+  }
+
+ private:
+  static const fs::path& begin(OutputFolder& folder, const TrainingInputs& inputs, Manifest& manifest) {
+    folder.begin_run(manifest, {}, inputs.sources);
+    return folder.work();
+  }
+
+  TrainingResult whole_run() {
     tell_start();
     result_.train_examples = inputs_.own;
     train();
@@ -78,13 +105,32 @@ class Run {
     if (!inputs_.dev.empty()) result_.scores = final_scores();
     tell_costs(result_.scores);
     write_file_atomically(folder_ / "trainer_state.json", trainer_state().dump(2) + '\n');
+    // What a signal made it write, and nobody asked for, has served.
+    if (settings_.save_strategy == Strategy::kNo) drop_checkpoints(0);
     return std::move(result_);
   }
 
- private:
-  static const fs::path& begin(OutputFolder& folder, const TrainingInputs& inputs, Manifest& manifest) {
-    folder.begin_run(manifest, {}, inputs.sources);
-    return folder.work();
+  void go_on(const Checkpoint& checkpoint) {
+    trainer_.restore(checkpoint.state);
+    first_step_ = checkpoint.state.steps;
+    loss_sum_ = checkpoint.loss_sum;
+    tokens_ = checkpoint.tokens;
+    last_.multiplier = checkpoint.state.skim_multiplier;
+    for (const json& row : checkpoint.log) {
+      log_.add(row);
+      const double step = row.value("step", 0.0);
+      if (row.contains("loss")) result_.curves.loss.push_back({step, row["loss"].get<double>()});
+      if (row.contains("mac_share")) result_.curves.mac_share.push_back({step, row["mac_share"].get<double>()});
+      if (row.contains("budget")) result_.curves.budget.push_back({step, row["budget"].get<double>()});
+      const std::string score = "eval_" + inputs_.model.task.headline;
+      if (row.contains(score) && row[score].is_number()) note_score(step, row[score].get<double>());
+    }
+    info("going on after step {} of {}", trainer_.steps_done(), trainer_.total_steps());
+  }
+
+  void note_score(double step, double score) {
+    result_.curves.dev_score.push_back({step, score});
+    if (!best_score_ || score > *best_score_) best_score_ = score;
   }
 
   void tell_start() const {
@@ -101,17 +147,16 @@ class Run {
   void train() {
     const Clock::time_point start = Clock::now();
     Progress progress("train", trainer_.total_steps(), settings_.progress);
+    if (first_step_ > 0 && lacks_evaluation()) progress.line(log_evaluation(score_dev()));
     while (!trainer_.finished()) {
       const StepReport report = trainer_.step(!reads_model(trainer_.steps_done() + 1));
       note(report);
       progress.update(report.step, details(report));
       const bool last = trainer_.finished();
       if (report.step % settings_.logging_steps == 0 || last) progress.line(log_window(report));
-      if (happens(settings_.eval_strategy, settings_.eval_steps, report.step) && !last && !inputs_.dev.empty()) {
-        progress.line(log_evaluation(score_dev()));
-      }
+      if (evaluates_after(report.step) && !last) progress.line(log_evaluation(score_dev()));
       if (happens(settings_.save_strategy, settings_.save_steps, report.step) && !last) save_checkpoint();
-      stop_if_asked(progress);
+      if (!trainer_.is_ahead()) throw_if_stopped();
     }
     train_seconds_ = seconds_since(start);
   }
@@ -164,6 +209,16 @@ class Run {
            happens(settings_.save_strategy, settings_.save_steps, step);
   }
 
+  bool evaluates_after(std::int64_t step) const {
+    return !inputs_.dev.empty() && happens(settings_.eval_strategy, settings_.eval_steps, step);
+  }
+
+  // Whether a signal came between the step that this process goes on from and its evaluation.
+  bool lacks_evaluation() const {
+    const auto is_there = [&](const json& row) { return row.contains("eval_loss") && row["step"] == first_step_; };
+    return evaluates_after(first_step_) && !trainer_.finished() && std::ranges::none_of(log_.history(), is_there);
+  }
+
   bool happens(Strategy strategy, std::int64_t steps, std::int64_t step) const {
     if (strategy == Strategy::kNo) return false;
     return step % (strategy == Strategy::kSteps ? steps : trainer_.steps_per_epoch()) == 0;
@@ -208,9 +263,7 @@ class Run {
     row["step"] = trainer_.steps_done();
     row["epoch"] = rounded(epochs_of(trainer_.steps_done()), 4);
     log_.add(row);
-    const double score = headline(inputs_.model.task, scores);
-    result_.curves.dev_score.push_back({static_cast<double>(trainer_.steps_done()), score});
-    if (!best_score_ || score > *best_score_) best_score_ = score;
+    note_score(static_cast<double>(trainer_.steps_done()), headline(inputs_.model.task, scores));
     std::string text = fmt::format("step {:>6}  dev:", trainer_.steps_done());
     for (const SplitScore& s : scores) {
       for (const Metric& metric : s.metrics) text += fmt::format("  {}{} {:.4f}", metric.name, s.suffix, metric.value);
@@ -223,14 +276,6 @@ class Run {
     return static_cast<double>(steps) / static_cast<double>(trainer_.steps_per_epoch());
   }
 
-  void stop_if_asked(Progress& progress) {
-    if (stop_signal() == 0 || trainer_.is_ahead()) return;
-    const fs::path checkpoint = save_checkpoint();
-    progress.line(fmt::format("stopped by a signal at step {} of {}; wrote {}", trainer_.steps_done(),
-                              trainer_.total_steps(), checkpoint.string()));
-    throw_if_stopped();
-  }
-
   fs::path save_checkpoint() {
     const fs::path path = folder_ / fmt::format("checkpoint-{}", trainer_.steps_done());
     if (fs::exists(path)) return path;
@@ -240,11 +285,16 @@ class Run {
     write_file_atomically(complete.path() / "trainer_state.json", trainer_state().dump(2) + '\n');
     complete.commit();
     checkpoints_.push_back(path);
-    while (settings_.save_total_limit > 0 && std::ssize(checkpoints_) > settings_.save_total_limit) {
+    if (settings_.save_total_limit > 0) drop_checkpoints(settings_.save_total_limit);
+    return path;
+  }
+
+  // The oldest first, until no more than `left` are there.
+  void drop_checkpoints(std::int64_t left) {
+    while (std::ssize(checkpoints_) > left) {
       drop(checkpoints_.front());
       checkpoints_.erase(checkpoints_.begin());
     }
-    return path;
   }
 
   // One checkpoint too many is no reason to lose a run.
@@ -256,7 +306,7 @@ class Run {
     }
   }
 
-  // The keys of transformers' TrainerState, and the budget controller's state.
+  // The keys of transformers' TrainerState, the sum of the losses and the budget controller's state.
   json trainer_state() const {
     json state = {{"best_metric", best_score_ ? json(*best_score_) : json()},
                   {"best_model_checkpoint", nullptr},
@@ -268,6 +318,7 @@ class Run {
                   {"is_world_process_zero", true},
                   {"log_history", log_.history()},
                   {"logging_steps", settings_.logging_steps},
+                  {"loss_sum", loss_sum_},
                   {"max_steps", trainer_.total_steps()},
                   {"num_input_tokens_seen", tokens_},
                   {"num_train_epochs", static_cast<std::int64_t>(std::ceil(epochs_of(trainer_.total_steps())))},
@@ -287,14 +338,15 @@ class Run {
   void write_train_results() {
     const auto steps = static_cast<double>(trainer_.steps_done());
     const std::size_t epoch = inputs_.epoch.empty() ? inputs_.rows.size() : inputs_.epoch.size();
-    const double samples = steps / static_cast<double>(trainer_.steps_per_epoch()) * static_cast<double>(epoch);
+    const auto timed = static_cast<double>(trainer_.steps_done() - first_step_);
+    const double samples = timed / static_cast<double>(trainer_.steps_per_epoch()) * static_cast<double>(epoch);
     json results = {{"epoch", rounded(epochs_of(trainer_.steps_done()), 4)},
                     {"total_flos", total_operations()},
                     {"train_loss", loss_sum_ / steps},
                     {"train_runtime", rounded(train_seconds_, 4)},
                     {"train_samples", inputs_.own},
                     {"train_samples_per_second", rounded(samples / train_seconds_, 3)},
-                    {"train_steps_per_second", rounded(steps / train_seconds_, 3)}};
+                    {"train_steps_per_second", rounded(timed / train_seconds_, 3)}};
     if (unlabelled() > 0) results["distill_samples"] = unlabelled();
     if (held_out_share_) {
       results["held_out_samples"] = inputs_.held_out.size();
@@ -324,18 +376,44 @@ class Run {
   fs::path folder_;  // begun when the trainer has found the options good
   RunLog log_;
   bool skims_;
+  std::vector<fs::path> checkpoints_;  // the oldest first
   Window window_;
   StepReport last_;
   TrainingResult result_;
-  std::vector<fs::path> checkpoints_;
   std::optional<double> best_score_;
   std::optional<double> held_out_share_;  // what the rows cost at the end, where there are some
+  std::int64_t first_step_ = 0;           // after which this process went on
   double loss_sum_ = 0;
   double train_seconds_ = 0;
   std::int64_t tokens_ = 0;
 };
 
 }  // namespace
+
+Checkpoint load_checkpoint(const fs::path& folder, const BertClassifier& model) {
+  const std::vector<NamedTensor> weights = named_values(model.parameters());
+  const LoadReport report = load_weights(folder, weights, model.config().family());
+  TK_CHECK(report.missing.empty(), folder.string(), ": is no checkpoint of this run's model: it lacks ",
+           in_quotes(report.missing.front()));
+  for (const NamedTensor& weight : weights) weight.tensor.bump_version();
+  const json state = read_json(folder / "trainer_state.json");
+  const SafetensorsFile optimizer = SafetensorsFile::open(folder / "optimizer.safetensors");
+  Checkpoint checkpoint;
+  for (const SafetensorsEntry& entry : optimizer.entries()) {
+    checkpoint.state.optimizer.push_back({entry.name, optimizer.tensor(entry)});
+  }
+  try {
+    checkpoint.state.steps = state.at("global_step");
+    checkpoint.log = state.at("log_history");
+    checkpoint.loss_sum = state.at("loss_sum");
+    checkpoint.tokens = state.at("num_input_tokens_seen");
+    if (state.contains("skim_budget")) checkpoint.state.skim_multiplier = state["skim_budget"].at("multiplier");
+  } catch (const json::exception& error) {
+    throw Error(concat((folder / "trainer_state.json").string(), ": ", problem_text(error)));
+  }
+  TK_CHECK(checkpoint.log.is_array(), (folder / "trainer_state.json").string(), ": log_history is no list");
+  return checkpoint;
+}
 
 TrainingResult run_training(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder,
                             Manifest& manifest) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "transkimmer/cli/run/output_folder.h"
 #include "transkimmer/training/scoring.h"
 #include "transkimmer/training/task_model.h"
+#include "transkimmer/training/trainer.h"
 #include "transkimmer/training/trainer_options.h"
 
 namespace tk {
@@ -43,6 +45,18 @@ struct TrainingSettings {
   }
 };
 
+/// Where a run has come to, but for the weights.
+struct Checkpoint {
+  TrainerState state;
+  nlohmann::json log = {};  ///< the rows of its log
+  double loss_sum = 0;      ///< over the steps
+  std::int64_t tokens = 0;  ///< over the steps
+};
+
+/// Loads a checkpoint's weights into `model`, which the run began with, and returns the rest. Throws where `folder` is
+/// no checkpoint of such a model.
+Checkpoint load_checkpoint(const std::filesystem::path& folder, const BertClassifier& model);
+
 /// What is trained on what.
 struct TrainingInputs {
   TaskModel& model;
@@ -53,6 +67,7 @@ struct TrainingInputs {
   const Split& held_out;                            ///< rows like the own ones that are not learnt; may be empty
   Tensor teacher_logits;                            ///< [rows, labels] or undefined
   std::vector<std::filesystem::path> sources = {};  ///< the folders that model and teacher came from
+  std::optional<Checkpoint> checkpoint = {};        ///< where the run goes on; the model has its weights already
 };
 
 /// The curves of a run, a point a step or an evaluation.
@@ -71,7 +86,8 @@ struct TrainingResult {
 
 /// Begins the run in `folder` once the options are known to be good; trains, logging there (run.json, metrics.jsonl,
 /// checkpoint-N/) and leaving there the model, trainer_state.json and the results files. When a signal asks to stop it
-/// finishes the step, writes a checkpoint and throws Interrupted.
+/// finishes the step, writes a checkpoint and throws Interrupted. From a checkpoint it goes on to the bits of a run
+/// that was not stopped.
 TrainingResult run_training(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder,
                             Manifest& manifest);
 
