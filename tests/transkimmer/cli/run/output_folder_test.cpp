@@ -209,7 +209,8 @@ TEST_CASE("output folder: an unfinished run goes on with its finished parts, if 
   OutputFolder output(place / "out", EarlierRun::kContinue);
   begin(output, 4);
   CHECK(output.work() == place / "out");
-  CHECK(names_in(place / "out") == std::vector<std::string>{"dense", "run.json", kTeacherLogits});
+  CHECK(names_in(place / "out") == std::vector<std::string>{"checkpoint-2", "dense", "run.json", kTeacherLogits});
+  CHECK(output.checkpoint() == fs::path(place / "out/checkpoint-2"));
   check_is(place / "out/dense", "dense");
   OutputFolder part(output, "dense-2");
   CHECK(names_in(part.path()).empty());
