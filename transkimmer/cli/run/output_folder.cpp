@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,6 +31,32 @@ bool lies_in(const fs::path& path, const fs::path& folder) {
   const fs::path inner = fs::weakly_canonical(path);
   const fs::path outer = fs::weakly_canonical(folder);
   return std::ranges::mismatch(outer, inner).in1 == outer.end();
+}
+
+constexpr int kTaken = -2;
+
+// A descriptor that holds the folder's lock; kTaken where another process does, -1 where the file system knows none.
+// A folder that was removed and made again while it was locked is locked again: a lock is of what has the name.
+int try_lock(const fs::path& folder) {
+  constexpr int kMostTries = 100;
+  for (int i = 0; i < kMostTries; ++i) {
+    const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return -1;
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      const bool is_taken = errno == EWOULDBLOCK;
+      if (!is_taken) return fd;
+      ::close(fd);
+      return kTaken;
+    }
+    struct stat locked = {}, named = {};
+    const bool is_same = ::fstat(fd, &locked) == 0 && ::stat(folder.c_str(), &named) == 0 &&
+                         locked.st_ino == named.st_ino && locked.st_dev == named.st_dev;
+    if (is_same) return fd;
+    ::close(fd);
+    std::error_code ignored;
+    fs::create_directories(folder, ignored);
+  }
+  return kTaken;
 }
 
 // The place of a part that a run makes, empty.
@@ -67,9 +94,8 @@ std::string differences(const nlohmann::json& earlier, const nlohmann::json& now
 
 }  // namespace
 
-FolderLock::FolderLock(const fs::path& folder) : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-  if (fd_ < 0 || ::flock(fd_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
-  ::close(fd_);
+FolderLock::FolderLock(const fs::path& folder) : fd_(try_lock(folder)) {
+  if (fd_ != kTaken) return;
   throw Error(concat("--output_dir: ", folder.string(), ": another run is writing to it now; name another folder"));
 }
 
@@ -92,8 +118,11 @@ WritableFolder::WritableFolder(fs::path folder) : folder_(std::move(folder)) {
 }
 
 WritableFolder::~WritableFolder() {
+  if (!is_new_) return;
+  const int fd = try_lock(folder_);  // another run may have it by now, with nothing written yet
   std::error_code ignored;
-  if (is_new_) fs::remove(folder_, ignored);  // an empty folder; any other stays
+  if (fd != kTaken) fs::remove(folder_, ignored);  // an empty folder; any other stays
+  if (fd >= 0) ::close(fd);
 }
 
 OutputFolder::OutputFolder(fs::path folder, EarlierRun earlier)
