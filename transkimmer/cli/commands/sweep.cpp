@@ -92,7 +92,7 @@ SweepCommand::SweepCommand(CLI::App& program)
   flags
       .add("--jobs", jobs,
            "processes side by side at most, which share the cores unless --threads says how many each has; 0: 1 on "
-           "the CPU, 2 on cuda")
+           "the CPU, 4 on cuda")
       .range(0, 256);
   flags
       .add("--speed_samples", speed_samples,
@@ -213,7 +213,7 @@ class Sweep {
       if (std::ranges::find(kOwnFlags, name) == std::end(kOwnFlags)) skim_.push_back(argument);
       if (std::ranges::find(kCommonFlags, name) != std::end(kCommonFlags)) common_.push_back(argument);
     }
-    slots_ = c_.jobs > 0 ? c_.jobs : device == Device::kCpu ? 1 : 2;
+    slots_ = c_.jobs > 0 ? c_.jobs : device == Device::kCpu ? 1 : 4;
   }
 
   const std::vector<SweepJob>& jobs() const { return jobs_; }
