@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+
 #include "tensor/tensor.h"
 
 namespace tk {
@@ -9,6 +11,9 @@ struct EmbeddingRows {
   Tensor table;
   Tensor ids;
 };
+
+/// Throws "<op>: ..." unless the tables are float32 and have rows of one length, and there are as many ids of each.
+void check_embedding_rows(const char* op, std::span<const EmbeddingRows> all);
 
 /// Whether embedding_norm has a kernel: on CUDA, for results of bfloat16. Elsewhere ask op by op.
 bool has_embedding_norm(Device device, DType dtype);
