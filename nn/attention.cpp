@@ -5,6 +5,9 @@
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/residual_dropout_layer_norm.h"
 #include "autograd/ops/shape.h"
+#include "tensor/ops/index.h"
+#include "tensor/ops/matmul.h"
+#include "tensor/ops/unprojected_attention.h"
 
 namespace tk {
 
@@ -18,14 +21,40 @@ Variable Attention::operator()(const Variable& x, const Packed& rows, const Kept
                                const Context& context) const {
   const Packed& asking_rows = queries != nullptr ? queries->packed : rows;
   const Variable asking = queries != nullptr ? index_select(x, queries->rows) : x;
-  const AttentionKey key{.heads = options_.heads,
-                         .q_offsets = asking_rows.offsets,
-                         .kv_offsets = rows.offsets,
-                         .kv_position = rows.position,
-                         .weighting = options_.weighting,
-                         .dropout = context.dropout(options_.attention_dropout, asking_rows,
-                                                    {Purpose::kAttentionDropout, options_.layer})};
-  const Variable attended = attend(x, asking, queries, key_weight, key);
+  const Variable attended = attend(x, asking, queries, key_weight, key_of(rows, asking_rows, context));
+  return update(asking, asking_rows, attended, context);
+}
+
+Variable Attention::unprojected(const Variable& x, const Packed& rows, const Kept& queries,
+                                const Context& context) const {
+  const std::int64_t d = options_.hidden;
+  const Tensor weight = query_key_value.weight.as(x.dtype()).value();
+  const Tensor bias = query_key_value.bias.as(x.dtype()).value();
+  const auto part = [&](const Tensor& all, std::int64_t which) { return all.narrow(0, which * d, d); };
+  const Tensor asking = index_select(x.value(), queries.rows);
+  const Tensor q = linear(asking, part(weight, 0), part(bias, 0));
+  const Tensor attended = unprojected_attention(q, x.value(), part(weight, 1), part(weight, 2), part(bias, 2),
+                                                key_of(rows, queries.packed, context));
+  return update(Variable(asking), queries.packed, Variable(attended), context);
+}
+
+Variable Attention::projected(const Variable& x, const Variable& query_key_value, const Packed& rows,
+                              const Context& context) const {
+  return update(x, rows, packed_attention(query_key_value, Variable(), key_of(rows, rows, context)), context);
+}
+
+AttentionKey Attention::key_of(const Packed& rows, const Packed& asking_rows, const Context& context) const {
+  return {.heads = options_.heads,
+          .q_offsets = asking_rows.offsets,
+          .kv_offsets = rows.offsets,
+          .kv_position = rows.position,
+          .weighting = options_.weighting,
+          .dropout =
+              context.dropout(options_.attention_dropout, asking_rows, {Purpose::kAttentionDropout, options_.layer})};
+}
+
+Variable Attention::update(const Variable& asking, const Packed& asking_rows, const Variable& attended,
+                           const Context& context) const {
   const DropoutKey dropout =
       context.dropout(options_.hidden_dropout, asking_rows, {Purpose::kHiddenDropout, options_.layer, 0});
   return residual_dropout_layer_norm(output.without_bias(attended), output.bias, asking, Variable(), norm.weight,

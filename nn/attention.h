@@ -30,6 +30,12 @@ class Attention {
   /// key_weight [rows] may be undefined.
   Variable operator()(const Variable& x, const Packed& rows, const Kept* queries, const Variable& key_weight,
                       const Context& context) const;
+  /// The same in evaluation for few queries: they ask the rows themselves, of which no keys and values are made
+  /// (tensor/ops/unprojected_attention.h). Exact weighting, on the CPU.
+  Variable unprojected(const Variable& x, const Packed& rows, const Kept& queries, const Context& context) const;
+  /// The same where query, key and value of all rows, [rows, 3 hidden], are known.
+  Variable projected(const Variable& x, const Variable& query_key_value, const Packed& rows,
+                     const Context& context) const;
   /// Query, key and value weights are published as three matrices and lie in one [3 hidden, hidden].
   void collect(ParameterList& list, const std::string& layer_path, const AttentionNames& names);
 
@@ -40,6 +46,10 @@ class Attention {
  private:
   Variable attend(const Variable& x, const Variable& asking, const Kept* queries, const Variable& key_weight,
                   const AttentionKey& key) const;
+  AttentionKey key_of(const Packed& rows, const Packed& asking_rows, const Context& context) const;
+  // y = LN(asking + dropout(W_o attended + b_o)).
+  Variable update(const Variable& asking, const Packed& asking_rows, const Variable& attended,
+                  const Context& context) const;
 
   AttentionOptions options_;
 };

@@ -1,5 +1,6 @@
 #include "nn/attention.h"
 
+#include "tensor/ops/elementwise.h"
 #include "tests/nn/layer_names.h"
 #include "tests/support/catch.h"
 #include "tests/support/tensors.h"
@@ -51,4 +52,21 @@ TEST_CASE("attention: a key of weight 0 is one that is not there") {
   const Tensor masked = attention(Variable(x), make_packed({4}, {0}), nullptr, weight, {}).value();
   const Tensor shorter = attention(Variable(x.narrow(0, 0, 3)), make_packed({3}, {0}), nullptr, Variable(), {}).value();
   CHECK(difference(masked.narrow(0, 0, 3), shorter, kFloat32) == "");
+}
+
+TEST_CASE("attention: few rows that ask get the same without keys and values") {
+  const Attention attention = random_attention();
+  const Tensor x = random_normal({9, 8}, 2);
+  const Packed rows = make_packed({4, 5}, {0, 1});
+  const Kept some = keep(rows, greater(from_values<float>({1, 0, 0, 1, 0, 1, 0, 0, 0}), 0.5));
+  const Tensor expected = attention(Variable(x), rows, &some, Variable(), {}).value();
+  CHECK(difference(attention.unprojected(Variable(x), rows, some, {}).value(), expected, kFloat32Sums) == "");
+}
+
+TEST_CASE("attention: from known queries, keys and values it gives what it gives from rows") {
+  const Attention attention = random_attention();
+  const Variable x(random_normal({9, 8}, 2));
+  const Packed rows = make_packed({4, 5}, {0, 1});
+  const Tensor expected = attention(x, rows, nullptr, Variable(), {}).value();
+  CHECK(same_bits(attention.projected(x, attention.query_key_value(x), rows, {}).value(), expected));
 }
