@@ -15,18 +15,30 @@ BertEmbeddings::BertEmbeddings(const Config& config)
       norm_(config.hidden_size, config.layer_norm_eps),
       dropout_{config.hidden_dropout_prob, {Purpose::kEmbeddingDropout}} {}
 
-Variable BertEmbeddings::operator()(const PackedTokens& inputs, const Context& context, DType dtype) const {
+void BertEmbeddings::check(const PackedTokens& inputs) {
   TK_CHECK(
       inputs.input_ids.shape() == Shape{inputs.rows.tokens} && inputs.token_types.shape() == Shape{inputs.rows.tokens},
       "bert_embeddings: expected ids and token types of ", inputs.rows.tokens, " rows, got ", inputs.input_ids.shape(),
       " and ", inputs.token_types.shape());
+}
+
+Variable BertEmbeddings::sum(const PackedTokens& inputs) const {
+  return word_(inputs.input_ids) + position_(inputs.rows.position) + token_type_(inputs.token_types);
+}
+
+Variable BertEmbeddings::operator()(const PackedTokens& inputs, const Context& context, DType dtype) const {
+  check(inputs);
   if (!grad_enabled() && !context.training && has_embedding_norm(inputs.input_ids.device(), dtype)) {
     return Variable(embedding_norm(
         {word_.weight.value(), inputs.input_ids}, {position_.weight.value(), inputs.rows.position},
         {token_type_.weight.value(), inputs.token_types}, norm_.weight.value(), norm_.bias.value(), norm_.epsilon));
   }
-  const Variable sum = word_(inputs.input_ids) + position_(inputs.rows.position) + token_type_(inputs.token_types);
-  return to(dropout_(norm_(sum), inputs.rows, context), dtype);
+  return to(dropout_(norm_(sum(inputs)), inputs.rows, context), dtype);
+}
+
+LayerNormOutput BertEmbeddings::normalized(const PackedTokens& inputs) const {
+  check(inputs);
+  return layer_norm(sum(inputs).value(), norm_.weight.value(), norm_.bias.value(), norm_.epsilon);
 }
 
 void BertEmbeddings::collect(ParameterList& list, const WeightNames& names) {

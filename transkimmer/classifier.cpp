@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "autograd/grad_mode.h"
 #include "autograd/ops/to.h"
 #include "tensor/backend.h"
 #include "tensor/step_state.h"
+#include "transkimmer/embedding_tables.h"
 #include "transkimmer/families/family.h"
 #include "transkimmer/skim/row_sets.h"
 
@@ -49,7 +51,17 @@ ClassifierOutput BertClassifier::operator()(const PackedTokens& inputs, const Co
   ForwardOptions of_head = options;
   of_head.reads = head_->reads();
   ClassifierOutput out;
-  out.encoder = encoder_(embeddings_(inputs, own, compute_dtype_), inputs.rows, own, of_head);
+  Variable x;
+  if (options.tables != nullptr && !context.training && !grad_enabled()) {
+    const LayerNormOutput embedded = embeddings_.normalized(inputs);
+    const Linear& query_key_value = encoder_.layers.front().attention.query_key_value;
+    of_head.projected = (*options.tables)(embeddings_, query_key_value, inputs, embedded.rstd);
+    out.table_macs = static_cast<double>(options.tables->rows_made() * query_key_value.weight.value().numel());
+    x = Variable(embedded.y);
+  } else {
+    x = embeddings_(inputs, own, compute_dtype_);
+  }
+  out.encoder = encoder_(x, inputs.rows, own, of_head);
   out.logits = to((*head_)(out.encoder, own), DType::kFloat32);
   return out;
 }

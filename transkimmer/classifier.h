@@ -14,6 +14,7 @@ namespace tk {
 struct ClassifierOutput {
   Variable logits;  ///< [sentences, labels], or [tokens, labels] of a head that answers for each
   EncoderOutput encoder;
+  double table_macs = 0;  ///< spent on rows of ForwardOptions::tables, which later passes find there
 };
 
 /// Embeddings, encoder and head: classification and regression of sentences and pairs, or classification of tokens,

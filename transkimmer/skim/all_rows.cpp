@@ -10,7 +10,14 @@ class AllRows final : public RowSets {
   AllRows(const Variable& x, const PassInputs& in) : RowSets(in), x_(x) {}
 
   void attend(std::size_t layer) override {
-    x_ = in_.layers[layer].attention(x_, in_.rows, only_first(layer) ? &first_ : nullptr, Variable(), in_.context);
+    const Attention& attention = in_.layers[layer].attention;
+    if (attends_from_tables(layer)) {
+      x_ = attention.projected(x_, Variable(in_.options.projected), in_.rows, in_.context);
+    } else if (only_first(layer) && attends_unprojected(layer, in_.rows, first_.packed)) {
+      x_ = attention.unprojected(x_, in_.rows, first_, in_.context);
+    } else {
+      x_ = attention(x_, in_.rows, only_first(layer) ? &first_ : nullptr, Variable(), in_.context);
+    }
   }
   void decide(std::size_t) override {}
   void feed(std::size_t layer) override {

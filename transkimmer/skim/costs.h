@@ -10,12 +10,20 @@
 // against a dense model that computes every row of every layer.
 namespace tk {
 
+/// How a layer's rows attend: the same numbers, to rounding.
+enum class Attending : std::uint8_t {
+  kProjected,    ///< queries, keys and values are products
+  kUnprojected,  ///< no keys and values are made: queries ask the rows (tensor/ops/unprojected_attention.h)
+  kFromTables    ///< all three were gathered (transkimmer/embedding_tables.h)
+};
+
 /// The coefficients of a sentence's cost: of a layer with R rows as keys, U updated, F fed forward and P before a
 /// predictor, row (R + U) + pair U R + feed F + predict (P - unasked); of a head that a sentence of n rows passes,
 /// head_sentence + head_row n.
 struct MacCoefficients {
   double row;            ///< 2 d^2: keys and values of a key row, query and output projection of an updated one
   double pair;           ///< 2 d: score and sum of a query and a key
+  double heads_pair;     ///< 2 H d: the same where no keys and values are made
   double feed;           ///< 2 d f
   double predict;        ///< d w + outputs w
   double unasked;        ///< rows of a sentence that no predictor is asked for: 1, its first; 0 where [CLS] is free
@@ -29,6 +37,11 @@ MacCoefficients mac_coefficients(const Config& config);
 template <class Rows>
 Rows layer_macs(const MacCoefficients& c, const Rows& keys, const Rows& updated, const Rows& fed) {
   return (keys + updated) * c.row + (updated * keys) * c.pair + fed * c.feed;
+}
+/// Of such a layer's attention, projections and all, where no keys and values are made.
+template <class Rows>
+Rows unprojected_macs(const MacCoefficients& c, const Rows& keys, const Rows& updated) {
+  return updated * (2 * c.row) + (updated * keys) * c.heads_pair;
 }
 /// Of rows that enter a predictor.
 template <class Rows>
@@ -52,6 +65,7 @@ struct LayerRows {
   std::vector<double> updated;
   std::vector<double> fed;
   std::vector<double> predicted;  ///< those before its predictor, or empty
+  Attending attending = Attending::kProjected;
 };
 
 /// Rows of each sentence; brings the offsets to the host.
@@ -65,7 +79,11 @@ double dense_macs(const Config& config, const Packed& rows);
 double executed_macs(const Config& config, const std::vector<LayerRows>& layers, const Packed& rows);
 
 /// The same in convention 2. They differ for the published gate and the dense model alone, whose last layer counts as
-/// if it computed all its rows.
+/// if it computed all its rows, and for layers that attend in another way than kProjected, which do not count.
 double counted_macs(const Config& config, const std::vector<LayerRows>& layers, const Packed& rows);
+
+/// Whether a layer is faster without keys and values, by the rows of each sentence that are read and that ask: offsets
+/// on the CPU.
+bool unprojected_pays(const Config& config, const Tensor& keys, const Tensor& asking);
 
 }  // namespace tk

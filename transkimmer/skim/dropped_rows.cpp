@@ -111,10 +111,20 @@ class DroppedRows final : public RowSets {
   bool exact() const { return step_ == 1; }
   const Kept& room(std::int64_t set) const { return rooms_[static_cast<std::size_t>(set)]; }
 
-  Tensor attention(std::size_t layer) const {
-    return in_.layers[layer].attention(Variable(x_), here_, nullptr, Variable(), in_.context).value();
+  Tensor attention(std::size_t layer) {
+    const Attention& attention = in_.layers[layer].attention;
+    if (!attends_from_tables(layer)) {
+      return attention(Variable(x_), here_, nullptr, Variable(), in_.context).value();
+    }
+    const std::int64_t set = sets(layer).keys;
+    const Tensor& all = in_.options.projected;
+    const Tensor known = set == RowSetTable::kAll ? all : index_select(all, front(room(set), here_.tokens).rows);
+    return attention.projected(Variable(x_), Variable(known), here_, in_.context).value();
   }
-  Tensor attention(std::size_t layer, const Kept& queries) const {
+  Tensor attention(std::size_t layer, const Kept& queries) {
+    if (attends_unprojected(layer, here_, queries.packed)) {
+      return in_.layers[layer].attention.unprojected(Variable(x_), here_, queries, in_.context).value();
+    }
     return in_.layers[layer].attention(Variable(x_), here_, &queries, Variable(), in_.context).value();
   }
   Tensor norm(std::size_t layer, const Tensor& y) const {

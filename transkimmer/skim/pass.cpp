@@ -20,7 +20,8 @@ std::vector<LayerRows> count_rows(const RowSetTable& sets, const Packed& batch, 
   };
   std::vector<LayerRows> layers;
   for (const RowSetTable::Layer& layer : sets.layers) {
-    layers.push_back({count(layer.keys), count(layer.updated), count(layer.fed), count(layer.predicted)});
+    layers.push_back(
+        {count(layer.keys), count(layer.updated), count(layer.fed), count(layer.predicted), layer.attending});
   }
   return layers;
 }

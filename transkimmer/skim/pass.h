@@ -10,6 +10,8 @@
 // What a pass through the encoder is asked for, and what it gives.
 namespace tk {
 
+class EmbeddingTables;
+
 /// Which rows the head reads, and so which the last layer must compute.
 enum class HeadReads : std::uint8_t {
   kFirstRows,  ///< [CLS] of each sentence
@@ -26,6 +28,12 @@ struct ForwardOptions {
   const std::vector<double>* keep_shares = nullptr;
   /// Evaluation: the rows that are left are computed in multiples of this, dummies among them; 0 chooses by the device.
   std::int64_t row_step = 0;
+  /// Evaluation, where no gradient is recorded: layers may attend in the ways that need fewer MACs for the same numbers
+  /// (Attending), to rounding. On the CPU; elsewhere they do not pay.
+  bool exact_transforms = false;
+  /// Likewise: where layer 0's query, key and value come from, and rows of them are kept. Only where the tables serve.
+  EmbeddingTables* tables = nullptr;
+  Tensor projected = {};  ///< what the classifier got from them, [rows, 3 hidden]; for the encoder
 };
 
 /// What a pass under masks decided for one layer: 0 or 1 a row. Undefined: 1 where the set before has 1; keys: for all.
@@ -47,6 +55,7 @@ struct RowSetTable {
     std::int64_t updated = kAll;
     std::int64_t fed = kAll;
     std::int64_t predicted = kNone;  ///< those before its predictor, which is asked for them (SkimCls)
+    Attending attending = Attending::kProjected;
   };
   std::vector<Layer> layers;
   /// [sets, sentences + 1] int32, on the device: one copy brings all sets to the host. Undefined where no set is

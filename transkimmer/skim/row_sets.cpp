@@ -1,5 +1,6 @@
 #include "transkimmer/skim/row_sets.h"
 
+#include "autograd/grad_mode.h"
 #include "tensor/backend.h"
 
 namespace tk {
@@ -40,6 +41,20 @@ Kept first_rows_of(const PassInputs& in) {
 RowSets::RowSets(const PassInputs& in) : in_(in), gate_(traits(in.config.skim_gate)), first_(first_rows_of(in)) {
   out_.sets.layers = numbered_sets(gate_, in.config.num_hidden_layers, in.options.reads);
   out_.rows = reads_all() ? in.rows : first_.packed;
+}
+
+bool RowSets::attends_unprojected(std::size_t layer, const Packed& keys, const Packed& asking) {
+  const bool may = in_.options.exact_transforms && !in_.context.training && !grad_enabled() &&
+                   in_.config.skim_attention == SkimAttention::kExact && keys.offsets.device() == Device::kCpu;
+  if (!may || !unprojected_pays(in_.config, keys.offsets, asking.offsets)) return false;
+  out_.sets.layers[layer].attending = Attending::kUnprojected;
+  return true;
+}
+
+bool RowSets::attends_from_tables(std::size_t layer) {
+  if (layer > 0 || !in_.options.projected.defined()) return false;
+  out_.sets.layers[layer].attending = Attending::kFromTables;
+  return true;
 }
 
 // A row's example names random numbers, of which evaluation has none; its position is for who asks what became of a

@@ -54,6 +54,10 @@ class RowSets {
   bool is_last(std::size_t layer) const { return layer + 1 == in_.layers.size(); }
   /// The layer computes the first rows alone, since the head reads no others.
   bool only_first(std::size_t layer) const { return is_last(layer) && !reads_all(); }
+  /// Whether the layer attends without keys and values: where the options allow it and it pays. The table says so.
+  bool attends_unprojected(std::size_t layer, const Packed& keys, const Packed& asking);
+  /// Whether query, key and value of the layer's rows are known. The table says so.
+  bool attends_from_tables(std::size_t layer);
   /// Room for the sets that the gates choose; the output's table is of what will be in it.
   std::vector<Kept> make_rooms();
 

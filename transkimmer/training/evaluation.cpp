@@ -46,6 +46,7 @@ struct Asked {
   std::span<const std::int64_t> indices;
   RowSetTable sets;  // its tensors lie on the device, and may have been written over: `offsets` is of what they were
   bool masked;
+  double table_macs;
   ReadBack logits;
   ReadBack offsets;
 
@@ -54,6 +55,7 @@ struct Asked {
         indices(its),
         sets(out.encoder.sets),
         masked(out.encoder.masked),
+        table_macs(out.table_macs),
         logits(out.logits.value()),
         offsets(out.encoder.sets.offsets) {}
 };
@@ -97,7 +99,7 @@ void take(Evaluation& result, const Config& config, const Task& task, std::span<
   add_rows(result.layers, layers);
   result.dense_macs += dense;
   result.counted_macs += counted_macs(config, layers, rows);
-  result.executed_macs += pass.masked ? dense : executed_macs(config, layers, rows);
+  result.executed_macs += pass.masked ? dense : executed_macs(config, layers, rows) + pass.table_macs;
 }
 
 }  // namespace
@@ -106,7 +108,10 @@ Evaluation evaluate(const BertClassifier& model, const Task& task, std::span<con
                     const EvaluationOptions& options) {
   const Config& config = model.config();
   std::optional<Inference> of_this_pass;
-  if (options.inference == nullptr) of_this_pass.emplace(model, InferenceOptions{.queues = options.queues});
+  if (options.inference == nullptr) {
+    of_this_pass.emplace(model,
+                         InferenceOptions{.queues = options.queues, .exact_transforms = options.exact_transforms});
+  }
   Inference& forward = options.inference != nullptr ? *options.inference : *of_this_pass;
   const auto batches = epoch_batches(
       lengths_of(examples),

@@ -25,7 +25,9 @@ struct EvaluationOptions {
   std::int64_t batch_size = kBatchSize;  ///< sentences of a batch at most; 0: no bound
   std::int64_t max_tokens = 0;           ///< tokens of a batch at most; 0: no bound
   int queues = 1;                        ///< of the device, in which batches run side by side
-  Inference* inference = nullptr;        ///< whose recorded passes and queues are used; null: those of this pass alone
+  bool exact_transforms = true;          ///< as in ForwardOptions
+  Inference* inference =
+      nullptr;  ///< whose recorded passes and queues are used, and options; null: those of this pass alone
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};  ///< sentences so far; may be empty
 };
 

@@ -26,11 +26,15 @@ std::uint64_t version_of(const BertClassifier& model) {
 }  // namespace
 
 Inference::Inference(const BertClassifier& model, const InferenceOptions& options) : model_(model) {
+  if (options.exact_transforms && EmbeddingTables::serve(model.config(), model.device())) {
+    tables_ = std::make_unique<EmbeddingTables>();
+  }
+  const ForwardOptions forward{
+      .keep_shares = options.keep_shares, .exact_transforms = options.exact_transforms, .tables = tables_.get()};
   const int unrecorded = options.unrecorded > 0 ? options.unrecorded : passes_before_recording(model);
   for (int queue = 0; queue < options.queues; ++queue) {
-    passes_.emplace_back(model.device(), unrecorded, [&model, keep_shares = options.keep_shares](const Batch& batch) {
-      return model(batch.tokens, Context(), {.keep_shares = keep_shares});
-    });
+    passes_.emplace_back(model.device(), unrecorded,
+                         [&model, forward](const Batch& batch) { return model(batch.tokens, Context(), forward); });
   }
 }
 
@@ -47,6 +51,7 @@ void Inference::operator()(std::size_t turn, const Batch& batch,
   if (is_first) {
     // A copy of a weight in another dtype is made when the host knows that the weight changed: a replay would not.
     for (Recorder<ClassifierOutput>& passes : passes_) passes.forget();
+    if (tables_) tables_->forget();
     version_ = version;
   }
   wait_for_all();

@@ -32,7 +32,9 @@ void fit_skim_threshold(BertClassifier& model, const Task& task, const Split& sp
                         const EvaluationOptions& options) {
   std::optional<Inference> of_this_fit;  // recorded passes follow the threshold
   EvaluationOptions all = options;
-  if (all.inference == nullptr) all.inference = &of_this_fit.emplace(model, InferenceOptions{.queues = options.queues});
+  if (all.inference == nullptr)
+    all.inference = &of_this_fit.emplace(
+        model, InferenceOptions{.queues = options.queues, .exact_transforms = options.exact_transforms});
   double low = -16, high = 16;  // costs too much at `low`, not at `high`
   for (int halving = 0; halving < 12; ++halving) {
     const double middle = (low + high) / 2;

@@ -63,6 +63,33 @@ TEST_CASE("costs: predictors are asked for one row more of each sentence where [
   CHECK(executed_macs(config, layers, rows) == both + (5 + 2) * (4 * 2 + 3 * 2));
 }
 
+TEST_CASE("costs: what was executed follows how layers attended, and convention 2 does not") {
+  const Packed rows = make_packed({5, 2}, {0, 1});
+  const Config config = tiny(SkimGate::kNone, HeadKind::kSequence);  // one head: d = 4 columns for each pair
+  std::vector<LayerRows> layers = {{{5, 2}, {5, 2}, {5, 2}, {}}, {{5, 2}, {1, 1}, {1, 1}, {}}};
+  const double counted = counted_macs(config, layers, rows);
+  layers[0].attending = Attending::kFromTables;
+  layers[1].attending = Attending::kUnprojected;
+  const double first = 16 * (5 + 2) + 8 * (5 * 5 + 2 * 2) + 64 * (5 + 2);     // output, pairs, feed-forward
+  const double last = 4 * 16 * (1 + 1) + 2 * 1 * 4 * (5 + 2) + 64 * (1 + 1);  // four products of a row that asks
+  CHECK(executed_macs(config, layers, rows) == first + last + 2 * kSequenceHead);
+  CHECK(counted_macs(config, layers, rows) == counted);
+}
+
+TEST_CASE("costs: layers do without keys and values where few rows ask, summed over the sentences") {
+  Config config = tiny(SkimGate::kNone, HeadKind::kSequence);
+  config.hidden_size = 384;
+  config.num_attention_heads = 12;
+  const auto pays = [&](const std::vector<std::int64_t>& read, const std::vector<std::int64_t>& ask) {
+    return unprojected_pays(config, make_packed(read, {0, 1}).offsets, make_packed(ask, {0, 1}).offsets);
+  };
+  CHECK(pays({25, 8}, {1, 1}));
+  CHECK(pays({25, 8}, {2, 8}));
+  CHECK_FALSE(pays({25, 8}, {25, 1}));
+  CHECK_FALSE(pays({25, 8}, {25, 8}));
+  CHECK_FALSE(pays({1, 1}, {1, 1}));
+}
+
 TEST_CASE("costs: the rows of each sentence are the differences of its offsets") {
   CHECK(count_rows(from_values<std::int32_t>({0, 3, 3, 10})) == std::vector<double>{3, 0, 7});
 }

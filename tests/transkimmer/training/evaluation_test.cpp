@@ -111,7 +111,14 @@ TEST_CASE("evaluation: a pass is the sum of its batches") {
       std::vector<std::int64_t> seen;
       const Evaluation whole =
           evaluate(dropping.model, toy.task, toy.dev,
-                   {.batch_size = kBatch, .progress = [&](std::int64_t done, std::int64_t) { seen.push_back(done); }});
+                   {.batch_size = kBatch, .exact_transforms = false, .progress = [&](std::int64_t done, std::int64_t) {
+                      seen.push_back(done);
+                    }});
+      const Evaluation transformed = evaluate(dropping.model, toy.task, toy.dev, {.batch_size = kBatch});
+      CHECK(largest_difference(transformed.logits, whole.logits) < 1e-5);
+      CHECK(transformed.counted_macs == whole.counted_macs);
+      const bool masked = gate != SkimGate::kNone && attention == SkimAttention::kPaper;
+      CHECK((transformed.executed_macs == whole.executed_macs) == masked);
       for (const std::vector<std::int64_t>& indices : batches) {
         const Batch batch = make_batch(toy.dev, indices, TaskKind::kClassification);
         const ClassifierOutput out = dropping.model(batch.tokens, {});

@@ -66,11 +66,39 @@ Result run(Inference& inference, const BertClassifier& model, const Batch& batch
 TEST_CASE("inference: on the CPU a pass is the model's own") {
   const ToyTask toy;
   const MixingModel mixing(toy, SkimGate::kStaged, Device::kCpu);
-  Inference inference(mixing.model, {.unrecorded = 1});
+  Inference inference(mixing.model, {.unrecorded = 1, .exact_transforms = false});
   for (const Batch& batch : batches(toy)) {
     const NoGrad no_grad;
     const Tensor expected = mixing.model(batch.tokens, {}).logits.value();
     CHECK(largest_difference(run(inference, mixing.model, batch).logits, expected) == 0);
+  }
+  CHECK(inference.table_bytes() == 0);
+}
+
+TEST_CASE(
+    "inference: on the CPU a pass with exact transforms is the model's own to rounding, and follows its weights") {
+  const ToyTask toy;
+  for (const Skimming& gate : kDenseAndSkimming) {
+    INFO(name(gate));
+    const MixingModel mixing(toy, gate, Device::kCpu);
+    Inference inference(mixing.model);
+    const auto check_all = [&] {
+      for (const Batch& batch : batches(toy)) {
+        const NoGrad no_grad;
+        const ClassifierOutput expected = mixing.model(batch.tokens, {});
+        const Result got = run(inference, mixing.model, batch);
+        CHECK(largest_difference(got.logits, expected.logits.value()) < 1e-5);
+        const Packed& rows = batch.tokens.rows;
+        CHECK(got.macs < executed_macs(mixing.model.config(), count_rows(expected.encoder.sets, rows), rows));
+      }
+      CHECK(inference.table_bytes() > 0);
+    };
+    check_all();
+    for (const NamedTensor& named : named_values(mixing.model.parameters())) {
+      if (named.name.ends_with("word_embeddings.weight")) init_normal(named.tensor, 0, 0.1, 5, 6);
+      if (named.name.ends_with("layer.0.attention.self.query.bias")) named.tensor.fill(0.2);
+    }
+    check_all();
   }
 }
 

@@ -56,6 +56,7 @@ struct BenchCommand {
     flags.add("--skim_cls", skim_cls,
               "whether the staged one may take update and feed-forward from [CLS], too (default kept)");
     flags.add("--skim_keep", skim_keep, "share of a sentence's tokens that each layer works on, in place of the gates");
+    add_exact_transforms_flag(flags, exact_transforms);
     flags.add("--profile", profile, "add where the time went: a table on standard error, and \"profile\" in the JSON");
     add_runtime_flags(flags, runtime);
   }
@@ -75,6 +76,7 @@ struct BenchCommand {
   SkimGate skim_gate = SkimGate::kStaged;
   std::optional<SkimCls> skim_cls;
   std::vector<double> skim_keep;
+  bool exact_transforms = true;
   bool profile = false;
 };
 
@@ -84,6 +86,7 @@ struct Pass {
   double mac_share = 1;            // of the dense model's
   std::int64_t padded_tokens = 0;  // as batches padded to their longest sentence have; counted in training
   Work work;                       // what it did at least
+  std::int64_t table_bytes = 0;    // of exact transforms
 };
 
 Pass inference_pass(const BatchBounds& batch, const BertClassifier& model, Inference& inference, const Task& task,
@@ -91,8 +94,10 @@ Pass inference_pass(const BatchBounds& batch, const BertClassifier& model, Infer
   const Evaluation evaluation =
       evaluate(model, task, split.tokenized,
                {.batch_size = batch.sentences, .max_tokens = batch.tokens, .inference = &inference});
-  return {
-      .seconds = evaluation.seconds, .mac_share = evaluation.mac_share(), .work = {.macs = evaluation.executed_macs}};
+  return {.seconds = evaluation.seconds,
+          .mac_share = evaluation.mac_share(),
+          .work = {.macs = evaluation.executed_macs},
+          .table_bytes = inference.table_bytes()};
 }
 
 // What the steps of an epoch do at least. Rows of embeddings that the sentences name were all touched in the warm-up.
@@ -204,6 +209,7 @@ json results(const BenchCommand& c, const BertClassifier& model, const Split& sp
                  {"floor", floor_json(passes.back().work, rates, sentences, timing.median())},
                  {"blas_core", blas_core()}};
   if (c.train) result["padded_tokens"] = padded_tokens;
+  if (passes.back().table_bytes > 0) result["table_bytes"] = passes.back().table_bytes;
   if (traits(model.config().skim_gate).can_free_cls) result["skim_cls"] = name(model.config().skim_cls);
   return result;
 }
@@ -347,9 +353,10 @@ int run(const BenchCommand& c, const Invocation& invocation) {
   const auto passes_of = [&](const BatchBounds& batch) -> std::function<Pass()> {
     if (c.train) return [&] { return training_pass(*trainer, work); };
     const auto inference = std::make_shared<Inference>(
-        *model.model,
-        InferenceOptions{
-            .keep_shares = c.skim_keep.empty() ? nullptr : &c.skim_keep, .queues = placement.queues, .unrecorded = 1});
+        *model.model, InferenceOptions{.keep_shares = c.skim_keep.empty() ? nullptr : &c.skim_keep,
+                                       .queues = placement.queues,
+                                       .unrecorded = 1,
+                                       .exact_transforms = c.exact_transforms});
     return [&, batch, inference] { return inference_pass(batch, *model.model, *inference, task, split); };
   };
   std::vector<Measured> tried;

@@ -25,6 +25,7 @@ struct EvalCommand {
     add_task_flags(flags, task);
     flags.group("Evaluation");
     add_batch_flags(flags, batch, "--per_device_eval_batch_size", "--per_device_eval_batch_tokens");
+    add_exact_transforms_flag(flags, exact_transforms);
     flags.add("--max_eval_samples", max_eval_samples, "score the first N examples; -1: all").at_least(-1);
     flags
         .add("--speed_samples", speed_samples,
@@ -42,6 +43,7 @@ struct EvalCommand {
   TaskFlags task;
   RuntimeFlags runtime;
   BatchFlags batch;
+  bool exact_transforms = true;
   std::int64_t max_eval_samples = -1;
   std::int64_t speed_samples = 256;
   std::optional<double> skim_cost;
@@ -63,6 +65,7 @@ int run(const EvalCommand& c, const Invocation& invocation) {
   const EvaluationOptions options{.batch_size = batch.sentences,
                                   .max_tokens = batch.tokens,
                                   .queues = placement.queues,
+                                  .exact_transforms = c.exact_transforms,
                                   .progress = evaluation_progress(c.runtime.progress)};
   if (c.skim_cost) {
     TK_CHECK(model.model->config().skim_gate != SkimGate::kNone, "--skim_cost: ", c.task.model,
@@ -79,6 +82,7 @@ int run(const EvalCommand& c, const Invocation& invocation) {
     speed = compare_speed(*model.model, task, dev.front(), model.tokenizer.vocabulary().pad().value_or(0),
                           {.batch = batch,
                            .queues = placement.queues,
+                           .exact_transforms = c.exact_transforms,
                            .most_sentences = c.speed_samples,
                            .progress = c.runtime.progress});
     results.update(speed_results(*speed));

@@ -30,6 +30,7 @@ struct PredictCommand {
     flags.add("--split", split, "which part of the data").choices({"test", "dev"});
     flags.add("--write_logits", write_logits, "write logits_TASK.tsv too");
     add_batch_flags(flags, batch, "--per_device_eval_batch_size", "--per_device_eval_batch_tokens");
+    add_exact_transforms_flag(flags, exact_transforms);
     flags.add("--max_predict_samples", max_predict_samples, "the first N examples; -1: all").at_least(-1);
     add_runtime_flags(flags, runtime);
     flags.footer(
@@ -44,6 +45,7 @@ struct PredictCommand {
   std::string split = "test";
   bool write_logits = false;
   BatchFlags batch;
+  bool exact_transforms = true;
   std::int64_t max_predict_samples = -1;
 };
 
@@ -100,6 +102,7 @@ int run(const PredictCommand& c, const Invocation& invocation) {
                                            {.batch_size = batch.sentences,
                                             .max_tokens = batch.tokens,
                                             .queues = placement.queues,
+                                            .exact_transforms = c.exact_transforms,
                                             .progress = evaluation_progress(c.runtime.progress)});
     const std::string name = split.suffix.empty() ? task.name : task.name + "-mm";
     const fs::path results = folder / ("predict_results_" + name + ".txt");

@@ -16,6 +16,11 @@ void add_batch_flags(Flags& flags, BatchFlags& batch, const std::string& sentenc
       .at_least(0);
 }
 
+void add_exact_transforms_flag(Flags& flags, bool& exact_transforms) {
+  flags.add("--exact_transforms", exact_transforms,
+            "on cpu attend with fewer multiply-accumulates where that is faster; the same results to rounding");
+}
+
 BatchBounds batch_bounds(const BatchFlags& flags, Device device) {
   if (flags.is_given()) return {flags.sentences, flags.tokens};
   return device == Device::kCpu ? BatchBounds{kBatchSize, 0} : BatchBounds{0, kBatchTokens};

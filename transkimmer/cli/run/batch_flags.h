@@ -19,6 +19,9 @@ struct BatchFlags {
 /// Flags of these names for the two bounds.
 void add_batch_flags(Flags& flags, BatchFlags& batch, const std::string& sentences, const std::string& tokens);
 
+/// --exact_transforms, of evaluation.
+void add_exact_transforms_flag(Flags& flags, bool& exact_transforms);
+
 /// The flags' choice; where there is none, kBatchSize sentences on the CPU and kBatchTokens tokens elsewhere.
 BatchBounds batch_bounds(const BatchFlags& flags, Device device);
 

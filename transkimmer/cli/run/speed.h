@@ -41,6 +41,7 @@ struct SpeedComparison {
 struct SpeedOptions {
   BatchBounds batch = {};
   int queues = 1;                     ///< as in EvaluationOptions
+  bool exact_transforms = true;       ///< as in EvaluationOptions, for both models
   std::int64_t most_sentences = 256;  ///< taken evenly from the whole split
   int repeats = 3;                    ///< after a warm-up
   ProgressMode progress = ProgressMode::kAuto;
