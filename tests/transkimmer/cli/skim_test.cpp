@@ -113,6 +113,23 @@ TEST_CASE("skim: pairs start from a model of another task where there is one, wh
   CHECK_FALSE(fs::exists(place / "without/start"));
 }
 
+TEST_CASE("skim: another task's skimmed model lends its gates, and the dense model still teaches") {
+  const Workplace place;
+  REQUIRE(run_program(skim(place, "mnli", "mnli", {"--report=false", "--skim_width", "6"})).code == 0);
+  const Ran ran = run_program(skim(place, "stsb", "out", {"--report=false", "--skimmed", place / "mnli"}));
+  INFO(ran.err);
+  REQUIRE(ran.code == 0);
+  CHECK_THAT(ran.err, ContainsSubstring(", with the gates of " + (place / "mnli")));
+  CHECK_THAT(ran.err, ContainsSubstring("teacher: " + (place / "out/dense")));
+  CHECK_THAT(ran.err, ContainsSubstring("of 50.0% (a "));  // the whole budget binds from the first step on
+  CHECK(read_json(place / "out/config.json")["skim_width"] == 6);
+  CHECK(read_json(place / "out/config.json")["finetuning_task"] == "stsb");
+
+  const Ran none = run_program(skim(place, "stsb", "none", {"--skimmed", place / "nothing"}));
+  CHECK(none.code == 1);
+  CHECK_THAT(none.err, ContainsSubstring("nothing"));
+}
+
 TEST_CASE("skim: a stopped run goes on with its first unfinished stage, to the bits of one that was not stopped") {
   const Workplace place;
   REQUIRE(run_program(skim(place, "stsb", "whole", {"--report=false"})).code == 0);

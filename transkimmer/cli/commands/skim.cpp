@@ -25,6 +25,7 @@ namespace {
 
 constexpr const char* kStart = "start";  // parts of the run's folder: the model that the dense ones start from,
 constexpr const char* kDense = "dense";  // and these: dense, dense-2 ...
+constexpr std::int64_t kStepsFromSkimmed = 3000;
 
 struct SkimCommand {
   explicit SkimCommand(CLI::App& program);
@@ -41,6 +42,7 @@ struct SkimCommand {
   std::int64_t max_eval_samples = -1;
   BatchFlags eval_batch;
   std::optional<std::string> dense;
+  std::optional<std::string> skimmed;
   std::int64_t teachers = 1;
   std::optional<std::string> start_task;
   std::optional<double> dense_epochs;
@@ -93,6 +95,10 @@ void SkimCommand::add_dense_flags() {
       "dense models fine-tuned for the task, with commas between: skimming starts from the first, and the mean of "
       "all teaches; without any they are trained from --model_name_or_path",
       "DIRS");
+  flags.add("--skimmed", skimmed,
+            "skimmed model of another task to skim from, in place of the dense one, which still teaches: a small task "
+            "gains from gates that a large one has taught",
+            "DIR");
   flags.add("--teachers", teachers, "how many dense models are trained, which differ in their seeds").range(1, 16);
   flags.add("--start_task", start_task,
             "task whose model the dense ones start from, or none (default: mnli for rte, mrpc, stsb and wnli where "
@@ -129,6 +135,7 @@ Plan plan_of(const SkimCommand& c, const Invocation& invocation) {
   const Task& task = task_of(c);
   Plan plan{.command = c, .invocation = invocation, .recipe = recipe_for(task)};
   plan.recipe.epochs = c.dense_epochs.value_or(plan.recipe.epochs);
+  if (c.skimmed) plan.recipe.steps = kStepsFromSkimmed;
   plan.recipe.steps = c.skim.steps.value_or(plan.recipe.steps);
   plan.recipe.least_tokens = c.skim.least_tokens.value_or(plan.recipe.least_tokens);
   plan.start_task = start_task_of(c, plan.recipe);
@@ -280,9 +287,9 @@ SkimSettings predictors_of(const SkimCommand& c, const fs::path& dense) {
 TrainingJob skim_job(const Plan& plan, const Reader& reader, const OutputFolder& folder,
                      const std::vector<fs::path>& dense) {
   const SkimCommand& c = plan.command;
-  TrainingJob job = job_of(plan, reader, dense.front());
+  TrainingJob job = job_of(plan, reader, c.skimmed ? fs::path(*c.skimmed) : dense.front());
   job.report = c.report;
-  job.skim = predictors_of(c, dense.front());
+  job.skim = c.skimmed ? c.skim.settings : predictors_of(c, dense.front());
   job.teacher = {.folders = dense, .cache = folder.work() / kTeacherLogits};
   job.distill = plan.distill;
   job.least_tokens = plan.recipe.least_tokens;
@@ -291,6 +298,7 @@ TrainingJob skim_job(const Plan& plan, const Reader& reader, const OutputFolder&
   job.settings.trainer.max_steps = plan.recipe.steps;
   job.settings.trainer.seed = c.seed;
   job.settings.trainer.skim_target = 1 / c.speedup;
+  if (c.skimmed) job.settings.trainer.skim_ramp = 0;  // it keeps a budget already
   return job;
 }
 
@@ -302,11 +310,11 @@ int run(const SkimCommand& c, const Invocation& invocation) {
   plan.placement = placement_of(c.runtime);
   const GlueReader reader(c.task.task_name, c.task.data_dir);
   Manifest manifest(invocation.text, c.flags.values(), c.seed, plan.placement.device);
-  folder.begin_run(manifest, parts_of(plan), {c.task.model});
+  folder.begin_run(manifest, parts_of(plan), {c.task.model, c.skimmed.value_or("")});
   const std::vector<fs::path> dense = dense_models(plan, folder);
   const std::vector<Stage> stages = finished_stages(plan, folder);
-  info("{}: a skimmed model learns from {} to spend 1/{:g} of the arithmetic", folder.work().string(),
-       dense.front().string(), c.speedup);
+  info("{}: a skimmed model learns from {}{} to spend 1/{:g} of the arithmetic", folder.work().string(),
+       dense.front().string(), c.skimmed ? ", with the gates of " + *c.skimmed + "," : "", c.speedup);
   TrainingJob job = skim_job(plan, reader, folder, dense);
   job.stages = to_json(stages);
   const TrainingOutcome outcome = run_training_job(job, folder);
