@@ -70,7 +70,7 @@ TEST_CASE("trainer: the loss falls, and the budget pulls the cost down to it") {
   CHECK(last.task_loss < 0.8 * first.task_loss);
   CHECK(last.budget == Approx(0.6));
   CHECK(last.mac_share < 0.7);
-  const Evaluation evaluation = evaluate(model, toy.task, toy.dev);
+  const Evaluation evaluation = evaluate(model, toy.task, toy.dev, {.exact_transforms = false});
   CHECK(evaluation.mac_share() < 0.75);
   CHECK(evaluation.executed_macs == Approx(evaluation.counted_macs));
 }
