@@ -12,10 +12,11 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The parts streamed one after the other.
+/// The parts streamed one after the other. Throws std::bad_alloc, where a stream left to itself would cut the text.
 template <class... Parts>
 std::string concat(const Parts&... parts) {
   std::ostringstream out;
+  out.exceptions(std::ios::badbit);
   (out << ... << parts);
   return out.str();
 }

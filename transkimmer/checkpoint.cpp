@@ -207,14 +207,15 @@ void save_model_folder(const fs::path& folder, Config config, std::span<const Na
   AtomicFolder earlier(folder / "earlier-model");
   write_files(complete.path(), std::move(config), weights, tokenizer, storage);
   Renames renames;
+  for (const std::string& name : names) {
+    if (fs::exists(fs::symlink_status(folder / name))) renames.add(folder / name, earlier.path() / name);
+  }
+  std::ranges::reverse(names);
+  for (const std::string& name : names) {
+    if (fs::exists(complete.path() / name)) renames.add(complete.path() / name, folder / name);
+  }
   try {
-    for (const std::string& name : names) {
-      if (fs::exists(fs::symlink_status(folder / name))) renames.add(folder / name, earlier.path() / name);
-    }
-    std::ranges::reverse(names);
-    for (const std::string& name : names) {
-      if (fs::exists(complete.path() / name)) renames.add(complete.path() / name, folder / name);
-    }
+    renames.make();
   } catch (...) {
     if (!renames.undo()) earlier.abandon();
     throw;

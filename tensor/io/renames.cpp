@@ -3,24 +3,32 @@
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
+#include <utility>
 
 #include "tensor/error.h"
 
 namespace tk {
 namespace fs = std::filesystem;
 
-void Renames::add(const fs::path& from, const fs::path& to) {
-  if (std::rename(from.c_str(), to.c_str()) != 0) {
-    const std::string reason = std::generic_category().message(errno);
-    throw Error(concat(from.string(), ": cannot rename to ", to.string(), ": ", reason));
+// Nothing is allocated between the first rename and the last: a process without memory can end where no exception may
+// pass, and nobody would undo what is done.
+void Renames::add(fs::path from, fs::path to) { all_.emplace_back(std::move(from), std::move(to)); }
+
+void Renames::make() {
+  for (; done_ < all_.size(); ++done_) {
+    const auto& [from, to] = all_[done_];
+    if (std::rename(from.c_str(), to.c_str()) == 0) continue;
+    const int error = errno;
+    throw Error(
+        concat(from.string(), ": cannot rename to ", to.string(), ": ", std::generic_category().message(error)));
   }
-  done_.emplace_back(from, to);
 }
 
 bool Renames::undo() {
   bool all = true;
-  for (; !done_.empty(); done_.pop_back()) {
-    all = std::rename(done_.back().second.c_str(), done_.back().first.c_str()) == 0 && all;
+  for (; done_ > 0; --done_) {
+    const auto& [from, to] = all_[done_ - 1];
+    all = std::rename(to.c_str(), from.c_str()) == 0 && all;
   }
   return all;
 }

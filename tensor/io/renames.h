@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <utility>
 #include <vector>
@@ -9,13 +10,16 @@ namespace tk {
 /// Renames that are made one after the other and can be undone.
 class Renames {
  public:
-  /// Throws tk::Error that starts with `from` when that cannot be done.
-  void add(const std::filesystem::path& from, const std::filesystem::path& to);
+  void add(std::filesystem::path from, std::filesystem::path to);
+  /// In the order in which they were added. Throws tk::Error that starts with the `from` of one that cannot be done;
+  /// those before it are.
+  void make();
   /// The last one first. False when not all could be.
   bool undo();
 
  private:
-  std::vector<std::pair<std::filesystem::path, std::filesystem::path>> done_;
+  std::vector<std::pair<std::filesystem::path, std::filesystem::path>> all_;
+  std::size_t done_ = 0;
 };
 
 }  // namespace tk

@@ -113,6 +113,7 @@ int main(int argc, char** argv) {
     tk::check_environment(program);
   } catch (const CLI::CallForHelp& help) {
     std::ostringstream text;
+    text.exceptions(std::ios::badbit);
     const int code = program.exit(help, text, text);
     tk::print_text(text.str());
     return finish(code);

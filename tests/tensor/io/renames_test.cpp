@@ -13,8 +13,11 @@ TEST_CASE("renames: are undone in the reverse order, so that a chain comes back"
   Renames renames;
   renames.add(folder / "old", folder / "away");
   renames.add(folder / "new", folder / "old");
+  CHECK(read_bytes(folder / "old") == "1");
+  renames.make();
   CHECK(read_bytes(folder / "old") == "2");
-  CHECK_THROWS_WITH(renames.add(folder / "none", folder / "x"),
+  renames.add(folder / "none", folder / "x");
+  CHECK_THROWS_WITH(renames.make(),
                     ContainsSubstring("none: cannot rename to ") && ContainsSubstring("No such file or directory"));
   CHECK(renames.undo());
   CHECK(read_bytes(folder / "old") == "1");
@@ -27,6 +30,7 @@ TEST_CASE("renames: say when something could not be put back") {
   write_bytes(folder / "a", "1");
   Renames renames;
   renames.add(folder / "a", folder / "b");
+  renames.make();
   fs::remove(folder / "b");
   CHECK_FALSE(renames.undo());
 }

@@ -52,6 +52,7 @@ Command add_inspect(CLI::App& program) {
   auto command = std::make_shared<InspectCommand>(program);
   return {&command->flags.command(), [command] {
             std::ostringstream table;
+            table.exceptions(std::ios::badbit);
             inspect(command->path, table);
             print_text(table.str());
             return 0;

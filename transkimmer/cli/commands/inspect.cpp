@@ -1,9 +1,10 @@
 #include "transkimmer/cli/commands/inspect.h"
 
-#include <cstring>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -19,10 +20,7 @@ namespace {
 using Row = std::array<std::string, 4>;  // name, dtype, shape, megabytes
 
 std::string megabytes(std::int64_t bytes) {
-  std::ostringstream out;
-  out.precision(3);
-  out << std::fixed << static_cast<double>(bytes) * 1e-6;
-  return out.str();
+  return fmt::format("{:.3f}", static_cast<double>(bytes) * 1e-6);
 }
 
 // 22713216 as "22,713,216".

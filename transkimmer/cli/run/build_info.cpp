@@ -36,6 +36,7 @@ std::vector<std::pair<std::string, std::string>> build_info() {
 
 std::string processor_name() {
   std::ifstream file("/proc/cpuinfo");
+  file.exceptions(std::ios::badbit);
   for (std::string line; std::getline(file, line);) {
     const std::size_t colon = line.find(": ");
     if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);

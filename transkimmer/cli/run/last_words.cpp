@@ -41,8 +41,9 @@ void add_limit(Line& line, const char* flag, decltype(RLIMIT_AS) resource) {
                 static_cast<double>(limit.rlim_cur) / kMiB);
 }
 
-Line out_of_memory_line() {
-  Line line = {"out of memory"};
+Line out_of_memory_line(const char* what = "out of memory") {
+  Line line = {};
+  std::snprintf(line.data(), line.size(), "%s", what);
   add_use(line);
   add_limit(line, "-v", RLIMIT_AS);
   add_limit(line, "-d", RLIMIT_DATA);
@@ -65,7 +66,8 @@ Line out_of_memory_line() {
     end(error.what());
   } catch (...) {
   }
-  end("internal error: an exception of unknown kind");
+  // Not known here where it met a function that lets none pass, as the standard library's do that only memory can fail.
+  end(out_of_memory_line("internal error: an exception of unknown kind, most likely for want of memory").data());
 }
 
 }  // namespace

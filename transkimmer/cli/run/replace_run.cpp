@@ -35,13 +35,15 @@ void replace_run(const fs::path& folder, const fs::path& staged) {
   remove_leftovers(staged);
   AtomicFolder earlier(folder / "earlier-run");  // never committed: it goes with all that is in it
   Renames renames;
+  for (const fs::path& path : files_of_run(folder)) renames.add(path, earlier.path() / path.filename());
+  for (const fs::path& path : unfinished_runs(folder)) {
+    if (path != staged) renames.add(path, earlier.path() / path.filename());
+  }
+  const std::vector<fs::path> entries = entries_of(staged);
+  renames.add(staged, moving);
+  for (const fs::path& path : entries) renames.add(moving / path.filename(), folder / path.filename());
   try {
-    for (const fs::path& path : files_of_run(folder)) renames.add(path, earlier.path() / path.filename());
-    for (const fs::path& path : unfinished_runs(folder)) {
-      if (path != staged) renames.add(path, earlier.path() / path.filename());
-    }
-    renames.add(staged, moving);
-    for (const fs::path& path : entries_of(moving)) renames.add(path, folder / path.filename());
+    renames.make();
   } catch (...) {
     if (!renames.undo()) earlier.abandon();
     throw;
@@ -57,6 +59,7 @@ void complete_replacement(const fs::path& folder) {
     remove_leftovers(moving);
     Renames renames;
     for (const fs::path& path : entries_of(moving)) renames.add(path, folder / path.filename());
+    renames.make();
     fs::remove(moving);
   }
   for (const fs::path& path : unfinished_runs(folder)) {

@@ -19,10 +19,10 @@ namespace {
 
 constexpr const char* kCoreVariable = "OPENBLAS_CORETYPE";
 
-// BLAS chooses its kernels when it is loaded, so another choice takes another process. Returns only when that fails.
+// BLAS chooses its kernels when it is loaded, so another choice takes another process. Returns only when that fails;
+// without the variable the next process would start again, and so on for ever.
 void restart_with_core(const std::string& core, const char* const* argv) {
-  ::setenv(kCoreVariable, core.c_str(), 1);
-  ::execv("/proc/self/exe", const_cast<char* const*>(argv));
+  if (::setenv(kCoreVariable, core.c_str(), 1) == 0) ::execv("/proc/self/exe", const_cast<char* const*>(argv));
   warn("could not start again with {}={}; going on with {}", kCoreVariable, core, blas_core());
 }
 
