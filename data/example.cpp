@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -49,6 +50,29 @@ TokenizedExample tokenize_example(const Tokenizer& tokenizer, const Example& exa
 }
 
 }  // namespace
+
+std::vector<std::string_view> words_of(const Example& example) {
+  const std::vector<std::size_t> begins = word_begins(example.text_a);
+  std::vector<std::string_view> words;
+  for (std::size_t i = 0; i + 1 < begins.size(); ++i) {
+    words.push_back(std::string_view(example.text_a).substr(begins[i], begins[i + 1] - begins[i] - 1));
+  }
+  return words;
+}
+
+// Each word's number goes where its label would.
+std::vector<std::int64_t> word_starts(const Tokenizer& tokenizer, const Example& example, std::int64_t max_length) {
+  Example numbered = example;
+  numbered.word_labels.resize(words_of(example).size());
+  std::iota(numbered.word_labels.begin(), numbered.word_labels.end(), 0);
+  const TokenizedExample tokenized = tokenize_example(tokenizer, numbered, max_length);
+  std::vector<std::int64_t> starts(numbered.word_labels.size(), -1);
+  for (std::size_t token = 0; token < tokenized.token_labels.size(); ++token) {
+    const std::int32_t word = tokenized.token_labels[token];
+    if (word >= 0) starts[static_cast<std::size_t>(word)] = static_cast<std::int64_t>(token);
+  }
+  return starts;
+}
 
 std::vector<TokenizedExample> tokenize_examples(const Tokenizer& tokenizer, std::span<const Example> examples,
                                                 std::int64_t max_length, int threads) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/task.h"
@@ -53,6 +54,13 @@ std::vector<TokenizedExample> tokenize_examples(const Tokenizer& tokenizer, std:
 
 /// Fills split.tokenized; throws, naming the file, when the split has no examples.
 void tokenize(Split& split, const Tokenizer& tokenizer, std::int64_t max_length);
+
+/// The words of text_a, which single spaces separate.
+std::vector<std::string_view> words_of(const Example& example);
+
+/// At which token of the example, truncated to `max_length`, each word of text_a begins; -1 for a word that gave no
+/// token: it was cut off, or holds nothing that a tokenizer keeps.
+std::vector<std::int64_t> word_starts(const Tokenizer& tokenizer, const Example& example, std::int64_t max_length);
 
 /// Throws, naming file and row, when an example has no label.
 void check_labelled(const Split& split);

@@ -8,6 +8,7 @@
 #include <map>
 #include <numeric>
 
+#include "data/entities.h"
 #include "tensor/error.h"
 
 namespace tk {
@@ -83,6 +84,73 @@ const std::map<std::string, MetricFunction>& metric_functions() {
   return functions;
 }
 
+// The labelled words of each sentence, as class ids.
+struct LabelledWords {
+  std::vector<std::vector<double>> predictions;
+  std::vector<std::vector<double>> labels;
+};
+
+LabelledWords labelled_words(Values predictions, Values labels, std::span<const std::int64_t> starts) {
+  TK_CHECK(starts.size() > 0 && starts.back() == std::ssize(labels),
+           "compute_metrics: expected where the labels of each sentence begin, and that they end at ", labels.size());
+  LabelledWords words;
+  for (std::size_t sentence = 0; sentence + 1 < starts.size(); ++sentence) {
+    auto& predicted = words.predictions.emplace_back();
+    auto& actual = words.labels.emplace_back();
+    for (auto i = static_cast<std::size_t>(starts[sentence]); i < static_cast<std::size_t>(starts[sentence + 1]); ++i) {
+      if (labels[i] == -1) continue;
+      predicted.push_back(predictions[i]);
+      actual.push_back(labels[i]);
+    }
+  }
+  return words;
+}
+
+std::vector<std::string> names_of(const Task& task, Values classes) {
+  std::vector<std::string> names;
+  for (const double id : classes) names.push_back(task.labels.at(static_cast<std::size_t>(id)));
+  return names;
+}
+
+// What the metrics of words are made of.
+struct WordCounts {
+  EntityCounts entities;
+  std::int64_t words = 0;
+  std::int64_t right = 0;
+};
+
+WordCounts count_words(const Task& task, const LabelledWords& words) {
+  WordCounts counts;
+  for (std::size_t i = 0; i < words.labels.size(); ++i) {
+    const std::vector<std::string> predicted = names_of(task, words.predictions[i]);
+    const std::vector<std::string> actual = names_of(task, words.labels[i]);
+    counts.entities += count_entities(predicted, actual);
+    counts.words += std::ssize(actual);
+    for (std::size_t word = 0; word < actual.size(); ++word) counts.right += predicted[word] == actual[word];
+  }
+  return counts;
+}
+
+using TokenMetricFunction = double (*)(const WordCounts& counts);
+const std::map<std::string, TokenMetricFunction>& token_metric_functions() {
+  static const std::map<std::string, TokenMetricFunction> functions = {
+      {"accuracy",
+       [](const WordCounts& counts) {
+         return counts.words == 0 ? kNaN : static_cast<double>(counts.right) / static_cast<double>(counts.words);
+       }},
+      {"precision", [](const WordCounts& counts) { return counts.entities.precision(); }},
+      {"recall", [](const WordCounts& counts) { return counts.entities.recall(); }},
+      {"f1", [](const WordCounts& counts) { return counts.entities.f1(); }}};
+  return functions;
+}
+
+std::vector<Metric> token_metrics(const Task& task, const LabelledWords& words) {
+  const WordCounts counts = count_words(task, words);
+  std::vector<Metric> metrics;
+  for (const std::string& name : task.metrics) metrics.push_back({name, token_metric_functions().at(name)(counts)});
+  return metrics;
+}
+
 }  // namespace
 
 double accuracy(Values predictions, Values labels) {
@@ -153,19 +221,11 @@ double spearman(Values predictions, Values labels) {
   return correlation(average_ranks(predictions), average_ranks(labels));
 }
 
-std::vector<Metric> compute_metrics(const Task& task, Values predictions, Values labels) {
+std::vector<Metric> compute_metrics(const Task& task, Values predictions, Values labels,
+                                    std::span<const std::int64_t> starts) {
   check_metrics(task);
-  std::vector<double> kept_predictions, kept_labels;
-  if (task.kind == TaskKind::kTokens) {
-    check_equal_number("compute_metrics", predictions, labels);
-    for (std::size_t i = 0; i < labels.size(); ++i) {
-      if (labels[i] == -1) continue;
-      kept_predictions.push_back(predictions[i]);
-      kept_labels.push_back(labels[i]);
-    }
-    predictions = kept_predictions;
-    labels = kept_labels;
-  }
+  check_equal_number("compute_metrics", predictions, labels);
+  if (task.kind == TaskKind::kTokens) return token_metrics(task, labelled_words(predictions, labels, starts));
   std::vector<Metric> metrics;
   double sum = 0;
   for (const std::string& name : task.metrics) {
@@ -177,9 +237,11 @@ std::vector<Metric> compute_metrics(const Task& task, Values predictions, Values
 }
 
 void check_metrics(const Task& task) {
+  const bool of_tokens = task.kind == TaskKind::kTokens;
   for (const std::string& name : task.metrics) {
-    TK_CHECK(metric_functions().contains(name), "task ", task.name, ": unknown metric \"", name, "\"");
-    TK_CHECK(name != "f1" || task.labels.size() == 2, "task ", task.name, ": f1 expects two labels, got ",
+    const bool is_known = of_tokens ? token_metric_functions().contains(name) : metric_functions().contains(name);
+    TK_CHECK(is_known, "task ", task.name, ": unknown metric \"", name, "\"");
+    TK_CHECK(of_tokens || name != "f1" || task.labels.size() == 2, "task ", task.name, ": f1 expects two labels, got ",
              task.labels.size());
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,10 +37,13 @@ struct Metric {
   double value;
 };
 
-/// The task's metrics in the task's order, then combined_score, their mean, when there are more than one. In tasks of
-/// tokens, those without a label (-1) do not count.
+/// The task's metrics in the task's order, then combined_score, their mean, when there are more than one.
+///
+/// In tasks of tokens a value belongs to each token and `starts` says where those of each sentence begin, and at the
+/// end how many there are (label_starts in data/example.h); tokens without a label (-1) do not count. There precision,
+/// recall and f1 are those of entities (data/entities.h), and no mean is made of them.
 std::vector<Metric> compute_metrics(const Task& task, std::span<const double> predictions,
-                                    std::span<const double> labels);
+                                    std::span<const double> labels, std::span<const std::int64_t> starts = {});
 
 /// Throws when the task names a metric that there is not, or that its labels do not have (f1 is the binary one).
 void check_metrics(const Task& task);

@@ -25,8 +25,6 @@ class TsvReader {
   std::string where() const;
 
  private:
-  std::string_view take_line();
-
   std::string path_;
   std::string text_;
   std::size_t at_ = 0;

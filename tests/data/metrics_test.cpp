@@ -137,8 +137,10 @@ TEST_CASE("predictions_from_logits: argmax takes the first of equals, and a NaN 
 TEST_CASE("compute_metrics: in tasks of tokens those without a label do not count") {
   const Task task{.name = "tags", .kind = TaskKind::kTokens, .labels = {"O", "B"}};
   const Values predictions = {0, 1, 1, 0}, labels = {-1, 1, 0, -1};
-  CHECK(compute_metrics(task, predictions, labels)[0].value == 0.5);
-  CHECK_THROWS_AS(compute_metrics(task, Values{1}, labels), Error);
+  const std::vector<std::int64_t> starts = {0, 4};
+  CHECK(compute_metrics(task, predictions, labels, starts)[0].value == 0.5);
+  CHECK_THROWS_AS(compute_metrics(task, Values{1}, labels, starts), Error);
+  CHECK_THROWS_WITH(compute_metrics(task, predictions, labels), ContainsSubstring("begin"));
 }
 
 TEST_CASE("check_metrics: a task names metrics there are, and f1 two labels") {
@@ -151,6 +153,10 @@ TEST_CASE("check_metrics: a task names metrics there are, and f1 two labels") {
   CHECK_THROWS_WITH(check_metrics(task), ContainsSubstring("fruits") && ContainsSubstring("\"bleu\""));
   task.metrics = {"f1"};
   CHECK_THROWS_WITH(check_metrics(task), ContainsSubstring("two labels, got 3"));
+  task.kind = TaskKind::kTokens;  // there it is that of entities
+  CHECK_NOTHROW(check_metrics(task));
+  task.metrics = {"pearson"};
+  CHECK_THROWS_WITH(check_metrics(task), ContainsSubstring("\"pearson\""));
 }
 
 }  // namespace tk

@@ -254,6 +254,33 @@ def tsv():
     }
 
 
+def table():
+    """The first byte chooses .csv, .tsv, .jsonl, .json or .conll."""
+    csv, tsv, lines, whole, conll = ("\0", "\1", "\2", "\3", "\4")
+    return {
+        "csv": csv + 'id,text,label\n1,"a, ""b""\nc",yes\n2,d,no\n',
+        "csv_semicolons": csv + "text;label\r\na;1.5\r\nb;2\r\n",
+        "csv_pairs": csv + "sentence2,label,sentence1\na,0,b\nc,1,d\n",
+        "csv_open_quote": csv + 'text,label\n"a,1\n',
+        "csv_closed_quote": csv + 'text,label\n"a"b,1\n',
+        "csv_short_row": csv + "text,label\na\n",
+        "csv_same_names": csv + "text,text\n",
+        "tsv": tsv + "text\tlabel\na\t0\nb\t1\n",
+        "lines": lines + '{"text": "a", "label": 1}\n\n{"label": 2, "text": null}\n',
+        "lines_of_words": lines + '{"tokens": ["a", "b"], "label": ["O", "B-x"]}\n',
+        "lines_not_objects": lines + "[1]\n",
+        "array": whole + '[{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]',
+        "data": whole + '{"data": [{"text": "a", "label": 0.5}]}',
+        "array_of_numbers": whole + "[1, 2]",
+        "deep": whole + "[" * 1000,
+        "conll": conll + "-DOCSTART- O\n\nEU B-org\nrejects O\n\t\nPeter\tB-person\n",
+        "conll_mixed": conll + "EU B-org\nrejects\n",
+        "conll_words": conll + "EU\nrejects\n",
+        "bad_utf8": b"\0text,label\n\xff,1\n",
+        "empty": b"\0",
+    }
+
+
 def command_line():
     def case(*arguments):
         return "\0".join(argument if isinstance(argument, str) else json.dumps(argument) for argument in arguments)
@@ -296,6 +323,6 @@ def command_line():
     }
 
 
-for target in (safetensors, config, vocabulary, tokenizer, tsv, command_line):
+for target in (safetensors, config, vocabulary, tokenizer, tsv, table, command_line):
     write(target.__name__, target())
 write("json", texts_of_json())

@@ -9,7 +9,8 @@
 namespace tk {
 
 std::vector<Metric> metrics_of(const Task& task, const Tensor& logits, const Split& split) {
-  return compute_metrics(task, predictions_from_logits(task, logits), labels_of(split.tokenized, task.kind));
+  return compute_metrics(task, predictions_from_logits(task, logits), labels_of(split.tokenized, task.kind),
+                         label_starts(split.tokenized, task.kind));
 }
 
 SplitScore score(const BertClassifier& model, const Task& task, const Split& split, const EvaluationOptions& options) {
