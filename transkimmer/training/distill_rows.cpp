@@ -115,6 +115,17 @@ Neighbours neighbours_for(const Rows& rows, const TaskModel& model) {
   return Neighbours(word_embeddings(*model.model), tokens, words);
 }
 
+// Every copy, and half of the other rows.
+void corrupt_rows(DistillRows& result, const TaskModel& model, const DistillText& text, std::int64_t max_length) {
+  const Neighbours neighbours = neighbours_for(result.rows, model);
+  Generator random(text.seed, Purpose::kData, kWhichCorruptedSequence);
+  const std::int64_t others = result.texts + result.pairs;
+  for (std::int64_t i = 0; i < std::ssize(result.rows); ++i) {
+    if (i < others && random.below(2) == 0) continue;
+    result.rows[i] = corrupted(result.rows[i], neighbours, max_length, text.seed);
+  }
+}
+
 }  // namespace
 
 DistillRows distill_rows(const TaskModel& model, const Split& own, const DistillText& text, std::int64_t max_length) {
@@ -132,13 +143,9 @@ DistillRows distill_rows(const TaskModel& model, const Split& own, const Distill
     row.label = -1;
     row.token_labels.clear();
   }
-  if (text.corrupt == 0) return result;
-  const Neighbours neighbours = neighbours_for(result.rows, model);
-  Generator random(text.seed, Purpose::kData, kWhichCorruptedSequence);
-  const std::int64_t others = result.texts + result.pairs;
-  for (std::int64_t i = 0; i < std::ssize(result.rows); ++i) {
-    if (i < others && random.below(2) == 0) continue;
-    result.rows[i] = corrupted(result.rows[i], neighbours, max_length, text.seed);
+  if (text.corrupt > 0) corrupt_rows(result, model, text, max_length);
+  for (TokenizedExample& row : result.rows) {
+    if (model.task.kind == TaskKind::kTokens) row.token_labels.assign(row.ids.size(), -1);
   }
   return result;
 }

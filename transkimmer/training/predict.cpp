@@ -1,7 +1,5 @@
 #include "transkimmer/training/predict.h"
 
-#include <limits>
-
 #include "data/metrics.h"
 #include "tensor/error.h"
 #include "tensor/ops/softmax.h"
@@ -9,10 +7,10 @@
 namespace tk {
 
 std::vector<Prediction> predict(const TaskModel& model, std::span<const Example> examples,
-                                const EvaluationOptions& options) {
+                                const EvaluationOptions& options, std::int64_t max_length) {
   const Task& task = model.task;
   TK_CHECK(task.kind != TaskKind::kTokens, "predict: expected a model of sentences, got one of tokens");
-  const std::int64_t length = fitting_length(model, std::numeric_limits<std::int64_t>::max());
+  const std::int64_t length = fitting_length(model, max_length);
   const Tensor logits =
       evaluate(*model.model, task, tokenize_examples(model.tokenizer, examples, length), options).logits;
   const std::vector<double> best = predictions_from_logits(task, logits);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,9 +18,11 @@ struct Prediction {
   std::vector<double> probabilities = {};  ///< of each of the task's labels; empty for regression
 };
 
-/// One prediction an example, texts cut where the model's positions end. Throws for a task of tokens.
+/// One prediction an example, texts cut behind `max_length` tokens or where the model's positions end. Throws for a
+/// task of tokens.
 std::vector<Prediction> predict(const TaskModel& model, std::span<const Example> examples,
-                                const EvaluationOptions& options = {});
+                                const EvaluationOptions& options = {},
+                                std::int64_t max_length = std::numeric_limits<std::int64_t>::max());
 /// The same of single sentences.
 std::vector<Prediction> predict(const TaskModel& model, const std::vector<std::string>& sentences,
                                 const EvaluationOptions& options = {});

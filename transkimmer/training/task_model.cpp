@@ -4,6 +4,7 @@
 #include <cctype>
 #include <map>
 
+#include "data/own_reader.h"
 #include "tensor/error.h"
 #include "tensor/io/in_quotes.h"
 #include "tensor/ops/index.h"
@@ -238,21 +239,18 @@ TaskModel load_for_scoring(const fs::path& folder, const Task& task, bool dense)
   return result;
 }
 
-TaskModel load_model(const fs::path& folder) {
+Task task_of_model(const fs::path& folder) {
   const Config config = load_config(folder);
   TK_CHECK(config.problem_type != "multi_label_classification", folder.string(),
            ": several labels at once (problem_type multi_label_classification) are none of the tasks here");
-  Task task{.name = config.finetuning_task.value_or(""), .labels = config.labels};
-  if (config.head() == HeadKind::kToken) {
-    task.kind = TaskKind::kTokens;
-  } else if (config.problem_type == "regression" || config.num_labels() == 1) {
-    task.kind = TaskKind::kRegression;
-    task.labels.clear();
-    task.metrics = {"pearson", "spearmanr"};
-    task.headline = "combined_score";
-  }
-  return load_for_scoring(folder, task);
+  const bool is_regression = config.problem_type == "regression" || config.num_labels() == 1;
+  const TaskKind kind = config.head() == HeadKind::kToken ? TaskKind::kTokens
+                        : is_regression                   ? TaskKind::kRegression
+                                                          : TaskKind::kClassification;
+  return own_task(kind, config.labels, config.finetuning_task.value_or(""));
 }
+
+TaskModel load_model(const fs::path& folder) { return load_for_scoring(folder, task_of_model(folder)); }
 
 void save_model(const TaskModel& model, const fs::path& folder) {
   save_model_folder(folder, model.model->config(), named_values(model.model->parameters()), model.tokenizer_files);

@@ -55,6 +55,10 @@ TaskModel load_for_training(const std::filesystem::path& folder, const Task& tas
 /// labels other than the task's.
 TaskModel load_for_scoring(const std::filesystem::path& folder, const Task& task, bool dense = false);
 
+/// What a model folder's configuration tells of its task: kind, labels, and the name if it was saved with one; scored
+/// as own data are (own_task). Throws as load_config does.
+Task task_of_model(const std::filesystem::path& folder);
+
 /// A fine-tuned model with the task that its configuration tells of: kind, labels, and the name if it was saved with
 /// one.
 TaskModel load_model(const std::filesystem::path& folder);

@@ -55,7 +55,9 @@ TEST_CASE("command line: what is wrong is said in one line with exit code 2") {
   };
   const Arguments train = Arguments{"train"} + place.task() + Arguments{"--output_dir", place / "out"};
   fails({"trian"}, "did you mean train?");
-  fails({"train"}, "--task_name is required");
+  fails({"train"}, "--model_name_or_path is required");
+  fails({"train", "--model_name_or_path", place / "model", "--output_dir", place / "out"},
+        "--task_name: expected a task of GLUE, or files of your own");
   fails(train + Arguments{"--learning_rat", "1"}, "unknown flag --learning_rat; did you mean --learning_rate?");
   fails(train + Arguments{"surplus"}, "surplus");
   fails(train + Arguments{"--learning_rate", "fast"}, "--learning_rate");

@@ -176,8 +176,8 @@ struct Measured {
   }
 };
 
-json results(const BenchCommand& c, const BertClassifier& model, const Split& split, const Measured& measured,
-             const MachineRates& rates) {
+json results(const BenchCommand& c, const Task& task, const BertClassifier& model, const Split& split,
+             const Measured& measured, const MachineRates& rates) {
   const std::vector<Pass>& passes = measured.passes;
   const Timing timing = measured.timing();
   std::int64_t padded_tokens = 0;
@@ -186,7 +186,7 @@ json results(const BenchCommand& c, const BertClassifier& model, const Split& sp
   for (const std::int64_t length : lengths_of(split.tokenized)) tokens += length;
   const auto sentences = static_cast<double>(split.size());
   json result = {{"mode", c.train ? "train" : "inference"},
-                 {"task", c.task.task_name},
+                 {"task", task.name},
                  {"model", c.task.model},
                  {"skim_gate", name(model.config().skim_gate)},
                  {"order", c.train ? choice_name(c.sampling) : "longest first"},
@@ -244,6 +244,9 @@ json host_calls_json(const HostCalls& calls) {
 }
 
 void check_combinations(const BenchCommand& c) {
+  std::vector<std::string> problems = task_problems(c.task, c.train ? Part::kTrain : Part::kDev);
+  if (c.task.has_own_files() && !c.split.empty()) problems.emplace_back("--split: of a task of GLUE");
+  check_usage(problems);
   if (c.train && !c.skim_keep.empty()) throw UsageError("--skim_keep: forces rows in inference only, not with --train");
   if (c.train && c.batch.tokens > 0) throw UsageError("--batch_tokens: of inference, not with --train");
   if (c.train && c.runtime.queues > 1) throw UsageError("--queues: of inference, not with --train");
@@ -271,11 +274,21 @@ TrainerOptions trainer_options(const BenchCommand& c, const Config& config, int 
   return options;
 }
 
-Split load_sentences(const BenchCommand& c, const TaskModel& model, const GlueReader& reader) {
-  const std::string wanted = !c.split.empty() ? c.split : c.train ? "train" : "dev";
+// By a split's name one of a task's two dev or test files.
+Split read_sentences(const BenchCommand& c, const Reader& reader) {
+  const std::int64_t most = c.train ? c.max_train_samples : c.max_eval_samples;
+  const GlueTask* const task = glue_task_of(c.task);
+  if (task != nullptr && !c.split.empty()) {
+    return GlueReader(*task, c.task.data_dir).read(find_split(*task, c.split), most);
+  }
+  std::vector<Split> splits = reader.read(c.train ? Part::kTrain : scored_part(c.task), most);
+  TK_CHECK(!splits.empty(), "bench: ", reader.task().name, " has no ", c.train ? "training" : "dev", " set");
+  return std::move(splits.front());
+}
+
+Split load_sentences(const BenchCommand& c, const TaskModel& model, const Reader& reader) {
   const LoadOptions loading{.max_length = told_length(model, c.task.max_seq_length)};
-  const SplitInfo& info = find_split(find_glue_task(c.task.task_name), wanted);
-  Split split = prepared(reader.read(info, c.train ? c.max_train_samples : c.max_eval_samples), model, loading);
+  Split split = prepared(read_sentences(c, reader), model, loading);
   if (c.train) check_labelled(split);
   if (c.length > 0) {
     split.tokenized = of_length(std::move(split.tokenized), told_length(model, c.length),
@@ -328,8 +341,8 @@ json batches_json(const std::vector<Measured>& tried, std::int64_t sentences) {
 int run(const BenchCommand& c, const Invocation& invocation) {
   check_combinations(c);
   start_runtime(c.runtime, invocation.argv);
-  const GlueReader reader(c.task.task_name, c.task.data_dir);
-  const Task& task = reader.task();
+  const std::unique_ptr<Reader> reader = c.train ? training_reader(c.task, kSeed) : scoring_reader(c.task);
+  const Task& task = reader->task();
   std::optional<SkimSettings> skim;
   if (c.skim) skim = SkimSettings{.gate = c.skim_gate, .cls = c.skim_cls};
   const Placement placement = placement_of(c.runtime);
@@ -340,7 +353,7 @@ int run(const BenchCommand& c, const Invocation& invocation) {
   model.model->place(placement.device, placement.dtype);
   const Config& config = model.model->config();
   check_keep_shares(c, config);
-  const Split split = load_sentences(c, model, reader);
+  const Split split = load_sentences(c, model, *reader);
 
   const int warm_up = warm_up_passes(placement.device);
   std::optional<Trainer> trainer;
@@ -366,7 +379,7 @@ int run(const BenchCommand& c, const Invocation& invocation) {
   }
   const Measured& measured =
       *std::ranges::min_element(tried, {}, [](const Measured& m) { return m.timing().median(); });
-  json result = results(c, *model.model, split, measured, rates);
+  json result = results(c, task, *model.model, split, measured, rates);
   if (tried.size() > 1) result["batches"] = batches_json(tried, split.size());
   if (placement.device != Device::kCpu) {
     if (!c.train) result["queues"] = placement.queues;

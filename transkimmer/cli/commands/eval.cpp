@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "data/glue_reader.h"
+#include "data/reader.h"
 #include "tensor/error.h"
 #include "transkimmer/cli/commands/commands.h"
 #include "transkimmer/cli/run/batch_flags.h"
@@ -51,15 +51,16 @@ struct EvalCommand {
 };
 
 int run(const EvalCommand& c, const Invocation& invocation) {
+  check_usage(task_problems(c.task, Part::kDev));
   start_runtime(c.runtime, invocation.argv);
-  const GlueReader reader(c.task.task_name, c.task.data_dir);
-  const Task& task = reader.task();
+  const std::unique_ptr<Reader> reader = scoring_reader(c.task);
+  const Task& task = reader->task();
   const TaskModel model = load_for_scoring(c.task.model, task);
   tell(model.notes);
   const Placement placement = placement_of(c.runtime);
   model.model->place(placement.device, placement.dtype);
   const std::vector<Split> dev =
-      load_labelled(reader, Part::kDev, model,
+      load_labelled(*reader, scored_part(c.task), model,
                     {.max_length = told_length(model, c.task.max_seq_length), .limit = c.max_eval_samples});
   const BatchBounds batch = batch_bounds(c.batch, placement.device);
   const EvaluationOptions options{.batch_size = batch.sentences,

@@ -1,21 +1,30 @@
 #include <fmt/format.h>
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 
-#include "data/glue_reader.h"
 #include "data/metrics.h"
+#include "data/reader.h"
 #include "tensor/error.h"
 #include "tensor/io/atomic_file.h"
 #include "transkimmer/cli/commands/commands.h"
 #include "transkimmer/cli/run/batch_flags.h"
 #include "transkimmer/cli/run/evaluation_progress.h"
+#include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/output_folder.h"
 #include "transkimmer/cli/run/print.h"
+#include "transkimmer/cli/run/row_stream.h"
 #include "transkimmer/cli/run/runtime.h"
+#include "transkimmer/cli/run/signals.h"
 #include "transkimmer/cli/run/task_flags.h"
 #include "transkimmer/cli/run/task_splits.h"
 #include "transkimmer/training/evaluation.h"
+#include "transkimmer/training/inference.h"
+#include "transkimmer/training/predict.h"
 
 namespace tk {
 namespace fs = std::filesystem;
@@ -25,17 +34,23 @@ struct PredictCommand {
   explicit PredictCommand(CLI::App& program) : flags(program, "predict", "write a label for every row of a split") {
     add_task_flags(flags, task);
     flags.group("Prediction");
-    flags.add("--output_dir", output_dir, "folder for the files; those of the same name are replaced", "DIR")
-        .required();
+    flags.add("--output_dir", output_dir,
+              "folder for the files; those of the same name are replaced. Without it rows come from standard input",
+              "DIR");
     flags.add("--split", split, "which part of the data").choices({"test", "dev"});
     flags.add("--write_logits", write_logits, "write logits_TASK.tsv too");
+    flags.add("--input_format", format,
+              "of rows on standard input: a text a line (two with a tab between them), or ...");
+    flags.add("--json", json, "an object of JSON a row on standard output, in place of tab-separated columns");
     add_batch_flags(flags, batch, "--per_device_eval_batch_size", "--per_device_eval_batch_tokens");
     add_exact_transforms_flag(flags, exact_transforms);
     flags.add("--max_predict_samples", max_predict_samples, "the first N examples; -1: all").at_least(-1);
     add_runtime_flags(flags, runtime);
     flags.footer(
         "Writes predict_results_TASK.txt: index and label's name, or a number for stsb; MNLI's mismatched rows\n"
-        "go to predict_results_mnli-mm.txt.");
+        "go to predict_results_mnli-mm.txt. In tasks of words it has a word and its tag a line.\n"
+        "Without --output_dir rows are answered as they come, with the probability of each label:\n"
+        "  echo 'a fine film' | transkimmer predict --model_name_or_path skimmed");
   }
 
   Flags flags;
@@ -44,6 +59,8 @@ struct PredictCommand {
   std::string output_dir;
   std::string split = "test";
   bool write_logits = false;
+  std::optional<StreamFormat> format;
+  bool json = false;
   BatchFlags batch;
   bool exact_transforms = true;
   std::int64_t max_predict_samples = -1;
@@ -55,8 +72,29 @@ std::string score_text(double score) {
   return text == "-0.000" ? "0.000" : text;
 }
 
-std::string predictions_text(const Task& task, const Split& split, const Tensor& logits) {
+// In CoNLL's layout: a word and its tag a line, and an empty line behind each sentence. Words that were cut off, and
+// those of which the tokenizer keeps nothing, are outside.
+std::string tagged_text(const TaskModel& model, const Split& split, const std::vector<double>& predictions,
+                        std::int64_t max_length) {
+  const std::vector<std::int64_t> starts = label_starts(split.tokenized, TaskKind::kTokens);
+  std::string text;
+  for (std::size_t i = 0; i < split.examples.size(); ++i) {
+    const std::vector<std::string_view> words = words_of(split.examples[i]);
+    const std::vector<std::int64_t> tokens = word_starts(model.tokenizer, split.examples[i], max_length);
+    for (std::size_t word = 0; word < words.size(); ++word) {
+      const auto tag = [&] { return static_cast<std::size_t>(predictions[std::size_t(starts[i] + tokens[word])]); };
+      text += fmt::format("{}\t{}\n", words[word], tokens[word] < 0 ? "O" : model.task.labels[tag()]);
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+std::string predictions_text(const TaskModel& model, const Split& split, const Tensor& logits,
+                             std::int64_t max_length) {
+  const Task& task = model.task;
   const std::vector<double> predictions = predictions_from_logits(task, logits);
+  if (task.kind == TaskKind::kTokens) return tagged_text(model, split, predictions, max_length);
   std::string text = "index\tprediction\n";
   for (std::size_t i = 0; i < predictions.size(); ++i) {
     const std::string label =
@@ -66,14 +104,18 @@ std::string predictions_text(const Task& task, const Split& split, const Tensor&
   return text;
 }
 
-std::string logits_text(const Split& split, const Tensor& logits) {
+// A row an example, or in tasks of tokens a row a token.
+std::string logits_text(const Split& split, const Tensor& logits, TaskKind kind) {
   const std::int64_t labels = logits.size(1);
+  const std::vector<std::int64_t> starts = label_starts(split.tokenized, kind);
   std::string text = "index";
   for (std::int64_t i = 0; i < labels; ++i) text += fmt::format("\tlogit_{}", i);
   text += '\n';
   const std::vector<float> values = logits.to_vector<float>();
+  std::size_t example = 0;
   for (std::int64_t row = 0; row < logits.size(0); ++row) {
-    text += std::to_string(split.examples[static_cast<std::size_t>(row)].id);
+    while (row >= starts[example + 1]) ++example;
+    text += std::to_string(split.examples[example].id);
     for (std::int64_t i = 0; i < labels; ++i) {
       text += fmt::format("\t{:.9g}", values[static_cast<std::size_t>(row * labels + i)]);
     }
@@ -82,10 +124,93 @@ std::string logits_text(const Split& split, const Tensor& logits) {
   return text;
 }
 
+// What a row that came on standard input is answered with: index, label and probabilities, or a number.
+std::string answer_text(const Prediction& prediction, std::int64_t index, const Task& task) {
+  if (task.regression()) return fmt::format("{}\t{:.6g}\n", index, prediction.value);
+  std::string text = fmt::format("{}\t{}", index, prediction.label);
+  for (const double probability : prediction.probabilities) text += fmt::format("\t{:.6f}", probability);
+  return text + '\n';
+}
+
+std::string answer_json(const Prediction& prediction, std::int64_t index, const Task& task) {
+  nlohmann::ordered_json answer = {{"index", index}};
+  if (task.regression()) {
+    answer["prediction"] = prediction.value;
+  } else {
+    answer["prediction"] = prediction.label;
+    for (std::size_t i = 0; i < task.labels.size(); ++i) {
+      answer["probabilities"][task.labels[i]] = prediction.probabilities[i];
+    }
+  }
+  return answer.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+}
+
+std::string answer_header(const Task& task) {
+  std::string text = "index\tprediction";
+  for (const std::string& label : task.labels) text += "\tprobability_" + label;
+  return text + '\n';
+}
+
+std::vector<std::string> stream_problems(const PredictCommand& c) {
+  std::vector<std::string> problems;
+  for (const char* flag :
+       {"--task_name", "--data_dir", "--train_file", "--validation_file", "--test_file", "--split", "--write_logits"}) {
+    if (c.flags.given(flag)) problems.push_back(concat(flag, ": of files; together with --output_dir"));
+  }
+  return problems;
+}
+
+std::vector<std::string> file_problems(const PredictCommand& c) {
+  std::vector<std::string> problems = task_problems(c.task, Part::kTest);
+  for (const char* flag : {"--input_format", "--json"}) {
+    if (c.flags.given(flag)) problems.push_back(concat(flag, ": of rows on standard input; without --output_dir"));
+  }
+  return problems;
+}
+
+// Rows that came together are answered together; nobody waits for rows that have not come.
+int answer_stream(const PredictCommand& c) {
+  const TaskModel model = load_model(c.task.model);
+  tell(model.notes);
+  TK_CHECK(model.task.kind != TaskKind::kTokens, c.task.model,
+           ": answers for words, which come from a file: --test_file and --output_dir");
+  const Placement placement = placement_of(c.runtime);
+  model.model->place(placement.device, placement.dtype);
+  const BatchBounds batch = batch_bounds(c.batch, placement.device);
+  Inference inference(*model.model, {.queues = placement.queues, .exact_transforms = c.exact_transforms});
+  const std::int64_t max_length = told_length(model, c.task.max_seq_length);
+  RowStream stream(STDIN_FILENO, c.format.value_or(StreamFormat::kLines), columns_for(c.task));
+  if (::isatty(STDIN_FILENO) == 1) info("reading from the terminal; Ctrl-D ends it");
+  if (!c.json) print_text(answer_header(model.task));
+  constexpr std::int64_t kMostTogether = 1024;
+  std::int64_t index = 0;
+  const auto left = [&] { return c.max_predict_samples < 0 ? kMostTogether : c.max_predict_samples - index; };
+  while (left() > 0) {
+    const std::vector<Example> rows = stream.next(std::min(kMostTogether, left()));
+    if (rows.empty()) break;
+    std::string text;
+    for (const Prediction& prediction : predict(model, rows,
+                                                {.batch_size = batch.sentences,
+                                                .max_tokens = batch.tokens,
+                                                .queues = placement.queues,
+                                                .inference = &inference},
+                                                max_length)) {
+      text += c.json ? answer_json(prediction, index, model.task) : answer_text(prediction, index, model.task);
+      ++index;
+    }
+    print_text(text);
+    throw_if_stopped();
+  }
+  return 0;
+}
+
 int run(const PredictCommand& c, const Invocation& invocation) {
+  const bool streams = c.output_dir.empty();
+  check_usage(streams ? stream_problems(c) : file_problems(c));
   start_runtime(c.runtime, invocation.argv);
-  const GlueReader reader(c.task.task_name, c.task.data_dir);
-  const Task& task = reader.task();
+  if (streams) return answer_stream(c);
+  const std::unique_ptr<Reader> reader = scoring_reader(c.task);
+  const Task& task = reader->task();
   const TaskModel model = load_for_scoring(c.task.model, task);
   tell(model.notes);
   const Placement placement = placement_of(c.runtime);
@@ -94,7 +219,8 @@ int run(const PredictCommand& c, const Invocation& invocation) {
   const BatchBounds batch = batch_bounds(c.batch, placement.device);
   const WritableFolder output(c.output_dir);
   const fs::path& folder = output.path();
-  std::vector<Split> splits = reader.read(c.split == "test" ? Part::kTest : Part::kDev, loading.limit);
+  const bool reads_dev = c.split == "dev" || (c.task.has_own_files() && !c.task.test_file);
+  std::vector<Split> splits = reader->read(reads_dev ? Part::kDev : Part::kTest, loading.limit);
   TK_CHECK(!splits.empty(), "--split: ", task.name, " has no ", c.split, " set");
   for (Split& read : splits) {
     const Split split = prepared(std::move(read), model, loading);
@@ -107,9 +233,9 @@ int run(const PredictCommand& c, const Invocation& invocation) {
     const std::string name = split.suffix.empty() ? task.name : task.name + "-mm";
     const fs::path results = folder / ("predict_results_" + name + ".txt");
     if (c.write_logits) {
-      write_file_atomically(folder / ("logits_" + name + ".tsv"), logits_text(split, evaluation.logits));
+      write_file_atomically(folder / ("logits_" + name + ".tsv"), logits_text(split, evaluation.logits, task.kind));
     }
-    write_file_atomically(results, predictions_text(task, split, evaluation.logits));
+    write_file_atomically(results, predictions_text(model, split, evaluation.logits, loading.max_length));
     print("{}: {} predictions\n", results.string(), split.size());
   }
   return 0;

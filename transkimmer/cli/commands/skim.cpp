@@ -112,45 +112,55 @@ void SkimCommand::add_dense_flags() {
 struct Plan {
   const SkimCommand& command;
   const Invocation& invocation;
+  const Reader& reader;
   Recipe recipe = {};
   DistillJob distill = {};
   std::string start_task = {};  // empty: none
   Placement placement = {};
 };
 
-const Task& task_of(const SkimCommand& c) { return find_glue_task(c.task.task_name).task; }
-
 // A task that only the recipe names is passed over where there are no rows of it.
-std::string start_task_of(const SkimCommand& c, const Recipe& recipe) {
+std::string start_task_of(const SkimCommand& c, const Task& task, const Recipe& recipe) {
   if (c.dense || c.start_task == "none") return "";
   if (c.start_task) return find_glue_task(*c.start_task).task.name;
   const std::string start = start_task_with_rows(recipe, c.task.data_dir);
   if (start == recipe.start_task) return start;
   info("{} has no rows of {}, from whose model {} gains; the dense model starts from {}", c.task.data_dir,
-       recipe.start_task, task_of(c).name, c.task.model);
+       recipe.start_task, task.name, c.task.model);
   return "";
 }
 
-Plan plan_of(const SkimCommand& c, const Invocation& invocation) {
-  const Task& task = task_of(c);
-  Plan plan{.command = c, .invocation = invocation, .recipe = recipe_for(task)};
+Plan plan_of(const SkimCommand& c, const Invocation& invocation, const Reader& reader) {
+  const Task& task = reader.task();
+  Plan plan{.command = c, .invocation = invocation, .reader = reader, .recipe = recipe_for(task)};
   plan.recipe.epochs = c.dense_epochs.value_or(plan.recipe.epochs);
   if (c.skimmed) plan.recipe.steps = kStepsFromSkimmed;
   plan.recipe.steps = c.skim.steps.value_or(plan.recipe.steps);
   plan.recipe.least_tokens = c.skim.least_tokens.value_or(plan.recipe.least_tokens);
-  plan.start_task = start_task_of(c, plan.recipe);
+  plan.start_task = start_task_of(c, task, plan.recipe);
   DistillFlags text = c.distill;
   if (!text.pairs) text.pairs = plan.recipe.pairs;
   if (!text.corrupt) text.corrupt = plan.recipe.corrupt;
   if (!text.own_share) text.own_share = plan.recipe.own_share;
   plan.distill = distill_job(text, c.task.data_dir, c.seed);
-  if (!text.tasks && plan.recipe.reads_other_tasks)
+  if (!text.tasks && plan.recipe.reads_other_tasks && !c.task.data_dir.empty()) {
     plan.distill.sources.tasks = tasks_with_texts(task, c.task.data_dir);
+  }
+  check_usage(distill_problems(plan.distill, task));
   return plan;
 }
 
 void check_combinations(const SkimCommand& c) {
-  std::vector<std::string> problems = distill_problems(distill_job(c.distill, c.task.data_dir, c.seed), task_of(c));
+  std::vector<std::string> problems = task_problems(c.task, Part::kTrain);
+  const GlueTask* const task = glue_task_of(c.task);  // of own data it is known when they are read
+  if (task != nullptr) {
+    for (std::string& problem : distill_problems(distill_job(c.distill, c.task.data_dir, c.seed), task->task)) {
+      problems.push_back(std::move(problem));
+    }
+  }
+  if (c.start_task && *c.start_task != "none" && c.task.data_dir.empty()) {
+    problems.emplace_back("--start_task: expected the folder of its rows, --data_dir");
+  }
   if (!c.dense && c.task.model.empty()) {
     problems.emplace_back("--model_name_or_path: expected a model to start from, or dense ones by --dense");
   }
@@ -163,14 +173,14 @@ void check_combinations(const SkimCommand& c) {
   if (c.start_task && *c.start_task != "none") {
     try {
       find_split(find_glue_task(*c.start_task), Part::kTrain);
-      if (find_glue_task(*c.start_task).task.name == task_of(c).name) {
+      if (task != nullptr && &find_glue_task(*c.start_task) == task) {
         problems.push_back(concat("--start_task: ", *c.start_task, " is the task itself"));
       }
     } catch (const Error& error) {
       problems.push_back(concat("--start_task: ", error.what()));
     }
   }
-  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "; ")));
+  check_usage(problems);
 }
 
 TrainingJob job_of(const Plan& plan, const Reader& reader, const fs::path& model) {
@@ -193,15 +203,14 @@ TrainingJob job_of(const Plan& plan, const Reader& reader, const fs::path& model
 }
 
 // A dense model in a part of the run's folder, unless an earlier start of the run finished it.
-fs::path dense_stage(const Plan& plan, const OutputFolder& folder, const std::string& part, const std::string& task,
+fs::path dense_stage(const Plan& plan, const OutputFolder& folder, const std::string& part, const Reader& reader,
                      const fs::path& model, double epochs, std::uint64_t seed) {
   const fs::path path = folder.work() / part;
   if (holds_finished_run(path)) {
     info("{}: finished by an earlier start", path.string());
     return path;
   }
-  info("{}: a dense model for {} learns from {}", path.string(), task, model.string());
-  const GlueReader reader(task, plan.command.task.data_dir);
+  info("{}: a dense model for {} learns from {}", path.string(), reader.task().name, model.string());
   TrainingJob job = job_of(plan, reader, model);
   job.settings.trainer = dense_options(epochs, plan.command.dense_steps, seed);
   OutputFolder part_folder(folder, part);
@@ -229,12 +238,12 @@ std::vector<fs::path> dense_models(const Plan& plan, const OutputFolder& folder)
   }
   fs::path start = c.task.model;
   if (!plan.start_task.empty() && !is_tuned_for(start, plan.start_task)) {
-    start = dense_stage(plan, folder, kStart, plan.start_task, start,
-                        recipe_for(find_glue_task(plan.start_task).task).epochs, c.seed);
+    const GlueReader reader(plan.start_task, c.task.data_dir);
+    start = dense_stage(plan, folder, kStart, reader, start, recipe_for(reader.task()).epochs, c.seed);
   }
   std::vector<fs::path> models;
   for (std::int64_t i = 0; i < c.teachers; ++i) {
-    models.push_back(dense_stage(plan, folder, dense_part(i), task_of(c).name, start, plan.recipe.epochs,
+    models.push_back(dense_stage(plan, folder, dense_part(i), plan.reader, start, plan.recipe.epochs,
                                  c.seed + static_cast<std::uint64_t>(i)));
   }
   return models;
@@ -284,10 +293,9 @@ SkimSettings predictors_of(const SkimCommand& c, const fs::path& dense) {
   return skim;
 }
 
-TrainingJob skim_job(const Plan& plan, const Reader& reader, const OutputFolder& folder,
-                     const std::vector<fs::path>& dense) {
+TrainingJob skim_job(const Plan& plan, const OutputFolder& folder, const std::vector<fs::path>& dense) {
   const SkimCommand& c = plan.command;
-  TrainingJob job = job_of(plan, reader, c.skimmed ? fs::path(*c.skimmed) : dense.front());
+  TrainingJob job = job_of(plan, plan.reader, c.skimmed ? fs::path(*c.skimmed) : dense.front());
   job.report = c.report;
   job.skim = c.skimmed ? c.skim.settings : predictors_of(c, dense.front());
   job.teacher = {.folders = dense, .cache = folder.work() / kTeacherLogits};
@@ -306,16 +314,16 @@ int run(const SkimCommand& c, const Invocation& invocation) {
   check_combinations(c);
   start_runtime(c.runtime, invocation.argv);
   OutputFolder folder(c.output_dir, c.overwrite_output_dir ? EarlierRun::kReplace : EarlierRun::kContinue);
-  Plan plan = plan_of(c, invocation);
+  const std::unique_ptr<Reader> reader = training_reader(c.task, c.seed);
+  Plan plan = plan_of(c, invocation, *reader);
   plan.placement = placement_of(c.runtime);
-  const GlueReader reader(c.task.task_name, c.task.data_dir);
   Manifest manifest(invocation.text, c.flags.values(), c.seed, plan.placement.device);
   folder.begin_run(manifest, parts_of(plan), {c.task.model, c.skimmed.value_or("")});
   const std::vector<fs::path> dense = dense_models(plan, folder);
   const std::vector<Stage> stages = finished_stages(plan, folder);
   info("{}: a skimmed model learns from {}{} to spend 1/{:g} of the arithmetic", folder.work().string(),
        dense.front().string(), c.skimmed ? ", with the gates of " + *c.skimmed + "," : "", c.speedup);
-  TrainingJob job = skim_job(plan, reader, folder, dense);
+  TrainingJob job = skim_job(plan, folder, dense);
   job.stages = to_json(stages);
   const TrainingOutcome outcome = run_training_job(job, folder);
   print_outcome(outcome, stages, run_manifest(folder.path())["seconds"].value("all", 0.0));

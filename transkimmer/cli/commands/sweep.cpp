@@ -191,7 +191,7 @@ SweepGrid checked_grid(const SweepCommand& c) {
       if (std::ranges::find(problems, problem) == problems.end()) problems.push_back(std::move(problem));
     }
   }
-  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "; ")));
+  check_usage(problems);
   return grid;
 }
 

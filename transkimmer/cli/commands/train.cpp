@@ -6,7 +6,7 @@
 #include <random>
 #include <utility>
 
-#include "data/glue_reader.h"
+#include "data/reader.h"
 #include "nn/optim/schedule.h"
 #include "tensor/error.h"
 #include "transkimmer/cli/commands/commands.h"
@@ -180,7 +180,9 @@ DistillJob distill_job(const TrainCommand& c) {
 
 std::vector<std::string> distill_problems(const TrainCommand& c) {
   const DistillJob job = distill_job(c);
-  std::vector<std::string> problems = distill_problems(job, find_glue_task(c.task.task_name).task);
+  const GlueTask* const task = glue_task_of(c.task);  // of own data it is known when they are read
+  std::vector<std::string> problems;
+  if (task != nullptr) problems = distill_problems(job, task->task);
   const auto refuse = [&](const std::string& problem) { problems.push_back(problem); };
   if (c.flags.given("--distill_samples") && job.sources.tasks.empty() && job.sources.files.empty()) {
     refuse("--distill_samples: only together with --distill_tasks or --distill_files");
@@ -196,7 +198,7 @@ std::vector<std::string> distill_problems(const TrainCommand& c) {
 
 // Flags that mean something only beside another one; all that is wrong with them at once.
 void check_combinations(const TrainCommand& c) {
-  std::vector<std::string> problems;
+  std::vector<std::string> problems = task_problems(c.task, Part::kTrain);
   for (const char* name : kSkimFlags) {
     if (!c.skim && c.flags.given(name)) problems.push_back(concat(name, ": only together with --skim"));
   }
@@ -208,7 +210,7 @@ void check_combinations(const TrainCommand& c) {
     problems.push_back(concat("--skim_cls: gate ", name(*gate), " has no free, only kept"));
   }
   for (std::string& problem : distill_problems(c)) problems.push_back(std::move(problem));
-  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "; ")));
+  check_usage(problems);
 }
 
 std::vector<std::filesystem::path> paths(std::string_view list) {
@@ -260,10 +262,11 @@ int run(TrainCommand& c, const Invocation& invocation) {
   start_runtime(c.runtime, invocation.argv);
   complete_settings(c);
   OutputFolder folder(c.output_dir, c.overwrite_output_dir ? EarlierRun::kReplace : EarlierRun::kContinue);
-  const GlueReader reader(c.task.task_name, c.task.data_dir);
+  const std::unique_ptr<Reader> reader = training_reader(c.task, c.settings.trainer.seed);
+  check_usage(distill_problems(distill_job(c), reader->task()));
   const Placement placement = placement_of(c.runtime);
   c.settings.eval_batch = batch_bounds(c.eval_batch, placement.device);
-  run_training_job({.reader = reader,
+  run_training_job({.reader = *reader,
                     .model_folder = c.task.model,
                     .placement = placement,
                     .max_seq_length = c.task.max_seq_length,

@@ -1,5 +1,7 @@
 #include "transkimmer/cli/run/options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -210,6 +212,10 @@ std::string unexpected(const CLI::App& command, const std::string& argument) {
 }
 
 }  // namespace
+
+void check_usage(const std::vector<std::string>& problems) {
+  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "; ")));
+}
 
 Flag& Flag::required() {
   option_->required();

@@ -26,6 +26,9 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Throws UsageError with all of the problems, if there are any.
+void check_usage(const std::vector<std::string>& problems);
+
 /// A flag of a command; the calls narrow what it takes.
 class Flag {
  public:

@@ -1,0 +1,172 @@
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+
+#include "tests/support/catch.h"
+#include "tests/transkimmer/cli/program.h"
+
+// The built program on files of one's own.
+namespace tk {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+using Arguments = std::vector<std::string>;
+
+json read_json(const fs::path& path) { return json::parse(read_bytes(path)); }
+
+std::vector<std::string> lines(const std::string& text) {
+  std::vector<std::string> result;
+  for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+    result.push_back(text.substr(at, text.find('\n', at) - at));
+  }
+  return result;
+}
+
+// Reviews of the workplace's words: 40 rows to train on, 10 to score.
+struct OwnData {
+  OwnData() {
+    std::string train = "number,review,stars\n", dev = train, test = "review\n", pairs = "sentence1,sentence2,label\n";
+    for (int i = 0; i < 50; ++i) {
+      const std::string review = std::string("the plot was ") + (i % 2 == 0 ? "fine" : "dull") + ", and long";
+      (i < 40 ? train : dev) += std::to_string(i) + ",\"" + review + "\"," + (i % 2 == 0 ? "good" : "bad") + "\n";
+      if (i >= 40) test += "\"" + review + "\"\n";
+      pairs += "the cast," + std::string(i % 3 == 0 ? "fine" : "dull") + "," + std::to_string(0.5 * (i % 3)) + "\n";
+    }
+    write_bytes(place / "train.csv", train);
+    write_bytes(place / "dev.csv", dev);
+    write_bytes(place / "test.csv", test);
+    write_bytes(place / "pairs.csv", pairs);
+    std::string words;
+    for (int i = 0; i < 30; ++i) words += "the O\nplot B-part\nwas O\nfine O\n\n";
+    write_bytes(place / "words.conll", words);
+  }
+
+  Arguments columns() const { return {"--text_columns", "review", "--label_column", "stars"}; }
+  Ran train(const std::string& output, const Arguments& files, const std::string& command = "train") const {
+    const Arguments steps = command == "train" ? Arguments{"--max_steps", "6", "--save_strategy", "no"}
+                                               : Arguments{"--dense_steps", "4", "--max_steps", "6"};
+    return run_program(Arguments{command} + files + steps +
+                       Arguments{"--model_name_or_path", place / "model", "--output_dir", place / output});
+  }
+
+  Workplace place;
+};
+
+}  // namespace
+
+TEST_CASE("own data: a model is trained on a table, scored, and asked, with the columns of its run") {
+  const OwnData own;
+  const Workplace& place = own.place;
+  const Ran train = own.train(
+      "out", Arguments{"--train_file", place / "train.csv", "--validation_file", place / "dev.csv"} + own.columns());
+  CAPTURE(train.err);
+  REQUIRE(train.code == 0);
+  CHECK_THAT(train.err, ContainsSubstring("texts in review, labels in stars"));
+  CHECK_THAT(train.err, ContainsSubstring("2 classes: bad, good"));
+  CHECK(read_json(place / "out/config.json")["label2id"] == json{{"bad", 0}, {"good", 1}});
+  CHECK(read_json(place / "out/eval_results.json")["eval_samples"] == 10);
+  CHECK(fs::exists(place / "out/report.html"));
+
+  const Arguments model = {"--model_name_or_path", place / "out"};
+  const Ran eval = run_program(Arguments{"eval", "--json", "--validation_file", place / "dev.csv"} + model);
+  REQUIRE(eval.code == 0);
+  CHECK(json::parse(eval.out)["eval_accuracy"] == read_json(place / "out/eval_results.json")["eval_accuracy"]);
+
+  const Ran predict = run_program(
+      Arguments{"predict", "--test_file", place / "test.csv", "--write_logits", "--output_dir", place / "p"} + model);
+  REQUIRE(predict.code == 0);
+  const std::vector<std::string> predictions = lines(read_bytes(place / "p/predict_results_own.txt"));
+  REQUIRE(predictions.size() == 11);
+  CHECK(lines(read_bytes(place / "p/logits_own.tsv")).size() == 11);
+
+  const Ran streamed =
+      run_program(Arguments{"predict", "--input_format", "csv"} + model, read_bytes(place / "test.csv"));
+  REQUIRE(streamed.code == 0);
+  const std::vector<std::string> answers = lines(streamed.out);
+  REQUIRE(answers.size() == 11);
+  CHECK(answers[0] == "index\tprediction\tprobability_bad\tprobability_good");
+  for (std::size_t i = 1; i < answers.size(); ++i) CHECK(answers[i].starts_with(predictions[i] + "\t"));
+}
+
+TEST_CASE("own data: without a validation file training rows are held out, and what is not read is said") {
+  const OwnData own;
+  const Workplace& place = own.place;
+  const Arguments file = {"--train_file", place / "train.csv", "--validation_split_percentage", "25"};
+  const Ran train = own.train("out", file + own.columns());
+  REQUIRE(train.code == 0);
+  CHECK_THAT(train.err, ContainsSubstring("10 of 40 rows are held out to score"));
+  CHECK(read_json(place / "out/train_results.json")["train_samples"] == 30);
+  const Ran eval = run_program(Arguments{"eval", "--test_file", place / "dev.csv", "--model_name_or_path",
+                                         place / "out", "--speed_samples", "0"} +
+                               file);
+  CHECK(eval.code == 0);
+  CHECK_THAT(eval.err,
+             ContainsSubstring("not read here, only in training: --train_file, --validation_split_percentage"));
+}
+
+TEST_CASE("own data: pairs with numbers are a regression, answered by numbers") {
+  const OwnData own;
+  const Workplace& place = own.place;
+  REQUIRE(own.train("out", {"--train_file", place / "pairs.csv", "--task_name", "likeness"}).code == 0);
+  CHECK(read_json(place / "out/config.json")["problem_type"] == "regression");
+  CHECK(read_json(place / "out/config.json")["finetuning_task"] == "likeness");
+  const Ran answer = run_program({"predict", "--json", "--model_name_or_path", place / "out"}, "the cast\tfine\n\n");
+  REQUIRE(answer.code == 0);
+  REQUIRE(lines(answer.out).size() == 2);
+  CHECK(json::parse(lines(answer.out)[0])["prediction"].is_number());
+}
+
+TEST_CASE("own data: words with tags are trained, scored by entities and tagged") {
+  const OwnData own;
+  const Workplace& place = own.place;
+  const Arguments files = {"--train_file", place / "words.conll", "--validation_file", place / "words.conll"};
+  const Ran train = own.train("out", files + Arguments{"--skim"});
+  CAPTURE(train.err);
+  REQUIRE(train.code == 0);
+  for (const char* key : {"eval_precision", "eval_recall", "eval_f1", "eval_accuracy"}) {
+    CHECK(read_json(place / "out/eval_results.json").contains(key));
+  }
+  const Arguments model = {"--model_name_or_path", place / "out"};
+  REQUIRE(run_program(Arguments{"predict", "--test_file", place / "words.conll", "--output_dir", place / "p"} + model)
+              .code == 0);
+  const std::vector<std::string> tagged = lines(read_bytes(place / "p/predict_results_own.txt"));
+  REQUIRE(tagged.size() == 150);
+  CHECK(tagged[0].starts_with("the\t"));
+  CHECK(tagged[4].empty());
+  CHECK_THAT(run_program(Arguments{"predict"} + model, "the plot\n").err, ContainsSubstring("come from a file"));
+}
+
+TEST_CASE("own data: skim makes a skimmed model of a table by the whole recipe") {
+  const OwnData own;
+  const Workplace& place = own.place;
+  const Ran skim =
+      own.train("out", Arguments{"--train_file", place / "train.csv", "--speedup", "2"} + own.columns(), "skim");
+  CAPTURE(skim.err);
+  REQUIRE(skim.code == 0);
+  CHECK(read_json(place / "out/config.json")["skim_gate"] == "staged");
+  CHECK(fs::exists(place / "out/dense/model.safetensors"));
+  CHECK(run_program(Arguments{"bench", "--validation_file", place / "dev.csv", "--model_name_or_path", place / "out",
+                              "--repeats", "1"})
+            .code == 0);
+}
+
+TEST_CASE("own data: a task of GLUE or files, and no flag of one with the other") {
+  const auto problem = [](const Arguments& arguments) {
+    const Ran ran = run_program(arguments + Arguments{"--model_name_or_path", "m", "--output_dir", "o"});
+    CHECK(ran.code == 2);
+    return ran.err;
+  };
+  CHECK_THAT(problem({"train"}), ContainsSubstring("--task_name: expected a task of GLUE, or files of your own"));
+  CHECK_THAT(problem({"train", "--task_name", "sst2"}), ContainsSubstring("--data_dir"));
+  CHECK_THAT(problem({"train", "--task_name", "sst2", "--data_dir", "d", "--label_column", "stars"}),
+             ContainsSubstring("--label_column: only together with files of your own"));
+  CHECK_THAT(problem({"train", "--task_name", "sst2", "--train_file", "a.csv"}),
+             ContainsSubstring("sst2 is a task of GLUE"));
+  CHECK_THAT(problem({"train", "--validation_file", "a.csv", "--text_columns", "a,b,c"}),
+             ContainsSubstring("--train_file: expected rows to train on") &&
+                 ContainsSubstring("--text_columns: expected one column or two"));
+  CHECK_THAT(problem({"predict", "--train_file", "a.csv"}), ContainsSubstring("--test_file: expected rows to predict"));
+}
+
+}  // namespace tk
