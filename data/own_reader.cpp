@@ -125,6 +125,9 @@ std::vector<std::string> class_names(const Labels& labels, const fs::path& path)
            "; expected at least two classes");
   TK_CHECK(std::ssize(names) <= kMostClasses, path.string(), ": ", names.size(), " different labels in ", labels.rows,
            " rows; expected at most ", kMostClasses, " classes, or numbers");
+  for (const std::string& name : names) {
+    TK_CHECK(printable(name) == name, path.string(), ": the label ", in_quotes(name), " holds a control character");
+  }
   if (std::ranges::all_of(names, is_integer)) {
     std::ranges::stable_sort(names, {}, [](const std::string& name) { return *number(name); });
   }

@@ -14,6 +14,7 @@
 #include "tensor/io/in_quotes.h"
 #include "tensor/io/renames.h"
 #include "transkimmer/families/family.h"
+#include "transkimmer/weight_files.h"
 
 namespace tk {
 namespace fs = std::filesystem;
@@ -28,8 +29,8 @@ std::string shape_text(std::span<const std::int64_t> shape) {
   return text + ']';
 }
 
-// The file's tensors under their published names; two under one name would leave open which one counts.
-std::map<std::string, const SafetensorsEntry*> by_published_name(const SafetensorsFile& file, const Family& family) {
+// The tensors under their published names; two under one name would leave open which one counts.
+std::map<std::string, const SafetensorsEntry*> by_published_name(const WeightFiles& file, const Family& family) {
   std::map<std::string, const SafetensorsEntry*> entries;
   for (const SafetensorsEntry& entry : file.entries()) {
     const auto [place, is_new] = entries.emplace(family.published_name(entry.name), &entry);
@@ -45,8 +46,8 @@ bool all_finite(const Tensor& tensor) {
   return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
 }
 
-void copy_weight(const SafetensorsFile& file, const SafetensorsEntry& entry, const Tensor& destination) {
-  const Tensor source = file.tensor(entry);
+void copy_weight(const WeightFiles& file, const SafetensorsEntry& entry, const Tensor& destination) {
+  const Tensor source = file.tensor(entry.name);
   TK_CHECK(is_floating(source.dtype()), file.path(), ": tensor ", in_quotes(entry.name),
            ": expected floating-point weights, got ", entry.dtype);
   TK_CHECK(all_finite(source), file.path(), ": tensor ", in_quotes(entry.name), ": holds a value that is not finite");
@@ -54,8 +55,8 @@ void copy_weight(const SafetensorsFile& file, const SafetensorsEntry& entry, con
 }
 
 std::optional<PredictorShape> predictor_shape(const fs::path& folder) {
-  if (!fs::exists(folder / kWeights)) return std::nullopt;
-  const SafetensorsFile file = SafetensorsFile::open(folder / kWeights);
+  if (!has_weights(folder)) return std::nullopt;
+  const WeightFiles file = WeightFiles::open(folder);
   for (const Family* family : families()) {
     const auto entries = by_published_name(file, *family);
     const auto last = entries.find(concat(family->weights.predictors, "0.predictor.4.weight"));
@@ -113,19 +114,6 @@ void write_files(const fs::path& folder, Config config, std::span<const NamedTen
 
 }  // namespace
 
-fs::path weights_file(const fs::path& folder_or_file) {
-  const fs::path& path = folder_or_file;
-  TK_CHECK(fs::exists(path), path.string(), ": no such file or folder");
-  if (!fs::is_directory(path)) return path;
-  if (fs::exists(path / kWeights)) return path / kWeights;
-  TK_CHECK(!fs::exists(path / "model.safetensors.index.json"), path.string(),
-           ": the checkpoint is sharded (model.safetensors.index.json); save it again as one model.safetensors");
-  TK_CHECK(!fs::exists(path / "pytorch_model.bin"), path.string(),
-           ": has only pytorch_model.bin, a pickle, which is not read; save it again as model.safetensors "
-           "(save_pretrained with safe_serialization=True)");
-  throw Error(concat(path.string(), ": no model.safetensors in this folder"));
-}
-
 Config load_config(const fs::path& folder) {
   TK_CHECK(fs::exists(folder), folder.string(), ": no such file or folder");
   TK_CHECK(fs::is_directory(folder), folder.string(), ": expected a model folder, got a file");
@@ -134,7 +122,7 @@ Config load_config(const fs::path& folder) {
 
 LoadReport load_weights(const fs::path& folder_or_file, std::span<const NamedTensor> destinations, const Family& family,
                         bool ignore_mismatched_sizes) {
-  const SafetensorsFile file = SafetensorsFile::open(weights_file(folder_or_file));
+  const WeightFiles file = WeightFiles::open(folder_or_file);
   auto entries = by_published_name(file, family);
   LoadReport report;
   std::size_t found = 0;

@@ -16,10 +16,6 @@ namespace tk {
 
 struct Family;
 
-/// The safetensors file of a model folder, or `folder_or_file` itself if it is a file. Throws tk::Error that says what
-/// was found instead: a sharded checkpoint, only a pickle, nothing.
-std::filesystem::path weights_file(const std::filesystem::path& folder_or_file);
-
 /// The configuration of a model folder. What config.json leaves unsaid about skimming comes from the shapes of the
 /// folder's skim predictors (see parse_config).
 Config load_config(const std::filesystem::path& folder);

@@ -160,6 +160,7 @@ TEST_CASE("own_reader: what is no data set is refused with the file's name") {
   };
   CHECK(infer("a.csv", "text,label\na,1\nb,1\n") == ": all labels are \"1\"; expected at least two classes");
   CHECK(infer("a.csv", "text,label\na,1\nb,\n") == ", line 3: has no label");
+  CHECK(infer("a.csv", "text,label\na,\"b\nc\"\nd,e\n") == ": the label \"b?c\" holds a control character");
   CHECK(infer("a.csv", "text,label\n") == ": no rows");
   CHECK(infer("a.csv", "text,stars\na,1\n") == ": has no column \"label\"; it has text, stars");
   CHECK(infer("a.csv", "label\n1\n") == ": no column holds a text; it has label");

@@ -148,20 +148,6 @@ TEST_CASE("checkpoint: float16, bfloat16 and float64 weights are converted, inte
                     ContainsSubstring("tensor \"classifier.bias\": expected floating-point weights, got I32"));
 }
 
-TEST_CASE("checkpoint: a folder without readable weights says what it has instead") {
-  const TemporaryFolder folder;
-  CHECK_THROWS_WITH(weights_file(folder / "none"), (folder / "none").string() + ": no such file or folder");
-  CHECK_THROWS_WITH(weights_file(folder.path()), ContainsSubstring(": no model.safetensors in this folder"));
-  write_bytes(folder / "pytorch_model.bin", "");
-  CHECK_THROWS_WITH(weights_file(folder.path()), ContainsSubstring(": has only pytorch_model.bin, a pickle"));
-  write_bytes(folder / "model.safetensors.index.json", "{}");
-  CHECK_THROWS_WITH(weights_file(folder.path()), ContainsSubstring(": the checkpoint is sharded"));
-  write_bytes(folder / "model.safetensors", "");
-  CHECK(weights_file(folder.path()) == folder / "model.safetensors");
-  CHECK(weights_file(folder / "pytorch_model.bin") == folder / "pytorch_model.bin");
-  CHECK_THROWS_WITH(load_weights(folder.path(), {}, kBert), ContainsSubstring("model.safetensors: too small"));
-}
-
 TEST_CASE("checkpoint: a file with none of the model's weights is refused") {
   const TemporaryFolder folder;
   save_safetensors(folder / "w", {{{"roberta.pooler.dense.bias", floats({1})}}});

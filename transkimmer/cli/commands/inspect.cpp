@@ -11,8 +11,8 @@
 
 #include "tensor/error.h"
 #include "tensor/io/in_quotes.h"
-#include "tensor/io/safetensors.h"
 #include "transkimmer/checkpoint.h"
+#include "transkimmer/weight_files.h"
 
 namespace tk {
 namespace {
@@ -56,7 +56,7 @@ void print(const std::vector<Row>& rows, std::ostream& out) {
   }
 }
 
-void print_weights(const SafetensorsFile& file, std::ostream& out) {
+void print_weights(const WeightFiles& file, std::ostream& out) {
   std::vector<SafetensorsEntry> entries = file.entries();
   std::ranges::sort(entries, natural_order);
   std::vector<Row> rows = {{"name", "dtype", "shape", "MB"}};
@@ -74,7 +74,7 @@ void print_weights(const SafetensorsFile& file, std::ostream& out) {
 }  // namespace
 
 void inspect(const std::filesystem::path& folder_or_file, std::ostream& out) {
-  const SafetensorsFile file = SafetensorsFile::open(weights_file(folder_or_file));
+  const WeightFiles file = WeightFiles::open(folder_or_file);
   if (std::filesystem::is_directory(folder_or_file)) {
     const Config config = load_config(folder_or_file);
     out << summary(config) << '\n' << grouped(parameter_count(config)) << " parameters with a classifier\n\n";

@@ -11,6 +11,7 @@
 #include "data/reader.h"
 #include "tensor/error.h"
 #include "tensor/io/atomic_file.h"
+#include "tensor/io/in_quotes.h"
 #include "transkimmer/cli/commands/commands.h"
 #include "transkimmer/cli/run/batch_flags.h"
 #include "transkimmer/cli/run/evaluation_progress.h"
@@ -127,7 +128,7 @@ std::string logits_text(const Split& split, const Tensor& logits, TaskKind kind)
 // What a row that came on standard input is answered with: index, label and probabilities, or a number.
 std::string answer_text(const Prediction& prediction, std::int64_t index, const Task& task) {
   if (task.regression()) return fmt::format("{}\t{:.6g}\n", index, prediction.value);
-  std::string text = fmt::format("{}\t{}", index, prediction.label);
+  std::string text = fmt::format("{}\t{}", index, printable(prediction.label));
   for (const double probability : prediction.probabilities) text += fmt::format("\t{:.6f}", probability);
   return text + '\n';
 }
@@ -147,7 +148,7 @@ std::string answer_json(const Prediction& prediction, std::int64_t index, const 
 
 std::string answer_header(const Task& task) {
   std::string text = "index\tprediction";
-  for (const std::string& label : task.labels) text += "\tprobability_" + label;
+  for (const std::string& label : task.labels) text += "\tprobability_" + printable(label);
   return text + '\n';
 }
 

@@ -13,6 +13,7 @@
 #include "transkimmer/cli/run/results.h"
 #include "transkimmer/cli/run/run_log.h"
 #include "transkimmer/cli/run/task_splits.h"
+#include "transkimmer/weight_files.h"
 
 namespace tk {
 namespace {
@@ -110,7 +111,7 @@ TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
   DistillRows others;
   if (job.distill.makes_rows()) others = rows_without_labels(job, model, train, loading.max_length, texts);
   const auto add = [&](const std::filesystem::path& file) { manifest.add_file(file, folder.final_name(file)); };
-  add(model.folder / "model.safetensors");
+  for (const std::filesystem::path& file : WeightFiles::open(model.folder).files()) add(file);
   add(train.path);
   for (const Split& split : dev) add(split.path);
   for (const std::filesystem::path& path : texts) add(path);
