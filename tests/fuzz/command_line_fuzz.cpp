@@ -4,7 +4,7 @@
 
 #include "tensor/error.h"
 #include "tests/fuzz/fuzz.h"
-#include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/commands/command_line.h"
 #include "transkimmer/cli/run/options.h"
 
 namespace tk::fuzz {
@@ -30,15 +30,11 @@ void parse(const std::vector<std::string>& given) {
   const std::vector<Command> commands = add_commands(program, {argv.data(), ""});
   set_help_layout(program);
   try {
-    std::vector<std::string> arguments = normalised_arguments(static_cast<int>(argv.size()), argv.data());
-    std::reverse(arguments.begin(), arguments.end());
-    program.parse(arguments);
-    check_environment(program);
+    for (const std::string& problem : parse_command_line(program, commands, given).problems) {
+      require(!problem.empty() && problem.find('\n') == problem.npos, "a problem is one line");
+    }
   } catch (const CLI::CallForHelp&) {
     require(!program.help().empty(), "there is help");
-  } catch (const CLI::Error& error) {
-    const std::string problem = parse_problem(program, error);
-    require(!problem.empty() && problem.find('\n') == problem.npos, "a problem is one line");
   }
 }
 

@@ -14,7 +14,7 @@
 #include "tensor/error.h"
 #include "tensor/io/in_quotes.h"
 #include "tensor/io/problem_text.h"
-#include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/commands/command_line.h"
 #include "transkimmer/cli/run/build_info.h"
 #include "transkimmer/cli/run/last_words.h"
 #include "transkimmer/cli/run/log.h"
@@ -59,21 +59,22 @@ void print_build_info() {
   for (const auto& [key, value] : tk::build_info()) tk::print("{:<15} {}\n", key, value);
 }
 
-int run_command(const std::vector<tk::Command>& commands) {
-  for (const tk::Command& command : commands) {
-    if (command.app->parsed()) return command.run();
-  }
-  return 0;
+// A line for each.
+int refuse(const std::vector<std::string>& problems) {
+  constexpr std::size_t kMost = 50;
+  for (std::size_t i = 0; i < std::min(kMost, problems.size()); ++i) fail(kWrongCommandLine, problems[i]);
+  if (problems.size() > kMost) fail(kWrongCommandLine, fmt::format("and {} more", problems.size() - kMost));
+  return kWrongCommandLine;
 }
 
 // Runs what the command line asks for; what goes wrong there is one line on standard error.
-int run_safely(const std::vector<tk::Command>& commands) {
+int run_safely(const tk::Command& command) {
   try {
-    return finish(run_command(commands));
+    return finish(command.run());
   } catch (const tk::Interrupted& stop) {
     return fail(stop.exit_code(), stop.what());
   } catch (const tk::UsageError& error) {
-    return fail(kWrongCommandLine, error.what());
+    return refuse(error.problems());
   } catch (const tk::OptionError& error) {
     return fail(kRunTimeError, tk::flag_of_option(error.option()) + ": " + error.problem());
   } catch (const std::bad_alloc&) {
@@ -103,25 +104,22 @@ int main(int argc, char** argv) {
   const std::vector<tk::Command> commands = tk::add_commands(program, invocation);
   program.footer(
       "transkimmer COMMAND --help shows a command's flags. Each --flag_name may be written --flag-name and set by the\n"
-      "environment variable TRANSKIMMER_FLAG_NAME; a switch is bare or =true, =false.\n"
+      "environment variable TRANSKIMMER_FLAG_NAME; a switch is bare, or =true, =false, or --no_flag_name.\n"
       "Start with: transkimmer demo");
   tk::set_help_layout(program);
+  tk::CommandLine line;
   try {
-    std::vector<std::string> arguments = tk::normalised_arguments(argc, argv);
-    std::ranges::reverse(arguments);  // as CLI11 takes them
-    program.parse(arguments);
-    tk::check_environment(program);
+    line = tk::parse_command_line(program, commands, {argv + std::min(argc, 1), argv + argc});
   } catch (const CLI::CallForHelp& help) {
     std::ostringstream text;
     text.exceptions(std::ios::badbit);
     const int code = program.exit(help, text, text);
     tk::print_text(text.str());
     return finish(code);
-  } catch (const CLI::Error& error) {
-    return fail(kWrongCommandLine, tk::parse_problem(program, error));
   } catch (const tk::Error& error) {
     return fail(kWrongCommandLine, error.what());
   }
+  if (!line.problems.empty()) return refuse(line.problems);
   if (version) {
     tk::print("transkimmer {}\n", tk::version());
     return finish(0);
@@ -130,9 +128,9 @@ int main(int argc, char** argv) {
     print_build_info();
     return finish(0);
   }
-  if (program.get_subcommands().empty()) {
+  if (line.command == nullptr) {
     tk::note_text(program.help());
     return kWrongCommandLine;
   }
-  return run_safely(commands);
+  return run_safely(*line.command);
 }

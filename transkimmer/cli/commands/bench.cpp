@@ -243,16 +243,19 @@ json host_calls_json(const HostCalls& calls) {
           {"waits", calls.waits}};
 }
 
-void check_combinations(const BenchCommand& c) {
+std::vector<std::string> contradictions(const BenchCommand& c) {
   std::vector<std::string> problems = task_problems(c.task, c.train ? Part::kTrain : Part::kDev);
-  if (c.task.has_own_files() && !c.split.empty()) problems.emplace_back("--split: of a task of GLUE");
-  check_usage(problems);
-  if (c.train && !c.skim_keep.empty()) throw UsageError("--skim_keep: forces rows in inference only, not with --train");
-  if (c.train && c.batch.tokens > 0) throw UsageError("--batch_tokens: of inference, not with --train");
-  if (c.train && c.runtime.queues > 1) throw UsageError("--queues: of inference, not with --train");
+  const auto refuse = [&](bool when, const std::string& problem) {
+    if (when) problems.push_back(problem);
+  };
+  refuse(c.task.has_own_files() && !c.split.empty(), "--split: of a task of GLUE");
+  refuse(c.train && !c.skim_keep.empty(), "--skim_keep: forces rows in inference only, not with --train");
+  refuse(c.train && c.batch.tokens > 0, "--batch_tokens: of inference, not with --train");
+  refuse(c.train && c.runtime.queues > 1, "--queues: of inference, not with --train");
   for (const double share : c.skim_keep) {
-    if (share < 0 || share > 1) throw UsageError(concat("--skim_keep: expected shares from 0 to 1, got ", share));
+    refuse(share < 0 || share > 1, concat("--skim_keep: expected shares from 0 to 1, got ", share));
   }
+  return problems;
 }
 
 void check_keep_shares(const BenchCommand& c, const Config& config) {
@@ -339,7 +342,6 @@ json batches_json(const std::vector<Measured>& tried, std::int64_t sentences) {
 }
 
 int run(const BenchCommand& c, const Invocation& invocation) {
-  check_combinations(c);
   start_runtime(c.runtime, invocation.argv);
   const std::unique_ptr<Reader> reader = c.train ? training_reader(c.task, kSeed) : scoring_reader(c.task);
   const Task& task = reader->task();
@@ -401,7 +403,8 @@ int run(const BenchCommand& c, const Invocation& invocation) {
 
 Command add_bench(CLI::App& program, const Invocation& invocation) {
   auto command = std::make_shared<BenchCommand>(program);
-  return {&command->flags.command(), [command, invocation] { return run(*command, invocation); }};
+  command->flags.contradictions([c = command.get()] { return contradictions(*c); });
+  return {&command->flags, [command, invocation] { return run(*command, invocation); }};
 }
 
 }  // namespace tk

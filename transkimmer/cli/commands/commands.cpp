@@ -40,7 +40,7 @@ struct InspectCommand {
 
 Command add_convert(CLI::App& program) {
   auto command = std::make_shared<ConvertCommand>(program);
-  return {&command->flags.command(), [command] {
+  return {&command->flags, [command] {
             catch_stop_signals();
             start_threads();  // while there is nothing to leave behind
             convert(command->in, command->out, command->dtype);
@@ -50,7 +50,7 @@ Command add_convert(CLI::App& program) {
 
 Command add_inspect(CLI::App& program) {
   auto command = std::make_shared<InspectCommand>(program);
-  return {&command->flags.command(), [command] {
+  return {&command->flags, [command] {
             std::ostringstream table;
             table.exceptions(std::ios::badbit);
             inspect(command->path, table);

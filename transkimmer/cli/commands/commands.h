@@ -10,15 +10,17 @@ class App;
 
 namespace tk {
 
+class Flags;
+
 /// How the program was called.
 struct Invocation {
   const char* const* argv;
   std::string text;  ///< the command line, for reports
 };
 
-/// A command of the program: its place in the command line and what it does there, which returns the exit code.
+/// A command of the program: its flags and what it does with them, which returns the exit code.
 struct Command {
-  CLI::App* app;
+  const Flags* flags;
   std::function<int()> run;
 };
 

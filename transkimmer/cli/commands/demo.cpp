@@ -206,7 +206,7 @@ int run(const DemoCommand& c, const Invocation& invocation) {
 
 Command add_demo(CLI::App& program, const Invocation& invocation) {
   auto command = std::make_shared<DemoCommand>(program);
-  return {&command->flags.command(), [command, invocation] { return run(*command, invocation); }};
+  return {&command->flags, [command, invocation] { return run(*command, invocation); }};
 }
 
 }  // namespace tk

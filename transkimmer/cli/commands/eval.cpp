@@ -51,7 +51,6 @@ struct EvalCommand {
 };
 
 int run(const EvalCommand& c, const Invocation& invocation) {
-  check_usage(task_problems(c.task, Part::kDev));
   start_runtime(c.runtime, invocation.argv);
   const std::unique_ptr<Reader> reader = scoring_reader(c.task);
   const Task& task = reader->task();
@@ -103,7 +102,8 @@ int run(const EvalCommand& c, const Invocation& invocation) {
 
 Command add_eval(CLI::App& program, const Invocation& invocation) {
   auto command = std::make_shared<EvalCommand>(program);
-  return {&command->flags.command(), [command, invocation] { return run(*command, invocation); }};
+  command->flags.contradictions([c = command.get()] { return task_problems(c->task, Part::kDev); });
+  return {&command->flags, [command, invocation] { return run(*command, invocation); }};
 }
 
 }  // namespace tk

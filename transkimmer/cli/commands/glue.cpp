@@ -98,8 +98,8 @@ int verify_folder(const std::string& data_dir) {
 
 std::vector<Command> add_glue(CLI::App& program) {
   auto command = std::make_shared<GlueCommand>(program);
-  return {{&command->info.command(), [command] { return print_info(); }},
-          {&command->verify.command(), [command] { return verify_folder(command->data_dir); }}};
+  return {{&command->info, [command] { return print_info(); }},
+          {&command->verify, [command] { return verify_folder(command->data_dir); }}};
 }
 
 }  // namespace tk

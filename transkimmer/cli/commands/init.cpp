@@ -78,7 +78,7 @@ int run(const InitCommand& c) {
 
 Command add_init(CLI::App& program) {
   auto command = std::make_shared<InitCommand>(program);
-  return {&command->flags.command(), [command] { return run(*command); }};
+  return {&command->flags, [command] { return run(*command); }};
 }
 
 }  // namespace tk

@@ -19,9 +19,7 @@ namespace {
 
 using Row = std::array<std::string, 4>;  // name, dtype, shape, megabytes
 
-std::string megabytes(std::int64_t bytes) {
-  return fmt::format("{:.3f}", static_cast<double>(bytes) * 1e-6);
-}
+std::string megabytes(std::int64_t bytes) { return fmt::format("{:.3f}", static_cast<double>(bytes) * 1e-6); }
 
 // 22713216 as "22,713,216".
 std::string grouped(std::int64_t n) {

@@ -206,10 +206,8 @@ int answer_stream(const PredictCommand& c) {
 }
 
 int run(const PredictCommand& c, const Invocation& invocation) {
-  const bool streams = c.output_dir.empty();
-  check_usage(streams ? stream_problems(c) : file_problems(c));
   start_runtime(c.runtime, invocation.argv);
-  if (streams) return answer_stream(c);
+  if (c.output_dir.empty()) return answer_stream(c);
   const std::unique_ptr<Reader> reader = scoring_reader(c.task);
   const Task& task = reader->task();
   const TaskModel model = load_for_scoring(c.task.model, task);
@@ -246,7 +244,9 @@ int run(const PredictCommand& c, const Invocation& invocation) {
 
 Command add_predict(CLI::App& program, const Invocation& invocation) {
   auto command = std::make_shared<PredictCommand>(program);
-  return {&command->flags.command(), [command, invocation] { return run(*command, invocation); }};
+  command->flags.contradictions(
+      [c = command.get()] { return c->output_dir.empty() ? stream_problems(*c) : file_problems(*c); });
+  return {&command->flags, [command, invocation] { return run(*command, invocation); }};
 }
 
 }  // namespace tk

@@ -88,7 +88,7 @@ std::int64_t run_checks(const SelfCheckGroup& group, std::ostream& out) {
 
 Command add_selftest(CLI::App& program, const Invocation& invocation) {
   auto command = std::make_shared<SelftestCommand>(program);
-  return {&command->flags.command(), [command, invocation] { return run(*command, invocation); }};
+  return {&command->flags, [command, invocation] { return run(*command, invocation); }};
 }
 
 }  // namespace tk

@@ -150,7 +150,7 @@ Plan plan_of(const SkimCommand& c, const Invocation& invocation, const Reader& r
   return plan;
 }
 
-void check_combinations(const SkimCommand& c) {
+std::vector<std::string> contradictions(const SkimCommand& c) {
   std::vector<std::string> problems = task_problems(c.task, Part::kTrain);
   const GlueTask* const task = glue_task_of(c.task);  // of own data it is known when they are read
   if (task != nullptr) {
@@ -180,7 +180,7 @@ void check_combinations(const SkimCommand& c) {
       problems.push_back(concat("--start_task: ", error.what()));
     }
   }
-  check_usage(problems);
+  return problems;
 }
 
 TrainingJob job_of(const Plan& plan, const Reader& reader, const fs::path& model) {
@@ -311,7 +311,6 @@ TrainingJob skim_job(const Plan& plan, const OutputFolder& folder, const std::ve
 }
 
 int run(const SkimCommand& c, const Invocation& invocation) {
-  check_combinations(c);
   start_runtime(c.runtime, invocation.argv);
   OutputFolder folder(c.output_dir, c.overwrite_output_dir ? EarlierRun::kReplace : EarlierRun::kContinue);
   const std::unique_ptr<Reader> reader = training_reader(c.task, c.seed);
@@ -335,7 +334,8 @@ int run(const SkimCommand& c, const Invocation& invocation) {
 
 Command add_skim(CLI::App& program, const Invocation& invocation) {
   auto command = std::make_shared<SkimCommand>(program);
-  return {&command->flags.command(), [command, invocation] { return run(*command, invocation); }};
+  command->flags.contradictions([c = command.get()] { return contradictions(*c); });
+  return {&command->flags, [command, invocation] { return run(*command, invocation); }};
 }
 
 }  // namespace tk

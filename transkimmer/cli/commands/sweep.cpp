@@ -387,7 +387,7 @@ int run(const SweepCommand& c, const Invocation& invocation) {
 
 Command add_sweep(CLI::App& program, const Invocation& invocation) {
   auto command = std::make_shared<SweepCommand>(program);
-  return {&command->flags.command(), [command, invocation] { return run(*command, invocation); }};
+  return {&command->flags, [command, invocation] { return run(*command, invocation); }};
 }
 
 }  // namespace tk

@@ -57,7 +57,7 @@ int run(const TokenizeCommand& c) {
 
 Command add_tokenize(CLI::App& program) {
   auto command = std::make_shared<TokenizeCommand>(program);
-  return {&command->flags.command(), [command] { return run(*command); }};
+  return {&command->flags, [command] { return run(*command); }};
 }
 
 }  // namespace tk

@@ -66,7 +66,9 @@ TrainCommand::TrainCommand(CLI::App& program)
       "Fine-tune first, then skim from the result, which then teaches:\n"
       "  transkimmer train --task_name sst2 --data_dir glue --model_name_or_path minilm --output_dir dense\n"
       "  transkimmer train --task_name sst2 --data_dir glue --model_name_or_path dense --output_dir skimmed --skim\n"
-      "`transkimmer train run.json` runs again with the flags in another run's manifest or in any JSON object.");
+      "`transkimmer train run.json` runs again with the flags in another run's manifest or in any JSON object; those "
+      "of\n"
+      "FILE.args are words with blanks between. Flags behind the file change its own.");
 }
 
 void TrainCommand::add_run_flags() {
@@ -196,8 +198,8 @@ std::vector<std::string> distill_problems(const TrainCommand& c) {
   return problems;
 }
 
-// Flags that mean something only beside another one; all that is wrong with them at once.
-void check_combinations(const TrainCommand& c) {
+// Flags that mean something only beside another one.
+std::vector<std::string> contradictions(const TrainCommand& c) {
   std::vector<std::string> problems = task_problems(c.task, Part::kTrain);
   for (const char* name : kSkimFlags) {
     if (!c.skim && c.flags.given(name)) problems.push_back(concat(name, ": only together with --skim"));
@@ -210,7 +212,7 @@ void check_combinations(const TrainCommand& c) {
     problems.push_back(concat("--skim_cls: gate ", name(*gate), " has no free, only kept"));
   }
   for (std::string& problem : distill_problems(c)) problems.push_back(std::move(problem));
-  check_usage(problems);
+  return problems;
 }
 
 std::vector<std::filesystem::path> paths(std::string_view list) {
@@ -254,7 +256,6 @@ std::optional<std::filesystem::path> checkpoint_of(const TrainCommand& c) {
 }
 
 int run(TrainCommand& c, const Invocation& invocation) {
-  check_combinations(c);
   if (c.dump_config) {
     print("{}\n", effective_flags(c).dump(2, ' ', true, nlohmann::json::error_handler_t::replace));
     return 0;
@@ -290,7 +291,8 @@ int run(TrainCommand& c, const Invocation& invocation) {
 
 Command add_train(CLI::App& program, const Invocation& invocation) {
   auto command = std::make_shared<TrainCommand>(program);
-  return {&command->flags.command(), [command, invocation] { return run(*command, invocation); }};
+  command->flags.contradictions([c = command.get()] { return contradictions(*c); });
+  return {&command->flags, [command, invocation] { return run(*command, invocation); }};
 }
 
 }  // namespace tk

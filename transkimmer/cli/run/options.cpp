@@ -6,15 +6,16 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
-#include <limits>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <type_traits>
+#include <utility>
 
 #include "data/edit_distance.h"
 #include "tensor/error.h"
@@ -30,16 +31,6 @@ template <class T>
 struct IsOptional : std::false_type {};
 template <class T>
 struct IsOptional<std::optional<T>> : std::true_type {};
-
-// What a variable holds when it holds something.
-template <class T>
-struct Held {
-  using type = T;
-};
-template <class T>
-struct Held<std::optional<T>> {
-  using type = T;
-};
 
 std::string default_text(const std::string& value) { return value; }
 template <class T>
@@ -68,11 +59,41 @@ std::optional<T> number(std::string_view text) {
   return value;
 }
 
+// Takes what `text` says; what is wrong with it, or nothing.
+std::string read(const std::string& text, std::string& value) {
+  value = text;
+  return "";
+}
+
+std::string read(const std::string& text, bool& value) {
+  const std::optional<bool> said = switch_value(text);
+  if (!said) return concat("expected true or false, got ", in_quotes(text));
+  value = *said;
+  return "";
+}
+
 template <class T>
-std::string number_problem(const std::string& text) {
-  if (number<T>(text)) return "";
+requires std::is_arithmetic_v<T> std::string read(const std::string& text, T& value) {
+  if (const std::optional<T> said = number<T>(text)) {
+    value = *said;
+    return "";
+  }
   const char* kind = std::is_floating_point_v<T> ? "a number" : "an integer";
   return concat("expected ", kind, std::is_unsigned_v<T> ? " of at least 0" : "", ", got ", in_quotes(text));
+}
+
+std::string read(const std::string& text, std::vector<double>& values) {
+  values.clear();
+  for (const std::string& part : comma_separated(text)) {
+    const std::string problem = read(part, values.emplace_back());
+    if (!problem.empty()) return problem;
+  }
+  return "";
+}
+
+template <class T>
+std::string read(const std::string& text, std::optional<T>& value) {
+  return read(text, value.emplace());
 }
 
 template <class T>
@@ -161,76 +182,50 @@ std::string argument(const std::string& key, const json& value) {
   return "--" + key + "=" + joined;
 }
 
-// The argument of each entry of a JSON file.
-std::vector<std::string> arguments_of_file(const std::string& path) {
-  json object = read_json(path);
-  // A run's manifest holds its flags beside other things.
-  if (object.is_object() && object.contains("flags")) object = object["flags"];
-  TK_CHECK(object.is_object(), path, ": expected a JSON object of flags");
-  std::vector<std::string> arguments;
-  for (const auto& [key, value] : object.items()) {
-    if (value.is_null()) continue;
-    arguments.push_back(argument(key, value));
-    TK_CHECK(arguments.back().find('\0') == std::string::npos, path, ": ", in_quotes(key), ": holds a NUL character");
+// "the flag" and what is wrong with it, and from where the value came if nobody wrote it.
+std::string with_name(const FlagEntry& entry, const std::string& value, const std::string& problem) {
+  const std::string variable = entry.option->get_envname();
+  const char* set = variable.empty() ? nullptr : std::getenv(variable.c_str());
+  return concat(entry.name, ": ", problem, set != nullptr && value == set ? concat(" (", variable, ')') : "");
+}
+
+void take(FlagEntry& entry, const std::string& value) {
+  std::string problem = entry.read(value);
+  for (const FlagEntry::Problem& check : entry.checks) {
+    if (problem.empty()) problem = check(value);
   }
-  return arguments;
+  entry.problem = problem.empty() ? "" : with_name(entry, value, problem);
 }
 
-std::string with_underscores(std::string argument) {
-  if (!argument.starts_with("--")) return argument;
-  const auto end = argument.begin() + static_cast<std::ptrdiff_t>(std::min(argument.find('='), argument.size()));
-  std::replace(argument.begin() + 2, end, '-', '_');
-  return argument;
-}
-
-const CLI::App& parsed_command(const CLI::App& program) {
-  const auto commands = program.get_subcommands();
-  return commands.empty() ? program : parsed_command(*commands.front());
-}
-
-std::vector<std::string> known_names(const CLI::App& command) {
-  std::vector<std::string> names;
-  for (const CLI::Option* option : command.get_options()) {
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-  }
-  return names;
-}
-
-std::vector<std::string> command_names(const CLI::App& command) {
-  std::vector<std::string> names;
-  for (const CLI::App* sub : command.get_subcommands({})) names.push_back(sub->get_name());
-  return names;
-}
-
-std::string unexpected(const CLI::App& command, const std::string& argument) {
-  const bool is_flag = argument.starts_with("-");
-  const bool is_command = !is_flag && !command_names(command).empty();
-  const std::string name = argument.substr(0, argument.find('='));
-  const std::string nearest = nearest_name(name, is_flag ? known_names(command) : command_names(command));
-  const std::string kind = is_flag ? "flag" : is_command ? "command" : "argument";
-  return concat("unknown ", kind, ' ', printable(name), nearest.empty() ? "" : "; did you mean " + nearest + "?");
+std::string joined_lines(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += (text.empty() ? "" : "; ") + line;
+  return text;
 }
 
 }  // namespace
 
-void check_usage(const std::vector<std::string>& problems) {
-  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "; ")));
+UsageError::UsageError(std::vector<std::string> problems)
+    : std::runtime_error(joined_lines(problems)), problems_(std::move(problems)) {}
+
+void check_usage(std::vector<std::string> problems) {
+  if (!problems.empty()) throw UsageError(std::move(problems));
 }
 
 Flag& Flag::required() {
-  option_->required();
+  entry_.option->required();
   return *this;
 }
 
-Flag& Flag::check(std::function<std::string(const std::string&)> problem) {
-  option_->check(std::move(problem), "", "");
+Flag& Flag::check(FlagEntry::Problem problem) {
+  entry_.checks.push_back(std::move(problem));
   return *this;
 }
 
 Flag& Flag::choices(const std::vector<std::string>& names) {
   std::string list;
   for (const std::string& name : names) list += (list.empty() ? "" : "|") + name;
-  option_->type_name(list);
+  entry_.option->type_name(list);
   return check([names, list](const std::string& value) -> std::string {
     if (std::ranges::find(names, value) != names.end()) return "";
     const std::string nearest = nearest_name(value, names);
@@ -270,38 +265,36 @@ void Flags::need_command() { command_.require_subcommand(1); }
 
 void Flags::footer(const std::string& text) { command_.footer(text); }
 
+FlagEntry& Flags::add_entry(const std::string& name, const std::string& help, bool is_switch,
+                            std::function<json()> value, FlagEntry::Problem read) {
+  FlagEntry& entry = entries_.emplace_back(FlagEntry{name, nullptr, is_switch, std::move(value), std::move(read)});
+  entry.option = command_.add_option_function<std::string>(
+      name, [&entry](const std::string& text) { take(entry, text); }, help);
+  entry.option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  return entry;
+}
+
 template <class T>
 requires(!std::is_enum_v<T>) Flag Flags::add(const std::string& name, T& value, const std::string& help,
                                              const std::string& metavar) {
-  using Value = typename Held<T>::type;
-  CLI::Option* option = nullptr;
-  if constexpr (std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool>) {
-    // CLI11 would read 010 as octal and -3 as a large unsigned number.
-    option = command_.add_option_function<std::string>(
-        name, [&value](const std::string& text) { value = number<Value>(text).value(); }, help);
-    option->check(number_problem<Value>, "", "");
-  } else if constexpr (IsOptional<T>::value) {
-    option = command_.add_option_function<Value>(
-        name, [&value](const Value& given) { value = given; }, help);
-  } else {
-    option = command_.add_option(name, value, help);
+  const auto shown = [&value] {
+    if constexpr (IsOptional<T>::value) {
+      return value ? json(*value) : json();
+    } else {
+      return json(value);
+    }
+  };
+  constexpr bool kIsSwitch = std::is_same_v<T, bool>;
+  FlagEntry& entry =
+      add_entry(name, help, kIsSwitch, shown, [&value](const std::string& text) { return read(text, value); });
+  entry.option->envname(environment_name(name))->group(group_);
+  entry.option->type_name(metavar.empty() ? metavar_of<T>() : metavar);
+  if constexpr (kIsSwitch) {
+    entry.option->expected(0, 1)->type_name("")->default_str("true");  // what the bare flag means
+  } else if constexpr (!IsOptional<T>::value && !std::is_same_v<T, std::vector<double>>) {
+    entry.option->default_str(default_text(value));
   }
-  if constexpr (IsOptional<T>::value) {
-    entries_.push_back({name, [&value] { return value ? json(*value) : json(); }});
-  } else {
-    entries_.push_back({name, [&value] { return json(value); }});
-  }
-  option->envname(environment_name(name))->group(group_);
-  option->type_name(metavar.empty() ? metavar_of<T>() : metavar);
-  if constexpr (std::is_same_v<T, bool>) {
-    option->expected(0, 1)->type_name("")->default_str("true");  // what the bare flag means
-  } else if constexpr (std::is_same_v<T, std::vector<double>>) {
-    return Flag(option->delimiter(',')->check(number_problem<double>, "", ""));
-  } else if constexpr (!IsOptional<T>::value) {
-    option->default_str(default_text(value));
-  }
-  option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  return Flag(option);
+  return Flag(entry);
 }
 
 template Flag Flags::add(const std::string&, std::string&, const std::string&, const std::string&);
@@ -316,23 +309,67 @@ template Flag Flags::add(const std::string&, std::optional<std::string>&, const 
 
 Flag Flags::add_choice(const std::string& name, const std::vector<std::string>& names, std::function<std::string()> get,
                        std::function<void(const std::string&)> set, const std::string& help) {
-  CLI::Option* option = command_.add_option_function<std::string>(name, std::move(set), help);
-  option->envname(environment_name(name))->group(group_)->default_str(get());
-  option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  entries_.push_back({name, [get = std::move(get)] { return json(get()); }});
-  Flag flag(option);
-  return flag.choices(names);
+  FlagEntry& entry = add_entry(
+      name, help, false, [get] { return json(get()); },
+      [names, set = std::move(set)](const std::string& text) {
+        if (std::ranges::find(names, text) != names.end()) set(text);
+        return std::string();  // choices() says what is wrong
+      });
+  entry.option->envname(environment_name(name))->group(group_)->default_str(get());
+  return Flag(entry).choices(names);
 }
 
 Flag Flags::positional(const std::string& name, std::string& value, const std::string& help) {
-  return Flag(command_.add_option(name, value, help)->type_name(""));
+  FlagEntry& entry = add_entry(
+      name, help, false, [] { return json(); }, [&value](const std::string& text) { return read(text, value); });
+  entry.option->type_name("");
+  return Flag(entry);
 }
 
 bool Flags::given(const std::string& name) const { return command_.get_option(name)->count() > 0; }
 
+const FlagEntry* Flags::find(std::string_view name) const {
+  const auto found = std::ranges::find(entries_, name, &FlagEntry::name);
+  return found == entries_.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> Flags::names() const {
+  std::vector<std::string> names;
+  for (const FlagEntry& entry : entries_) {
+    if (entry.name.starts_with("--")) names.push_back(entry.name);
+  }
+  return names;
+}
+
+bool Flags::has_positionals() const {
+  return std::ranges::any_of(entries_, [](const FlagEntry& entry) { return !entry.name.starts_with("--"); });
+}
+
+std::vector<std::string> Flags::problems() const {
+  std::vector<std::string> problems, missing;
+  std::vector<std::string> bad;  // flags about whose values nothing more can be said
+  for (const FlagEntry& entry : entries_) {
+    if (!entry.problem.empty()) problems.push_back(entry.problem);
+    const bool misses = entry.option->get_required() && entry.option->count() == 0;
+    if (misses) missing.push_back(entry.name + " is required");
+    if (misses || !entry.problem.empty()) bad.push_back(entry.name);
+  }
+  std::ranges::move(missing, std::back_inserter(problems));
+  if (!contradictions_) return problems;
+  try {
+    for (std::string& problem : contradictions_()) {
+      const auto is_about = [&](const std::string& name) { return problem.find(name) != std::string::npos; };
+      if (std::ranges::none_of(bad, is_about)) problems.push_back(std::move(problem));
+    }
+  } catch (const Error&) {
+    if (problems.empty()) throw;
+  }
+  return problems;
+}
+
 json Flags::values() const {
   json object = json::object();
-  for (const Entry& entry : entries_) {
+  for (const FlagEntry& entry : entries_) {
     const json value = entry.value();
     const bool is_empty = value.is_null() || (value.is_string() && value.get<std::string>().empty()) ||
                           (value.is_array() && value.empty());
@@ -343,22 +380,34 @@ json Flags::values() const {
 
 std::vector<std::string> Flags::arguments() const {
   std::vector<std::string> arguments;
-  for (const Entry& entry : entries_) {
+  for (const FlagEntry& entry : entries_) {
     if (given(entry.name)) arguments.push_back(argument(without_dashes(entry.name), entry.value()));
   }
   return arguments;
 }
 
-std::vector<std::string> normalised_arguments(int argc, const char* const* argv) {
-  std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
-  if (arguments.size() == 2 && arguments[1].ends_with(".json") && arguments[0] == "train") {
-    const std::vector<std::string> flags = arguments_of_file(arguments[1]);
-    arguments.pop_back();
-    arguments.insert(arguments.end(), flags.begin(), flags.end());
+std::vector<std::string> arguments_of_json(const std::string& path) {
+  json object = read_json(path);
+  // A run's manifest holds its flags beside other things.
+  if (object.is_object() && object.contains("flags")) object = object["flags"];
+  TK_CHECK(object.is_object(), path, ": expected a JSON object of flags");
+  std::vector<std::string> arguments;
+  for (const auto& [key, value] : object.items()) {
+    if (value.is_null()) continue;
+    arguments.push_back(argument(key, value));
+    TK_CHECK(arguments.back().find('\0') == std::string::npos, path, ": ", in_quotes(key), ": holds a NUL character");
   }
-  const auto end = std::ranges::find(arguments, "--");
-  std::transform(arguments.begin(), end, arguments.begin(), with_underscores);
   return arguments;
+}
+
+std::optional<bool> switch_value(std::string_view text) {
+  constexpr std::string_view kTrue[] = {"true", "yes", "t", "y", "on", "1"};
+  constexpr std::string_view kFalse[] = {"false", "no", "f", "n", "off", "0"};
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (std::ranges::find(kTrue, lower) != std::end(kTrue)) return true;
+  if (std::ranges::find(kFalse, lower) != std::end(kFalse)) return false;
+  return std::nullopt;
 }
 
 std::vector<std::string> comma_separated(std::string_view text) {
@@ -374,8 +423,10 @@ std::vector<std::string> comma_separated(std::string_view text) {
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known) {
   constexpr std::size_t kLongestName = 64;  // the distance is quadratic
   if (name.size() > kLongestName) return "";
+  // Dashes are no letters. What lacks whole words, or has some more, is another name.
+  const std::size_t letters = name.size() - std::min(name.find_first_not_of('-'), name.size());
+  std::size_t least = (letters < 4 ? 1 : letters < 16 ? 2 : 3) + 1;
   std::string nearest;
-  std::size_t least = std::max<std::size_t>(2, name.size() / 3) + 1;
   for (const std::string& candidate : known) {
     const std::size_t distance = edit_distance(name, candidate);
     if (distance < least) {
@@ -396,33 +447,6 @@ std::string flag_of_option(const std::string& option) {
 void set_help_layout(CLI::App& program) {
   program.formatter(std::make_shared<HelpLayout>());
   for (CLI::App* command : program.get_subcommands({})) set_help_layout(*command);
-}
-
-void check_environment(const CLI::App& program) {
-  for (const CLI::Option* option : parsed_command(program).get_options()) {
-    const std::string variable = option->get_envname();
-    const char* value = variable.empty() ? nullptr : std::getenv(variable.c_str());
-    TK_CHECK(value == nullptr || *value == '\0' || option->count() > 0, option->get_name(), ": ", variable,
-             " holds a value that it cannot take: ", in_quotes(value));
-  }
-}
-
-std::string parse_problem(const CLI::App& program, const std::exception& error) {
-  const CLI::App& command = parsed_command(program);
-  const std::vector<std::string> left = program.remaining(true);
-  const bool something_misses = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
-  // What is missing may just be misspelt.
-  if ((dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr || something_misses) && !left.empty()) {
-    return unexpected(command, left.front());
-  }
-  if (something_misses && !command.get_subcommands({}).empty()) {
-    std::string list;
-    for (const std::string& name : command_names(command)) list += ' ' + name;
-    return "a command is missing; known:" + list;
-  }
-  std::string text = error.what();
-  std::ranges::replace(text, '\n', ' ');
-  return text;
 }
 
 }  // namespace tk

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -17,22 +18,40 @@ class App;
 class Option;
 }  // namespace CLI
 
-// Command lines by CLI11, which only options.cpp and main.cpp include.
+// Command lines by CLI11, which only options.cpp, command_line.cpp and main.cpp include.
 namespace tk {
 
-/// A wrong command line that shows only when its flags are seen together: exit code 2.
+/// A wrong command line, of which `problems` says all that is wrong, a line each: exit code 2.
 class UsageError : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit UsageError(std::vector<std::string> problems);
+
+  const std::vector<std::string>& problems() const { return problems_; }
+
+ private:
+  std::vector<std::string> problems_;
+};
+
+/// What a command knows of one of its flags.
+struct FlagEntry {
+  using Problem = std::function<std::string(const std::string& value)>;
+
+  std::string name;  ///< "--seed"; of an argument that is none "DIR"
+  CLI::Option* option;
+  bool is_switch;  ///< takes true or false, or nothing
+  std::function<nlohmann::json()> value;
+  Problem read;  ///< takes a value; what is wrong with it, or nothing
+  std::vector<Problem> checks = {};
+  std::string problem = {};  ///< with the value that it got
 };
 
 /// Throws UsageError with all of the problems, if there are any.
-void check_usage(const std::vector<std::string>& problems);
+void check_usage(std::vector<std::string> problems);
 
 /// A flag of a command; the calls narrow what it takes.
 class Flag {
  public:
-  explicit Flag(CLI::Option* option) : option_(option) {}
+  explicit Flag(FlagEntry& entry) : entry_(entry) {}
 
   Flag& required();
   Flag& choices(const std::vector<std::string>& names);
@@ -40,18 +59,21 @@ class Flag {
   Flag& at_least(double low);
   Flag& above(double low);
   /// `problem` says what is wrong with a value, or nothing.
-  Flag& check(std::function<std::string(const std::string& value)> problem);
+  Flag& check(FlagEntry::Problem problem);
 
  private:
-  CLI::Option* option_;
+  FlagEntry& entry_;
 };
 
 /// The flags of one command, each bound to a variable that must live until the command has run. A flag has the
-/// environment variable TRANSKIMMER_NAME, shows its default in the help, and wins by its last spelling.
+/// environment variable TRANSKIMMER_NAME, shows its default in the help, and wins by its last spelling. What is wrong
+/// with values is kept, so that all of it is said at once.
 class Flags {
  public:
   /// Adds the command `name` to `program` (or to a command that has commands).
   Flags(CLI::App& program, const std::string& name, const std::string& description);
+  Flags(const Flags&) = delete;
+  Flags& operator=(const Flags&) = delete;
 
   CLI::App& command() const { return command_; }
   /// One of its own commands has to follow it.
@@ -60,6 +82,9 @@ class Flags {
   void footer(const std::string& text);
   /// The heading in the help of the flags that follow.
   void group(std::string title) { group_ = std::move(title); }
+
+  /// What flags of which each is right say wrongly together, a line each, as of when they are all read.
+  void contradictions(std::function<std::vector<std::string>()> problems) { contradictions_ = std::move(problems); }
 
   /// T: std::string, std::int64_t, std::uint64_t, double, std::optional of string, int64 or double, bool (bare or with
   /// a value), std::vector<double> (separated by commas). `metavar` stands for the value in the help.
@@ -84,6 +109,14 @@ class Flags {
 
   /// Whether the command line or the environment gave the flag.
   bool given(const std::string& name) const;
+  /// The flag of that name, with dashes in front, or nothing.
+  const FlagEntry* find(std::string_view name) const;
+  /// Those of all flags.
+  std::vector<std::string> names() const;
+  /// Whether it takes words without dashes.
+  bool has_positionals() const;
+  /// What is wrong with the values that were given and with what was not, a line each.
+  std::vector<std::string> problems() const;
   /// The value of every flag that has one, as --NAME without dashes: what a command line needs to run the same again.
   nlohmann::json values() const;
   /// "--NAME=value" of every flag that was given, for another command that has the same flags.
@@ -93,24 +126,27 @@ class Flags {
   Flag add_choice(const std::string& name, const std::vector<std::string>& names, std::function<std::string()> get,
                   std::function<void(const std::string&)> set, const std::string& help);
 
-  struct Entry {
-    std::string name;
-    std::function<nlohmann::json()> value;
-  };
+  FlagEntry& add_entry(const std::string& name, const std::string& help, bool is_switch,
+                       std::function<nlohmann::json()> value, FlagEntry::Problem read);
 
   CLI::App& command_;
   std::string group_ = "Options";
-  std::vector<Entry> entries_;
+  std::deque<FlagEntry> entries_;  // its elements stay where they are
+  std::function<std::vector<std::string>()> contradictions_;
 };
 
-/// The arguments with every - inside a flag's name as _, so that --max-steps is --max_steps; what follows "--" stays.
-/// A sole argument NAME.json after the command becomes the flags that the file holds. Throws tk::Error for a bad file.
-std::vector<std::string> normalised_arguments(int argc, const char* const* argv);
+/// "--NAME=VALUE" of each entry of a JSON object of flags, or of the `flags` of a run's manifest. Throws tk::Error for
+/// a bad file.
+std::vector<std::string> arguments_of_json(const std::string& path);
+
+/// What `text` says as a switch's value, in any case: true yes t y on 1, false no f n off 0.
+std::optional<bool> switch_value(std::string_view text);
 
 /// What commas separate in a flag's value, without what is empty.
 std::vector<std::string> comma_separated(std::string_view text);
 
-/// The known name most like `name`, or nothing when none is near.
+/// The known name that `name` is most like, such that it may be a slip: a letter or two in short names, three in long
+/// ones. Else nothing.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known);
 
 /// The flag that sets a library's option: "--num_train_epochs" for "epochs", else the option's own name.
@@ -118,12 +154,5 @@ std::string flag_of_option(const std::string& option);
 
 /// Gives the program and its commands this program's help layout.
 void set_help_layout(CLI::App& program);
-
-/// Throws tk::Error when an environment variable of the parsed command is set and its value did not reach the flag:
-/// newer versions of CLI11 pass over what a flag refuses.
-void check_environment(const CLI::App& program);
-
-/// What a command line got wrong, as one line.
-std::string parse_problem(const CLI::App& program, const std::exception& error);
 
 }  // namespace tk
