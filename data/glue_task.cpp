@@ -141,9 +141,21 @@ const SplitInfo& find_split(const GlueTask& task, std::string_view name) {
                      join(task.splits, [](const SplitInfo& info) { return info.name; })));
 }
 
+namespace {
+
+// Below the data folder, or that folder itself where it has the task's name.
+std::filesystem::path folder_of(const GlueTask& task, const std::filesystem::path& data_dir) {
+  const std::filesystem::path below = data_dir / task.folder;
+  const std::filesystem::path itself = (data_dir / "").parent_path();
+  const bool is_task = canonical(itself.filename().string()) == task.task.name;
+  return is_task && !std::filesystem::exists(below) ? itself : below;
+}
+
+}  // namespace
+
 std::optional<SplitFile> look_for_split_file(const GlueTask& task, const SplitInfo& split,
                                              const std::filesystem::path& data_dir) {
-  const std::filesystem::path folder = data_dir / task.folder;
+  const std::filesystem::path folder = folder_of(task, data_dir);
   const std::filesystem::path subset = folder / "train-subset.tsv";
   if (std::filesystem::exists(folder / split.file)) return SplitFile{folder / split.file, false};
   if (split.part == Part::kTrain && std::filesystem::exists(subset)) return SplitFile{subset, true};
@@ -156,7 +168,7 @@ bool has_file(const GlueTask& task, Part part, const std::filesystem::path& data
 
 SplitFile find_split_file(const GlueTask& task, const SplitInfo& split, const std::filesystem::path& data_dir) {
   const std::optional<SplitFile> found = look_for_split_file(task, split, data_dir);
-  TK_CHECK(found, "no such file: ", (data_dir / task.folder / split.file).string(),
+  TK_CHECK(found, "no such file: ", (folder_of(task, data_dir) / split.file).string(),
            split.part == Part::kTrain ? " (nor train-subset.tsv beside it)" : "");
   return *found;
 }

@@ -51,7 +51,7 @@ const SplitInfo& find_split(const GlueTask& task, Part part);
 /// By name: "train", "dev", "test", "dev_matched", "test_mismatched"; "validation" is understood as "dev".
 const SplitInfo& find_split(const GlueTask& task, std::string_view name);
 
-/// Where a split lies under a data folder that holds CoLA/, SST-2/, ...
+/// Where a split lies under a data folder that holds CoLA/, SST-2/ ..., or is itself the task's and has its name.
 struct SplitFile {
   std::filesystem::path path;
   bool subset;  ///< there is no train.tsv and train-subset.tsv takes its place; to be said to the user

@@ -78,4 +78,17 @@ TEST_CASE("find_split_file: train-subset.tsv takes the place of a missing train.
   CHECK_FALSE(look_for_split_file(qnli, find_split(qnli, Part::kDev), folder.path()));
 }
 
+TEST_CASE("find_split_file: the data folder may be the task's own, and is no other task's") {
+  const TemporaryFolder folder;
+  const GlueTask& sst2 = find_glue_task("sst2");
+  const SplitInfo& dev = find_split(sst2, Part::kDev);
+  write_file(folder, "SST-2/dev.tsv", "x\n");
+  for (const char* name : {"SST-2", "SST-2/"}) {
+    CHECK(find_split_file(sst2, dev, folder.path() / name).path == folder.path() / "SST-2/dev.tsv");
+    CHECK_FALSE(has_file(find_glue_task("cola"), Part::kDev, folder.path() / name));
+  }
+  CHECK_THROWS_WITH(find_split_file(sst2, find_split(sst2, Part::kTest), folder.path() / "SST-2"),
+                    ContainsSubstring("SST-2/test.tsv"));
+}
+
 }  // namespace tk

@@ -86,15 +86,8 @@ int run_safely(const tk::Command& command) {
   }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  tk::open_standard_streams();
-  tk::say_last_words();
-  tk::let_writes_fail();
-  tk::start_log();
-  const tk::Invocation invocation{argv, command_line(argc, argv)};
-
+// Runs a command line: what follows the program's name. What is said of flags without effect is for who wrote them.
+int run_line(const std::vector<std::string>& arguments, const tk::Invocation& invocation, bool by_hand) {
   CLI::App program("Tensors, autograd and a BERT that learns, layer by layer, which tokens it can drop.",
                    "transkimmer");
   bool version = false;
@@ -109,7 +102,7 @@ int main(int argc, char** argv) {
   tk::set_help_layout(program);
   tk::CommandLine line;
   try {
-    line = tk::parse_command_line(program, commands, {argv + std::min(argc, 1), argv + argc});
+    line = tk::parse_command_line(program, commands, arguments);
   } catch (const CLI::CallForHelp& help) {
     std::ostringstream text;
     text.exceptions(std::ios::badbit);
@@ -132,5 +125,22 @@ int main(int argc, char** argv) {
     tk::note_text(program.help());
     return kWrongCommandLine;
   }
+  for (const std::string& note : line.notes) {
+    if (by_hand) tk::info("{}", note);
+  }
   return run_safely(*line.command);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  tk::open_standard_streams();
+  tk::say_last_words();
+  tk::let_writes_fail();
+  tk::start_log();
+  tk::Invocation invocation{argv, command_line(argc, argv)};
+  invocation.run = [argv, text = invocation.text](const std::vector<std::string>& arguments) {
+    return run_line(arguments, {argv, text}, false);
+  };
+  return run_line({argv + std::min(argc, 1), argv + argc}, invocation, true);
 }

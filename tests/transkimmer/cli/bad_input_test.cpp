@@ -79,7 +79,7 @@ TEST_CASE("command line: each thing that is wrong is a line, with exit code 2") 
   fails(train + Arguments{"--logging_steps"}, "--logging_steps");
   fails(train + Arguments{"--eval_strategy", "step"}, "did you mean steps?");
   fails(train + Arguments{"--overwrite_output_dir=maybe"}, "--overwrite_output_dir");
-  fails(train + Arguments{"--do_train=false"}, "transkimmer eval");
+  fails(train + Arguments{"--do_train=False", "--no_do_eval"}, "--do_train, --do_eval and --do_predict are all off");
   fails(train + Arguments{"--skim_target", "0.4"}, "--skim_target: only together with --skim");
   fails(train + Arguments{"--skim", "--skim_target", "0"}, "--skim_target");
   fails(train + Arguments{"--skim_cls", "free"}, "--skim_cls: only together with --skim");

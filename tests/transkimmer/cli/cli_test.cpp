@@ -319,6 +319,37 @@ TEST_CASE("predict: label names, a line a row, and logits that agree with them")
   }
 }
 
+TEST_CASE("train: a script's do_train, do_eval and do_predict do what they say") {
+  const Workplace place;
+  const Ran all = place.train("out", {"--report=false", "--do_predict", "--max_predict_samples", "3"});
+  INFO(all.err);
+  REQUIRE(all.code == 0);
+  CHECK(all.err.find("does not read") == std::string::npos);
+  CHECK(lines(read_bytes(place / "out/predict_results_sst2.txt")).size() == 4);
+  const Ran asked =
+      run_program(Arguments{"predict"} + place.task("sst2", "out") + Arguments{"--output_dir", place / "p"});
+  REQUIRE(asked.code == 0);
+  CHECK(
+      read_bytes(place / "p/predict_results_sst2.txt").starts_with(read_bytes(place / "out/predict_results_sst2.txt")));
+
+  const Ran scored = place.train("none", {"--do_train", "False", "--do_eval"}, "sst2", "out");
+  CHECK(scored.code == 0);
+  CHECK_THAT(scored.out, ContainsSubstring("***** eval metrics *****"));
+  CHECK_FALSE(fs::exists(place / "none"));
+  const Ran predicted = place.train("asked", {"--no_do_train", "--do_predict"}, "sst2", "out");
+  CHECK(predicted.code == 0);
+  CHECK(predicted.out.find("eval metrics") == std::string::npos);
+  CHECK(read_bytes(place / "asked/predict_results_sst2.txt") == read_bytes(place / "p/predict_results_sst2.txt"));
+  CHECK(place.train("asked", {"--do_train=0", "--do_predict"}, "sst2", "none").code == 1);
+}
+
+TEST_CASE("train: flags without effect are said before anything else") {
+  const Workplace place;
+  const Ran ran = place.train("out", {"--report=false", "--cache_dir", "c", "--overwrite_cache", "--do_lower_case"});
+  REQUIRE(ran.code == 0);
+  CHECK_THAT(lines(ran.err).front(), ContainsSubstring("without effect: --cache_dir"));
+}
+
 TEST_CASE("predict: a regression's numbers have three decimals") {
   const Workplace place;
   const Ran trained = place.train("out", {"--report=false"}, "stsb");

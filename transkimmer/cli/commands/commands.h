@@ -16,6 +16,8 @@ class Flags;
 struct Invocation {
   const char* const* argv;
   std::string text;  ///< the command line, for reports
+  /// Runs another command line of the program, such as {"predict", "--seed=1"}; returns the exit code.
+  std::function<int(const std::vector<std::string>&)> run = {};
 };
 
 /// A command of the program: its flags and what it does with them, which returns the exit code.

@@ -33,10 +33,12 @@ struct TrainCommand {
   std::optional<std::string> checkpoint;
   bool do_train = true;
   bool do_eval = true;
+  bool do_predict = false;
   bool report = true;
   bool dump_config = false;
   std::int64_t max_train_samples = -1;
   std::int64_t max_eval_samples = -1;
+  std::int64_t max_predict_samples = -1;
   BatchFlags eval_batch;
   std::optional<double> warmup_steps;
   double warmup_ratio = 0.06;
@@ -84,17 +86,16 @@ void TrainCommand::add_run_flags() {
       "run is not finished)",
       "DIR");
   flags.add("--dump_config", dump_config, "only print the flags as JSON, for `transkimmer train FILE.json`");
-  flags.add("--do_train", do_train, "accepted for Hugging Face's scripts; this command always trains")
-      .check([](const std::string& value) -> std::string {
-        const bool off = value == "false" || value == "no" || value == "0" || value == "off";
-        return off ? "this command always trains; transkimmer eval only evaluates" : "";
-      });
+  flags.add("--do_train", do_train,
+            "on unless --do_train=false: then the model is only scored or asked, as by transkimmer eval and predict");
   flags.add("--do_eval", do_eval, "score the dev set at the end; on unless --do_eval=false");
+  flags.add("--do_predict", do_predict, "write predictions for the test set at the end, as transkimmer predict does");
   flags.add("--report", report,
             "with the dev scores: time the model beside the dense one, write report.html; on unless "
             "--report=false");
   flags.add("--max_train_samples", max_train_samples, "train on the first N examples; -1: all").at_least(-1);
   flags.add("--max_eval_samples", max_eval_samples, "score the first N dev examples; -1: all").at_least(-1);
+  flags.add("--max_predict_samples", max_predict_samples, "predict the first N test examples; -1: all").at_least(-1);
   add_batch_flags(flags, eval_batch, "--per_device_eval_batch_size", "--per_device_eval_batch_tokens");
   flags.add("--logging_steps", settings.logging_steps, "steps between log lines").at_least(1);
   flags.add("--eval_strategy", settings.eval_strategy, "when to score the dev set during training");
@@ -204,6 +205,9 @@ std::vector<std::string> contradictions(const TrainCommand& c) {
   for (const char* name : kSkimFlags) {
     if (!c.skim && c.flags.given(name)) problems.push_back(concat(name, ": only together with --skim"));
   }
+  if (!c.do_train && !c.do_eval && !c.do_predict) {
+    problems.emplace_back("--do_train, --do_eval and --do_predict are all off: there is nothing to do");
+  }
   if (c.settings.trainer.skim_target && c.settings.trainer.skim_coefficient) {
     problems.emplace_back("--skim_coefficient: a fixed weight and a budget (--skim_target) exclude each other");
   }
@@ -255,11 +259,23 @@ std::optional<std::filesystem::path> checkpoint_of(const TrainCommand& c) {
   return *c.checkpoint;
 }
 
-int run(TrainCommand& c, const Invocation& invocation) {
-  if (c.dump_config) {
-    print("{}\n", effective_flags(c).dump(2, ' ', true, nlohmann::json::error_handler_t::replace));
-    return 0;
-  }
+// Another command with the flags that were given to this one, of which it takes its own.
+int run_other(const TrainCommand& c, const Invocation& invocation, const std::string& command,
+              const std::string& model) {
+  std::vector<std::string> arguments = {command};
+  for (std::string& argument : c.flags.arguments()) arguments.push_back(std::move(argument));
+  arguments.push_back("--model_name_or_path=" + model);
+  return invocation.run(arguments);
+}
+
+// Of a script that trains elsewhere.
+int run_without_training(const TrainCommand& c, const Invocation& invocation) {
+  const bool scores = c.do_eval && (c.flags.given("--do_eval") || !c.do_predict);
+  if (const int code = scores ? run_other(c, invocation, "eval", c.task.model) : 0; code != 0) return code;
+  return c.do_predict ? run_other(c, invocation, "predict", c.task.model) : 0;
+}
+
+void train(TrainCommand& c, const Invocation& invocation) {
   start_runtime(c.runtime, invocation.argv);
   complete_settings(c);
   OutputFolder folder(c.output_dir, c.overwrite_output_dir ? EarlierRun::kReplace : EarlierRun::kContinue);
@@ -284,7 +300,16 @@ int run(TrainCommand& c, const Invocation& invocation) {
                     .flags = effective_flags(c)},
                    folder);
   info("wrote {}", folder.path().string());
-  return 0;
+}
+
+int run(TrainCommand& c, const Invocation& invocation) {
+  if (c.dump_config) {
+    print("{}\n", effective_flags(c).dump(2, ' ', true, nlohmann::json::error_handler_t::replace));
+    return 0;
+  }
+  if (!c.do_train) return run_without_training(c, invocation);
+  train(c, invocation);
+  return c.do_predict ? run_other(c, invocation, "predict", c.output_dir) : 0;
 }
 
 }  // namespace

@@ -71,10 +71,10 @@ fs::path cleared(const fs::path& part) {
 }
 
 // Flags that say where a run is and how it is watched, not what it does: the same bits come of any threads and queues.
-// Nor do those that name a sweep's parts.
-constexpr std::array<const char*, 11> kFreeFlags = {
-    "output_dir", "overwrite_output_dir", "progress", "threads",  "queues", "blas_coretype",
-    "jobs",       "speed_samples",        "tasks",    "speedups", "seeds"};
+// Nor do those that name a sweep's parts, or what is done with the model afterwards.
+constexpr std::array<const char*, 13> kFreeFlags = {
+    "output_dir", "overwrite_output_dir", "progress", "threads",  "queues", "blas_coretype",      "do_predict",
+    "jobs",       "speed_samples",        "tasks",    "speedups", "seeds",  "max_predict_samples"};
 
 // "--speedup 4, now 3" for each other flag that differs.
 std::string differences(const nlohmann::json& earlier, const nlohmann::json& now) {

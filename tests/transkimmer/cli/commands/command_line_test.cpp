@@ -20,13 +20,14 @@ using Arguments = std::vector<std::string>;
 struct Read {
   std::vector<std::string> problems;
   json flags;
+  std::vector<std::string> notes;
 };
 
 Read read(const Arguments& arguments) {
   CLI::App program("", "transkimmer");
   const std::vector<Command> commands = add_commands(program, {});
   const CommandLine line = parse_command_line(program, commands, arguments);
-  return {line.problems, line.command != nullptr ? line.command->flags->values() : json()};
+  return {line.problems, line.command != nullptr ? line.command->flags->values() : json(), line.notes};
 }
 
 const Arguments kTrain = {"train", "--task_name=sst2", "--data_dir=d", "--model_name_or_path=m", "--output_dir=o"};
@@ -113,7 +114,7 @@ TEST_CASE("command line: files of flags, which flags behind them change") {
     CHECK(whole.flags["skim"] == true);
     CHECK(changed.flags["seed"] == 5);
     CHECK(changed.flags["skim"] == false);
-    CHECK(read({"eval", file, "--seed", "5"}).problems.size() > 0);
+    CHECK(read({"eval", file, "--seed", "5"}).flags["model_name_or_path"] == "m");
   }
   CHECK_THROWS_AS(read({"train", folder / "none.args"}), Error);
   CHECK(read(train({args})).problems == Arguments{"unknown argument " + args});
@@ -124,6 +125,152 @@ TEST_CASE("command line: help wins over what is wrong") {
   CHECK_THROWS_AS(read({"glue", "-h"}), CLI::CallForHelp);
   CHECK(read({"glue"}).problems == Arguments{"a command is missing; known: info verify"});
   CHECK(read({"--seed"}).problems == Arguments{"unknown flag --seed"});
+}
+
+TEST_CASE("foreign flags: other names of one thing are that thing, and the last spelling counts") {
+  const json flags = read({"train",
+                           "--bert_model",
+                           "m",
+                           "--task",
+                           "MRPC",
+                           "--data_dir=d",
+                           "--output_dir=o",
+                           "--max_length=64",
+                           "--per_gpu_train_batch_size",
+                           "4",
+                           "--per_device_train_batch_size=5",
+                           "--train_batch_size",
+                           "6",
+                           "--eval_batch_size",
+                           "7",
+                           "--warmup_proportion",
+                           "0.1",
+                           "--num_warmup_steps=9",
+                           "--max_train_steps",
+                           "11",
+                           "--evaluation_strategy",
+                           "epoch",
+                           "--save_checkpoints_steps",
+                           "13",
+                           "--lr",
+                           "1e-3",
+                           "--max-val-samples",
+                           "8"})
+                         .flags;
+  CHECK(flags["model_name_or_path"] == "m");
+  CHECK(flags["task_name"] == "MRPC");
+  CHECK(flags["max_seq_length"] == 64);
+  CHECK(flags["per_device_train_batch_size"] == 6);
+  CHECK(flags["per_device_eval_batch_size"] == 7);
+  CHECK(flags["warmup_ratio"] == 0.1);
+  CHECK(flags["warmup_steps"] == 9);
+  CHECK(flags["max_steps"] == 11);
+  CHECK(flags["eval_strategy"] == "epoch");
+  CHECK(flags["save_steps"] == 13);
+  CHECK(flags["learning_rate"] == 1e-3);
+  CHECK(flags["max_eval_samples"] == 8);
+  CHECK(read(train({"--train_batch_size", "0"})).problems.front().starts_with("--per_device_train_batch_size: "));
+}
+
+TEST_CASE("foreign flags: switches that are a value of one of ours") {
+  const Read on = read(
+      train({"--no_cuda", "--bf16", "True", "--group_by_length", "--evaluate_during_training", "--disable_tqdm=1"}));
+  CHECK(on.problems.empty());
+  CHECK(on.notes.empty());
+  CHECK(on.flags["device"] == "cpu");
+  CHECK(on.flags["dtype"] == "bfloat16");
+  CHECK(on.flags["train_sampling_strategy"] == "group_by_length");
+  CHECK(on.flags["eval_strategy"] == "steps");
+  CHECK(on.flags["progress"] == "off");
+  const Read off =
+      read(train({"--no_cuda", "False", "--bf16=false", "--group_by_length", "no", "--disable_tqdm", "0"}));
+  CHECK(off.flags == read(kTrain).flags);
+  const Read half = read(train({"--fp16"}));
+  CHECK(half.flags["dtype"] == "bfloat16");
+  CHECK(half.notes ==
+        Arguments{"--fp16: bfloat16 takes the place of float16, with no loss to scale (--dtype bfloat16)"});
+  CHECK(read(train({"--fp16=maybe"})).problems == Arguments{"--fp16: expected true or false, got \"maybe\""});
+}
+
+TEST_CASE("foreign flags: what changes nothing is said in one line, by its reasons") {
+  const Read line =
+      read(train({"--cache_dir", "c", "--overwrite_cache", "--report_to", "wandb", "tensorboard", "--token=x",
+                  "--model_type", "BERT", "--local_rank", "-1", "--adafactor", "False", "--fsdp", "", "--seed=3"}));
+  CHECK(line.problems.empty());
+  CHECK(line.flags["seed"] == 3);
+  REQUIRE(line.notes.size() == 1);
+  CHECK(line.notes.front() ==
+        "without effect: --cache_dir, --token (models and data are folders, and nothing is asked of a hub); "
+        "--overwrite_cache (texts are read anew each time, in seconds); --report_to (the log is metrics.jsonl, "
+        "trainer_state.json and report.html); --model_type (models are BERTs); --local_rank, --fsdp (one process "
+        "computes, on one device); --adafactor (the optimizer is AdamW)");
+}
+
+TEST_CASE("foreign flags: what would change the result is refused, with what to do instead") {
+  const auto problem = [](const Arguments& more) {
+    const Read line = read(train(more));
+    REQUIRE(line.problems.size() == 1);
+    return line.problems.front();
+  };
+  CHECK_THAT(problem({"--model_type", "roberta"}), ContainsSubstring("--model_type: BERT's family alone"));
+  CHECK_THAT(problem({"--adafactor"}), ContainsSubstring("the optimizer is AdamW"));
+  CHECK_THAT(problem({"--optim", "sgd"}), ContainsSubstring("the optimizer is AdamW"));
+  CHECK_THAT(problem({"--deepspeed", "ds.json"}), ContainsSubstring("one process"));
+  CHECK_THAT(problem({"--push_to_hub"}), ContainsSubstring("nothing is uploaded"));
+  CHECK_THAT(problem({"--init_checkpoint=bert_model.ckpt"}), ContainsSubstring("--model_name_or_path"));
+  CHECK_THAT(problem({"--tokenizer_name", "bert-base-cased"}), ContainsSubstring("--model_name_or_path"));
+  CHECK_THAT(problem({"--vocab_file", "elsewhere/vocab.txt"}), ContainsSubstring("vocab.txt of"));
+  CHECK_THAT(problem({"--data_seed", "7"}), ContainsSubstring("--seed"));
+  for (const Arguments& same :
+       {Arguments{"--config_name", "m", "--tokenizer_name=m"}, Arguments{"--vocab_file", "m/vocab.txt"},
+        Arguments{"--data_seed", "7", "--seed=7"}, Arguments{"--data_seed=42"}}) {
+    CHECK(read(train(same)).problems.empty());
+  }
+}
+
+TEST_CASE("foreign flags: lower case is what the model folder says") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "tokenizer_config.json", R"({"do_lower_case": false})");
+  const Arguments cased = {"--model_name_or_path", folder.path().string()};
+  const auto problems = [&](Arguments more) {
+    more.insert(more.end(), cased.begin(), cased.end());
+    return read(train(more)).problems;
+  };
+  REQUIRE(problems({"--do_lower_case"}).size() == 1);
+  CHECK_THAT(problems({"--do_lower_case"}).front(), ContainsSubstring("tokenizer_config.json"));
+  CHECK(problems({"--do_lower_case=False"}).empty());
+  CHECK(read(train({"--do_lower_case"})).problems.empty());  // of a folder that says nothing
+}
+
+TEST_CASE("foreign flags: eval and predict take what train takes, and say what they do not read") {
+  const Arguments script = {"--task_name=sst2",
+                            "--data_dir=d",
+                            "--model_name_or_path=m",
+                            "--output_dir",
+                            "o",
+                            "--do_eval",
+                            "--learning_rate",
+                            "2e-5",
+                            "--no_report",
+                            "--lr=3",
+                            "--per_gpu_eval_batch_size",
+                            "8",
+                            "--fp16",
+                            "--group_by_length",
+                            "--cache_dir=c"};
+  for (const char* command : {"eval", "predict"}) {
+    Arguments all = {command};
+    all.insert(all.end(), script.begin(), script.end());
+    const Read line = read(all);
+    CHECK(line.problems.empty());
+    CHECK(line.flags["per_device_eval_batch_size"] == 8);
+    CHECK(line.flags["dtype"] == "bfloat16");
+    CHECK(line.notes.back() == concat(command, " does not read ",
+                                      command == std::string("eval") ? "--output_dir, " : "",
+                                      "--do_eval, --learning_rate, --no_report, --lr, --group_by_length"));
+  }
+  CHECK(read({"bench", "--task_name=sst2", "--data_dir=d", "--model_name_or_path=m", "--learning_rate=1"}).problems ==
+        Arguments{"unknown flag --learning_rate"});
 }
 
 }  // namespace
