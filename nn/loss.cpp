@@ -9,11 +9,16 @@
 
 namespace tk {
 
-Variable cross_entropy_loss(const Variable& logits, const Tensor& labels) {
-  return mean(cross_entropy(logits, labels));
-}
-
 namespace {
+
+// (1 - e) (-log p[label]) + e mean(-log p), of each row.
+Variable smoothed_cross_entropy(const Variable& logits, const Tensor& labels, double e) {
+  TK_CHECK(e >= 0 && e < 1, "cross_entropy_loss: expected a smoothing in [0, 1), got ", e);
+  const Variable by_label = cross_entropy(logits, labels);
+  if (e == 0) return by_label;
+  const auto classes = static_cast<double>(logits.shape()[1]);
+  return by_label * (1 - e) - sum(log_softmax(logits), 1) * (e / classes);
+}
 
 // The mean over the rows where `has_label` is 1, of the others 0.
 Variable labelled_mean(const Variable& by_row, const Tensor& has_label) {
@@ -28,11 +33,15 @@ void check_target(const Variable& prediction, const Tensor& target) {
 
 }  // namespace
 
-Variable labelled_cross_entropy_loss(const Variable& logits, const Tensor& labels) {
+Variable cross_entropy_loss(const Variable& logits, const Tensor& labels, double smoothing) {
+  return mean(smoothed_cross_entropy(logits, labels, smoothing));
+}
+
+Variable labelled_cross_entropy_loss(const Variable& logits, const Tensor& labels, double smoothing) {
   const Tensor numbers = labels.to(logits.dtype());
   const Tensor has_label = greater(numbers, -0.5).to(logits.dtype());
   const Tensor known = mul(numbers, has_label).to(DType::kInt32);  // a class for every row, 0 where there is no label
-  return labelled_mean(cross_entropy(logits, known), has_label);
+  return labelled_mean(smoothed_cross_entropy(logits, known, smoothing), has_label);
 }
 
 Variable mse_loss(const Variable& prediction, const Tensor& target) {

@@ -4,11 +4,12 @@
 
 namespace tk {
 
-/// Mean cross-entropy; logits [n, classes], labels [n] int32. Rank 0, like all below.
-Variable cross_entropy_loss(const Variable& logits, const Tensor& labels);
+/// Mean cross-entropy; logits [n, classes], labels [n] int32. Rank 0, like all below. With `smoothing` e the target is
+/// (1 - e) one_hot(label) + e / classes, as PyTorch's label_smoothing and transformers' label_smoothing_factor have it.
+Variable cross_entropy_loss(const Variable& logits, const Tensor& labels, double smoothing = 0);
 
 /// The mean over the rows that have a label (-1: none); 0 when none has.
-Variable labelled_cross_entropy_loss(const Variable& logits, const Tensor& labels);
+Variable labelled_cross_entropy_loss(const Variable& logits, const Tensor& labels, double smoothing = 0);
 
 /// Mean squared difference; prediction and target have one shape.
 Variable mse_loss(const Variable& prediction, const Tensor& target);

@@ -3,7 +3,55 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "tensor/choices.h"
+
 namespace tk {
+
+/// How the learning rate goes over a run: transformers' SchedulerType, with its names.
+enum class LearningRateSchedule {
+  kLinear,
+  kCosine,
+  kCosineWithRestarts,
+  kPolynomial,
+  kConstant,
+  kConstantWithWarmup,
+  kInverseSqrt,
+  kWarmupStableDecay
+};
+
+inline constexpr Choice<LearningRateSchedule> kLearningRateSchedules[] = {
+    {LearningRateSchedule::kLinear, "linear"},
+    {LearningRateSchedule::kCosine, "cosine"},
+    {LearningRateSchedule::kCosineWithRestarts, "cosine_with_restarts"},
+    {LearningRateSchedule::kPolynomial, "polynomial"},
+    {LearningRateSchedule::kConstant, "constant"},
+    {LearningRateSchedule::kConstantWithWarmup, "constant_with_warmup"},
+    {LearningRateSchedule::kInverseSqrt, "inverse_sqrt"},
+    {LearningRateSchedule::kWarmupStableDecay, "warmup_stable_decay"}};
+inline Choices<LearningRateSchedule> choices(LearningRateSchedule) { return kLearningRateSchedules; }
+
+/// What the polynomial schedule ends at; the peak must be above it.
+inline constexpr double kPolynomialEnd = 1e-7;
+
+/// A run's schedule, in steps.
+struct ScheduleShape {
+  LearningRateSchedule kind = LearningRateSchedule::kLinear;
+  std::int64_t warmup = 0;  ///< all but kConstant rise linearly from 0 over these
+  std::int64_t total = 0;
+  double peak = 0;  ///< the learning rate that the factor is of; kPolynomial alone reads it
+};
+
+/// The factor of the learning rate at `step` (0 for the first): the formulas, and where they have parameters the
+/// defaults, of transformers/optimization.py (5.24). With w = warmup, T = total and s = step >= w,
+/// p = (s - w) / max(1, T - w):
+///   linear                 max(0, 1 - p)
+///   cosine                 max(0, (1 + cos(pi p)) / 2)
+///   cosine_with_restarts   the same: one cycle is the default
+///   polynomial             ((peak - end) (1 - p) + end) / peak, end = kPolynomialEnd: the default power is 1
+///   inverse_sqrt           sqrt(t / (s - w + t)), t = w, or 10000 without warm-up
+///   warmup_stable_decay    1, then over the last tenth of the steps (transformers has no default for that share)
+///                          (1 + cos(pi q)) / 2, q from 0 to 1
+double schedule_factor(const ScheduleShape& shape, std::int64_t step);
 
 /// The factor of the learning rate at `step` (0 for the first): linear warm-up from 0 over `warmup` steps, then linear
 /// decay to 0 at `total`, as in transformers.

@@ -1,7 +1,10 @@
 #include "nn/loss.h"
 
 #include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
 
+#include "autograd/gradcheck.h"
 #include "tests/support/catch.h"
 #include "tests/support/tensors.h"
 
@@ -12,6 +15,45 @@ TEST_CASE("losses: cross-entropy is the mean over the rows of what the label's p
   const Variable logits(from_values<float>({0, 0, 0, std::log(3.0f)}, {2, 2}));
   const double loss = cross_entropy_loss(logits, from_values<std::int32_t>({0, 1})).item();
   CHECK(loss == Approx((std::log(2.0) - std::log(0.75)) / 2));
+}
+
+TEST_CASE("losses: smoothed cross-entropy and its gradient are PyTorch's") {
+  std::ifstream file(TK_SOURCE_DIR "/tests/golden/schedules.json");
+  REQUIRE(file);
+  const nlohmann::json golden = nlohmann::json::parse(file)["losses"];
+  REQUIRE(golden.size() == 3);
+  for (const nlohmann::json& one : golden) {
+    const auto numbers = one["logits"].get<std::vector<double>>();
+    const auto labels = one["labels"].get<std::vector<std::int32_t>>();
+    const auto rows = std::ssize(labels);
+    const std::int64_t classes = one["classes"];
+    const double smoothing = one["smoothing"];
+    const Variable logits(from_values(numbers, {rows, classes}), true);
+    const Variable loss = cross_entropy_loss(logits, from_values(labels), smoothing);
+    loss.backward();
+    CHECK(loss.item() == Approx(one["loss"].get<double>()).epsilon(1e-12));
+    const std::vector<double> gradient = logits.grad().to_vector<double>();
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+      CHECK(gradient[i] == Approx(one["gradient"][i].get<double>()).epsilon(0).margin(1e-12));
+    }
+    // Rows without a label have no share.
+    std::vector<double> more = numbers;
+    more.resize(numbers.size() + static_cast<std::size_t>(classes), 3);
+    std::vector<std::int32_t> partly = labels;
+    partly.push_back(-1);
+    const Variable all(from_values(more, {rows + 1, classes}));
+    CHECK(labelled_cross_entropy_loss(all, from_values(partly), smoothing).item() ==
+          Approx(loss.item()).epsilon(1e-12));
+  }
+  CHECK(message_of([&] {
+          cross_entropy_loss(Variable(zeros({1, 2})), zeros({1}, DType::kInt32), 1);
+        }) == "cross_entropy_loss: expected a smoothing in [0, 1), got 1");
+}
+
+TEST_CASE("losses: the gradient of smoothed cross-entropy is that of its value") {
+  const Tensor labels = from_values<std::int32_t>({2, 0, -1, 1});
+  const auto loss = [&](const Variables& in) { return labelled_cross_entropy_loss(in[0], labels, 0.2); };
+  CHECK(gradcheck(loss, {from_values<double>({1, -2, 0.5, 3, 0, -1, 2, 2, 0, 0.1, 0.2, 0.3}, {4, 3})}).passed);
 }
 
 TEST_CASE("losses: the squared difference is a mean over all elements, and shapes must agree") {

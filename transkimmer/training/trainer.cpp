@@ -23,6 +23,11 @@ void check_options(const BertClassifier& model, const TrainerOptions& options) {
   check_option(options.max_steps >= -1, "max_steps", "expected steps, or -1 for none, got ", options.max_steps);
   check_option(options.warmup >= 0 && options.warmup <= kMostSteps, "warmup", "expected a number from 0 to ",
                kMostSteps, ", got ", options.warmup);
+  check_option(options.schedule != LearningRateSchedule::kPolynomial || options.learning_rate > kPolynomialEnd,
+               "learning_rate", "the polynomial schedule ends at ", kPolynomialEnd, ", and the peak is ",
+               options.learning_rate);
+  check_option(options.label_smoothing >= 0 && options.label_smoothing < 1, "label_smoothing",
+               "expected a share in [0, 1), got ", options.label_smoothing);
   check_option(!(options.skim_target && options.skim_coefficient), "skim_coefficient",
                "a fixed weight and a budget (skim_target) exclude each other");
   const bool skims = model.config().skim_gate != SkimGate::kNone;
@@ -59,6 +64,7 @@ const TrainerOptions& checked(const BertClassifier& model, const Task& task,
                               const std::vector<TokenizedExample>& examples, const TrainerOptions& options,
                               const Tensor& teacher_logits) {
   check_options(model, options);
+  check_option(options.label_smoothing == 0 || !task.regression(), "label_smoothing", task.name, " has no classes");
   check_metrics(task);
   check_labels(task, examples, teacher_logits.defined());
   TK_CHECK(model.config().num_labels() == task.outputs(), "train: expected a model with the ", task.outputs(),
@@ -137,7 +143,9 @@ void Trainer::restore(const TrainerState& state) {
 void Trainer::set_schedule() {
   StepState& state = settings_;
   state.step = begun_ + 1;
-  const double factor = linear_schedule(begun_, warmup_steps_, total_steps_);
+  const double factor = schedule_factor(
+      {.kind = options_.schedule, .warmup = warmup_steps_, .total = total_steps_, .peak = options_.learning_rate},
+      begun_);
   state.learning_rate[group_index(ParameterGroup::kBase)] = factor * options_.learning_rate;
   state.learning_rate[group_index(ParameterGroup::kPredictor)] = factor * options_.skim_learning_rate;
   state.gate_noise = gate_noise_schedule(begun_, total_steps_, options_.skim_noise_fade);
@@ -156,11 +164,12 @@ Variable Trainer::task_loss(const Variable& logits, const Batch& batch) const {
       return all_labelled_ ? mse_loss(logits, targets) : labelled_mse_loss(logits, targets);
     }
     case TaskKind::kTokens:
-      return labelled_cross_entropy_loss(logits, batch.labels);
+      return labelled_cross_entropy_loss(logits, batch.labels, options_.label_smoothing);
     case TaskKind::kClassification:
       break;
   }
-  return all_labelled_ ? cross_entropy_loss(logits, batch.labels) : labelled_cross_entropy_loss(logits, batch.labels);
+  return all_labelled_ ? cross_entropy_loss(logits, batch.labels, options_.label_smoothing)
+                       : labelled_cross_entropy_loss(logits, batch.labels, options_.label_smoothing);
 }
 
 Variable Trainer::teacher_loss(const Variable& logits, const Batch& batch) const {

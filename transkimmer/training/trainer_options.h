@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "data/data_loader.h"
+#include "nn/optim/schedule.h"
 #include "tensor/kernel_arguments.h"
 
 namespace tk {
@@ -19,7 +20,9 @@ struct TrainerOptions {
   double skim_learning_rate = 1e-3;  ///< of the predictors
   double weight_decay = 0;           ///< never on biases and layer norms
   double warmup = 0;                 ///< steps, or a share of all steps when below 1
+  LearningRateSchedule schedule = LearningRateSchedule::kLinear;
   double max_grad_norm = 1;
+  double label_smoothing = 0;  ///< of classes: cross_entropy_loss
   std::optional<double> dropout =
       {};  ///< of hidden states, attention and head, in place of what the configuration says
   AdamWConstants adam = {};

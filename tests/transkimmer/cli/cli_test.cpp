@@ -343,6 +343,26 @@ TEST_CASE("train: a script's do_train, do_eval and do_predict do what they say")
   CHECK(place.train("asked", {"--do_train=0", "--do_predict"}, "sst2", "none").code == 1);
 }
 
+TEST_CASE("train: accumulated gradients are those of one larger batch, whatever the schedule") {
+  const Workplace place;
+  const Arguments common = {"--report=false", "--do_eval=false", "--max_steps", "4"};
+  for (const std::string schedule : {"cosine", "warmup_stable_decay"}) {
+    const Arguments scheduled = common + Arguments{"--lr_scheduler_type", schedule};
+    REQUIRE(place
+                .train("parts-" + schedule, scheduled + Arguments{"--gradient_accumulation_steps", "2",
+                                                                  "--per_device_train_batch_size", "4"})
+                .code == 0);
+    REQUIRE(place.train("whole-" + schedule, scheduled + Arguments{"--per_device_train_batch_size", "8"}).code == 0);
+    CHECK(read_bytes(place / ("parts-" + schedule + "/model.safetensors")) ==
+          read_bytes(place / ("whole-" + schedule + "/model.safetensors")));
+  }
+  CHECK(read_bytes(place / "whole-cosine/model.safetensors") !=
+        read_bytes(place / "whole-warmup_stable_decay/model.safetensors"));
+  const Ran smoothed = place.train("smoothed", {"--label_smoothing_factor", "0.1"}, "stsb");
+  CHECK(smoothed.code == 1);
+  CHECK_THAT(smoothed.err, ContainsSubstring("--label_smoothing_factor: stsb has no classes"));
+}
+
 TEST_CASE("train: flags without effect are said before anything else") {
   const Workplace place;
   const Ran ran = place.train("out", {"--report=false", "--cache_dir", "c", "--overwrite_cache", "--do_lower_case"});

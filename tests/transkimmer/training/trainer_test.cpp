@@ -227,6 +227,8 @@ TEST_CASE("trainer: options are refused by their names") {
   CHECK(refused({.skim_temperature = 0}) == "skim_temperature");
   CHECK(refused({.skim_noise_fade = 0.95}) == "skim_noise_fade");
   CHECK(refused({.distill_weight = 2}) == "distill_weight");
+  CHECK(refused({.label_smoothing = 1}) == "label_smoothing");
+  CHECK(refused({.learning_rate = 1e-7, .schedule = LearningRateSchedule::kPolynomial}) == "learning_rate");
 }
 
 namespace {
@@ -240,6 +242,8 @@ std::vector<float> gone_on(const ToyTask& toy, Device device, const Skimming& ga
   model.place(device, device == Device::kCpu ? DType::kFloat32 : DType::kBFloat16);
   TrainerOptions options = few_steps(8, 1e-3);
   options.warmup = 2;
+  options.label_smoothing = 0.1;
+  if (gate == SkimGate::kNone) options.schedule = LearningRateSchedule::kCosine;
   if (gate != SkimGate::kNone) options.skim_target = 0.5;
   const auto examples = static_cast<std::int64_t>(toy.train.size());
   Trainer trainer(model, toy.task, toy.train, options, full({examples, model.config().num_labels()}, 0.25));
@@ -280,6 +284,38 @@ TEST_CASE("trainer: restored after a step it goes on with the same bits") { chec
 
 TEST_CASE("cuda trainer: restored after a step it goes on with the same bits") {
   if (has_cuda()) check_going_on(Device::kCuda);
+}
+
+TEST_CASE("trainer: the learning rate follows its schedule") {
+  const ToyTask toy;
+  for (const Choice<LearningRateSchedule>& kind : choices(LearningRateSchedule{})) {
+    CAPTURE(kind.name);
+    BertClassifier model(toy.config(SkimGate::kNone));
+    model.initialize(1);
+    TrainerOptions options = few_steps(6, 1e-3);
+    options.batch_size = 4;
+    options.warmup = 2;
+    options.schedule = kind.value;
+    Trainer trainer(model, toy.task, toy.train, options);
+    for (std::int64_t step = 0; step < 6; ++step) {
+      const double factor = schedule_factor({kind.value, 2, 6, 1e-3}, step);
+      CHECK(trainer.step().learning_rate == Approx(1e-3 * factor).epsilon(1e-12));
+    }
+  }
+}
+
+TEST_CASE("trainer: the task's loss is linear in the share by which targets are smoothed") {
+  const ToyTask toy;
+  const auto first_loss = [&](double smoothing) {
+    BertClassifier model(toy.config(SkimGate::kNone));
+    model.initialize(1);
+    TrainerOptions options = few_steps(1, 1e-3);
+    options.label_smoothing = smoothing;
+    return Trainer(model, toy.task, toy.train, options).step().task_loss;
+  };
+  const double none = first_loss(0), some = first_loss(0.2), more = first_loss(0.4);
+  CHECK(some != none);
+  CHECK(more - some == Approx(some - none).margin(1e-6));
 }
 
 TEST_CASE("trainer: after a step that failed there is no state, and no next step") {
@@ -338,6 +374,8 @@ Trained trained_on_cuda(const ToyTask& toy, const Skimming& gate, DType dtype, b
   model.place(Device::kCuda, dtype);
   TrainerOptions options = few_steps(10, 1e-3);
   options.capture = capture;
+  options.label_smoothing = 0.1;
+  if (gate == SkimGate::kNone) options.schedule = LearningRateSchedule::kCosine;
   if (gate != SkimGate::kNone) options.skim_target = 0.5;
   const auto examples = static_cast<std::int64_t>(toy.train.size());
   Trainer trainer(model, toy.task, toy.train, options, full({examples, model.config().num_labels()}, 0.25));

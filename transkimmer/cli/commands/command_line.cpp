@@ -125,6 +125,7 @@ class Reading {
       : flags_(flags), habits_(habits), words_(std::move(words)) {
     while (at_ < words_.size()) next();
     for (const auto& [flag, value] : foreign_) judge(*flag, value);
+    check_whole_batch();
   }
 
   const Words& pairs() const { return pairs_; }
@@ -181,7 +182,16 @@ class Reading {
     if (std::ranges::find(unread_, name) == unread_.end()) unread_.push_back(name);
   }
 
+  void check_whole_batch() {
+    constexpr const char* kParts = "--gradient_accumulation_steps";
+    if (!says_whole_batch_ || flags_.find(kParts) == nullptr || value_of(kParts) == "1") return;
+    problems_.push_back(concat("--train_batch_size: beside ", kParts,
+                               " it is the whole batch in some scripts and a part in others; say "
+                               "--per_device_train_batch_size, of a part"));
+  }
+
   void foreign(const ForeignFlag& flag, Value value) {
+    if (flag.name == std::string_view("--train_batch_size")) says_whole_batch_ = true;
     if (flag.same != nullptr && named(flag.same, flag.name, value)) return;
     if (!value) value = next_words();
     if (flag.means != nullptr) return mean(flag, value.value_or("true"));
@@ -314,6 +324,7 @@ class Reading {
   Words pairs_, problems_, notes_, unread_;
   std::vector<std::pair<const ForeignFlag*, std::string>> foreign_;  // judged when all is read
   Grouped without_effect_;
+  bool says_whole_batch_ = false;
 };
 
 // What CLI11 found wrong where no command reads flags.

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
@@ -40,6 +41,7 @@ struct TrainCommand {
   std::int64_t max_eval_samples = -1;
   std::int64_t max_predict_samples = -1;
   BatchFlags eval_batch;
+  std::int64_t gradient_accumulation_steps = 1;
   std::optional<double> warmup_steps;
   double warmup_ratio = 0.06;
   bool skim = false;
@@ -110,7 +112,16 @@ void TrainCommand::add_optimizer_flags() {
   TrainerOptions& t = settings.trainer;
   flags.group("Optimization");
   flags.add("--per_device_train_batch_size", t.batch_size, "sentences of a step").at_least(1);
+  flags
+      .add("--gradient_accumulation_steps", gradient_accumulation_steps,
+           "N: a step has N times as many sentences, at once, which is the same gradient and takes their memory")
+      .range(1, 1e6);
   flags.add("--learning_rate", t.learning_rate, "peak of AdamW's learning rate").at_least(0);
+  flags.add("--lr_scheduler_type", t.schedule, "how the learning rate goes over the steps, as in transformers");
+  flags
+      .add("--label_smoothing_factor", t.label_smoothing,
+           "share of each target that is spread over all classes; in training alone")
+      .range(0, 0.999999);
   flags.add("--num_train_epochs", t.epochs, "passes over the training set; may be fractional").above(0);
   flags.add("--max_steps", t.max_steps, "steps, in place of epochs; -1: not set").at_least(-1);
   flags
@@ -232,10 +243,13 @@ std::uint64_t drawn_seed() {
   return seed;
 }
 
+constexpr std::int64_t kMostSentences = std::int64_t{1} << 40;  // of a step's part: more than any set has
+
 void complete_settings(TrainCommand& c) {
   TrainerOptions& t = c.settings.trainer;
   if (t.seed == 0) t.seed = drawn_seed();
   t.warmup = c.warmup_steps.value_or(c.warmup_ratio);
+  t.batch_size = std::min(t.batch_size, kMostSentences) * c.gradient_accumulation_steps;
   if (c.skim && !t.skim_coefficient && !t.skim_target) t.skim_target = 0.5;
   c.settings.progress = c.runtime.progress;
 }

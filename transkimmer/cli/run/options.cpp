@@ -438,8 +438,10 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 }
 
 std::string flag_of_option(const std::string& option) {
-  static const std::map<std::string, std::string> flags = {
-      {"epochs", "num_train_epochs"}, {"batch_size", "per_device_train_batch_size"}, {"warmup", "warmup_steps"}};
+  static const std::map<std::string, std::string> flags = {{"epochs", "num_train_epochs"},
+                                                           {"batch_size", "per_device_train_batch_size"},
+                                                           {"warmup", "warmup_steps"},
+                                                           {"label_smoothing", "label_smoothing_factor"}};
   const auto found = flags.find(option);
   return "--" + (found == flags.end() ? option : found->second);
 }

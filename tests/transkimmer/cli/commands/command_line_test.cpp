@@ -228,6 +228,13 @@ TEST_CASE("foreign flags: what would change the result is refused, with what to 
   }
 }
 
+TEST_CASE("foreign flags: a name that scripts give two meanings is refused where these differ") {
+  CHECK(read(train({"--train_batch_size", "8", "--gradient_accumulation_steps", "1"})).problems.empty());
+  const Read both = read(train({"--train_batch_size", "8", "--gradient_accumulation_steps", "2"}));
+  REQUIRE(both.problems.size() == 1);
+  CHECK_THAT(both.problems.front(), ContainsSubstring("say --per_device_train_batch_size"));
+}
+
 TEST_CASE("foreign flags: lower case is what the model folder says") {
   const TemporaryFolder folder;
   write_bytes(folder / "tokenizer_config.json", R"({"do_lower_case": false})");
