@@ -46,6 +46,10 @@ constexpr ForeignFlag kForeignFlags[] = {
     {.name = "--max_val_samples", .same = "--max_eval_samples"},
     {.name = "--max_test_samples", .same = "--max_predict_samples"},
     {.name = "--do_test", .same = "--do_predict"},
+    {.name = "--dev_file", .same = "--validation_file"},
+    {.name = "--text_column_name", .same = "--text_columns"},
+    {.name = "--text_column_names", .same = "--text_columns"},
+    {.name = "--label_column_name", .same = "--label_column"},
     // Switches that are a value of one of ours.
     {.name = "--no_cuda", .means = "--device=cpu"},
     {.name = "--use_cpu", .means = "--device=cpu"},
