@@ -137,6 +137,13 @@ TEST_CASE("own data: words with tags are trained, scored by entities and tagged"
   CHECK_THAT(run_program(Arguments{"predict"} + model, "the plot\n").err, ContainsSubstring("come from a file"));
 }
 
+TEST_CASE("own data: a signal ends predict while it waits for rows") {
+  const Workplace place;
+  const Ran ran = run_under({"bash", "-c", "timeout --preserve-status -s TERM 2 \"$0\" \"$@\" < <(exec sleep 20)"},
+                            {"predict", "--model_name_or_path", place / "model"});
+  CHECK(ran.code == 143);
+}
+
 TEST_CASE("own data: skim makes a skimmed model of a table by the whole recipe") {
   const OwnData own;
   const Workplace& place = own.place;

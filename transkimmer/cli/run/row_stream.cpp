@@ -1,5 +1,6 @@
 #include "transkimmer/cli/run/row_stream.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include "tensor/error.h"
 #include "tensor/io/json.h"
 #include "tensor/io/utf8.h"
+#include "transkimmer/cli/run/signals.h"
 
 namespace tk {
 namespace {
@@ -30,6 +32,18 @@ std::vector<std::string> split_at_tabs(std::string_view line) {
   }
   fields.emplace_back(line);
   return fields;
+}
+
+// Until something can be read. A signal that asks to stop does not interrupt a read, nor poll in the moment before it.
+void wait_for_input(int fd) {
+  constexpr int kMilliseconds = 200;
+  pollfd input{.fd = fd, .events = POLLIN, .revents = 0};
+  int ready = 0;
+  while (ready == 0) {
+    throw_if_stopped();
+    ready = ::poll(&input, 1, kMilliseconds);
+    if (ready < 0 && errno == EINTR) ready = 0;
+  }
 }
 
 Example row_of_texts(const std::vector<std::string>& texts) {
@@ -52,6 +66,7 @@ bool RowStream::fill() {
   buffer_.erase(0, std::exchange(at_, 0));
   TK_CHECK(buffer_.size() <= kLongestLine, kSource, ", line ", line_ + 1, ": is longer than ", kLongestLine >> 20,
            " MiB");
+  wait_for_input(fd_);
   const std::size_t before = buffer_.size();
   buffer_.resize(before + kChunk);
   ssize_t got = 0;

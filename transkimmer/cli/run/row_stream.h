@@ -29,7 +29,8 @@ class RowStream {
   RowStream(int fd, StreamFormat format, OwnColumns columns = {});
 
   /// The rows that have come by now, at most `most`; waits for one where there is none. Empty at the end. Ids count
-  /// rows. Throws, naming the line, for what is not of the format, and for a line of more than 64 MiB.
+  /// rows. Throws Interrupted when a signal asks to stop, and tk::Error, naming the line, for what is not of the
+  /// format, and for a line of more than 64 MiB.
   std::vector<Example> next(std::int64_t most);
 
  private:
