@@ -1,6 +1,7 @@
 #include <signal.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <sstream>
 
 #include "tests/support/catch.h"
@@ -588,6 +589,144 @@ TEST_CASE("train: a stopped run goes on from its newest checkpoint, to the bits 
   const Ran none = run_program(command("none", {"--resume_from_checkpoint", place / "dense-sst2"}));
   CHECK(none.code == 1);
   CHECK_THAT(none.err, ContainsSubstring("dense-sst2: is no checkpoint of this run's model: it lacks "));
+}
+
+std::vector<std::string> checkpoints_of(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("checkpoint-")) names.push_back(name);
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+TEST_CASE("train: the best model is the result, its checkpoint stays, and a stopped run ends with the same bits") {
+  const Workplace place;
+  // So fast that it falls apart: the best score comes early.
+  const auto command = [&](const std::string& output, const Arguments& more = {}) {
+    return Arguments{"train"} + place.task() +
+           Arguments{"--output_dir",
+                     place / output,
+                     "--max_steps",
+                     "300",
+                     "--learning_rate",
+                     "0.02",
+                     "--lr_scheduler_type",
+                     "constant",
+                     "--eval_strategy",
+                     "steps",
+                     "--eval_steps",
+                     "10",
+                     "--save_steps",
+                     "10",
+                     "--report=false",
+                     "--save_total_limit",
+                     "1",
+                     "--load_best_model_at_end",
+                     "--metric_for_best_model",
+                     "loss",
+                     "--per_device_train_batch_size",
+                     "4",
+                     "--progress",
+                     "off",
+                     "--dropout",
+                     "0"} +
+           more;
+  };
+  const Ran ran = run_program(command("whole"));
+  INFO(ran.err);
+  REQUIRE(ran.code == 0);
+  const json state = read_json(place / "whole/trainer_state.json");
+  const std::int64_t best = state["best_global_step"];
+  REQUIRE(best < 300);
+  const std::string name = "checkpoint-" + std::to_string(best);
+  CHECK(state["best_model_checkpoint"] == place / ("whole/" + name));
+  CHECK(checkpoints_of(place / "whole") == Arguments{name, "checkpoint-300"});
+  CHECK(read_bytes(place / "whole/model.safetensors") == read_bytes(place / ("whole/" + name + "/model.safetensors")));
+  CHECK(read_bytes(place / "whole/model.safetensors") != read_bytes(place / "whole/checkpoint-300/model.safetensors"));
+  double least = 1e9;
+  for (const json& row : state["log_history"]) {
+    if (row.contains("eval_loss")) least = std::min(least, row["eval_loss"].get<double>());
+  }
+  CHECK(state["best_metric"] == least);
+  CHECK(read_json(place / "whole/eval_results.json")["eval_loss"] == least);
+
+  const std::string after = "step    " + std::to_string(std::max<std::int64_t>(best + 50, 100));
+  CHECK(run_until(command("out"), after, SIGTERM).code == 128 + SIGTERM);
+  const Ran again = run_program(command("out"));
+  INFO(again.err);
+  REQUIRE(again.code == 0);
+  CHECK_THAT(again.err, ContainsSubstring("going on after step "));
+  CHECK(read_bytes(place / "out/model.safetensors") == read_bytes(place / "whole/model.safetensors"));
+  const json resumed = read_json(place / "out/trainer_state.json");
+  for (const char* key : {"best_metric", "best_global_step", "global_step", "loss_sum"})
+    CHECK(resumed[key] == state[key]);
+  CHECK(checkpoints_of(place / "out") == checkpoints_of(place / "whole"));
+
+  // Elsewhere the best one is that beside the checkpoint from which the run goes on.
+  const Ran elsewhere = run_program(command("elsewhere", {"--resume_from_checkpoint", place / "whole/checkpoint-300"}));
+  INFO(elsewhere.err);
+  REQUIRE(elsewhere.code == 0);
+  CHECK(read_bytes(place / "elsewhere/model.safetensors") == read_bytes(place / "whole/model.safetensors"));
+  CHECK(read_json(place / "elsewhere/trainer_state.json")["best_model_checkpoint"] == place / ("whole/" + name));
+
+  const Ran by_best = run_program(command("best", {"--save_strategy", "best"}));
+  REQUIRE(by_best.code == 0);
+  CHECK(checkpoints_of(place / "best") == Arguments{name});
+  CHECK(read_bytes(place / "best/model.safetensors") == read_bytes(place / "whole/model.safetensors"));
+}
+
+TEST_CASE("train: stops early when the score gets no better") {
+  const Workplace place;
+  const Arguments patient = {"--report=false",
+                             "--learning_rate",
+                             "0",
+                             "--max_steps",
+                             "100",
+                             "--eval_strategy",
+                             "steps",
+                             "--eval_steps",
+                             "5",
+                             "--save_strategy",
+                             "no",
+                             "--dropout",
+                             "0",
+                             "--early_stopping_patience",
+                             "3"};
+  const Ran ran = place.train("out", patient);
+  INFO(ran.err);
+  REQUIRE(ran.code == 0);
+  CHECK_THAT(ran.err, ContainsSubstring("eval_loss was not better for 3 evaluations: training ends at step 20"));
+  const json state = read_json(place / "out/trainer_state.json");
+  CHECK(state["global_step"] == 20);
+  CHECK(state["max_steps"] == 100);
+  CHECK(state["best_global_step"] == 5);
+  CHECK(read_json(place / "out/train_results.json")["epoch"] == 5.0);
+
+  const Ran accuracy = place.train("other", patient + Arguments{"--metric_for_best_model", "mcc"});
+  CHECK(accuracy.code == 1);
+  CHECK_THAT(accuracy.err,
+             ContainsSubstring("--metric_for_best_model: evaluations have no \"eval_mcc\"; they have loss"));
+  CHECK_FALSE(fs::exists(place / "other"));
+}
+
+TEST_CASE("train: log lines come when they are asked for") {
+  const Workplace place;
+  const auto steps = [&](const std::string& output, const Arguments& more) {
+    REQUIRE(place.train(output, Arguments{"--report=false", "--max_steps", "9"} + more).code == 0);
+    const json state = read_json(place / (output + "/trainer_state.json"));
+    std::vector<std::pair<int, bool>> rows;
+    for (const json& row : state["log_history"]) {
+      rows.emplace_back(row["step"].get<int>(), row.contains("eval_loss"));
+    }
+    return rows;
+  };
+  using Rows = std::vector<std::pair<int, bool>>;
+  CHECK(steps("a", {"--logging_steps", "4", "--logging_first_step", "--eval_on_start"}) ==
+        Rows{{0, true}, {1, false}, {4, false}, {8, false}, {9, false}, {9, true}});
+  CHECK(steps("b", {"--logging_strategy", "epoch"}) == Rows{{4, false}, {8, false}, {9, false}, {9, true}});
+  CHECK(steps("c", {"--logging_strategy", "no"}) == Rows{{9, true}});
 }
 
 TEST_CASE("glue: a table of tasks, and a check of a folder") {

@@ -99,7 +99,7 @@ TrainingSettings settings(const DemoCommand& c, std::int64_t steps, double learn
   s.eval_strategy = Strategy::kSteps;
   s.eval_steps = 50;
   s.eval_batch = {.sentences = 64};
-  s.save_strategy = Strategy::kNo;
+  s.save_strategy = SaveStrategy::kNo;
   s.print_metrics = false;
   s.progress = c.runtime.progress;
   return s;

@@ -186,7 +186,7 @@ std::vector<std::string> contradictions(const SkimCommand& c) {
 TrainingJob job_of(const Plan& plan, const Reader& reader, const fs::path& model) {
   const SkimCommand& c = plan.command;
   TrainingSettings settings;
-  settings.save_strategy = Strategy::kNo;
+  settings.save_strategy = SaveStrategy::kNo;
   settings.print_metrics = false;
   settings.progress = c.runtime.progress;
   settings.eval_batch = batch_bounds(c.eval_batch, plan.placement.device);

@@ -51,6 +51,7 @@ struct TrainCommand {
 
  private:
   void add_run_flags();
+  void add_best_flags();
   void add_optimizer_flags();
   void add_skim_flags();
 };
@@ -59,6 +60,7 @@ TrainCommand::TrainCommand(CLI::App& program)
     : flags(program, "train", "fine-tune on a GLUE task; --skim adds skimming") {
   add_task_flags(flags, task);
   add_run_flags();
+  add_best_flags();
   add_optimizer_flags();
   add_skim_flags();
   add_distill_flags(flags, distill);
@@ -99,12 +101,35 @@ void TrainCommand::add_run_flags() {
   flags.add("--max_eval_samples", max_eval_samples, "score the first N dev examples; -1: all").at_least(-1);
   flags.add("--max_predict_samples", max_predict_samples, "predict the first N test examples; -1: all").at_least(-1);
   add_batch_flags(flags, eval_batch, "--per_device_eval_batch_size", "--per_device_eval_batch_tokens");
+  flags.add("--logging_strategy", settings.logging_strategy, "when to write a log line");
   flags.add("--logging_steps", settings.logging_steps, "steps between log lines").at_least(1);
+  flags.add("--logging_first_step", settings.logging_first_step, "write one for the first step, too");
   flags.add("--eval_strategy", settings.eval_strategy, "when to score the dev set during training");
   flags.add("--eval_steps", settings.eval_steps, "steps between them").at_least(1);
-  flags.add("--save_strategy", settings.save_strategy, "when to write checkpoint-N/");
+  flags.add("--eval_on_start", settings.eval_on_start, "score it before the first step, too");
+  flags.add("--save_strategy", settings.save_strategy, "when to write checkpoint-N/; best: with each new best score");
   flags.add("--save_steps", settings.save_steps, "steps between checkpoints").at_least(1);
-  flags.add("--save_total_limit", settings.save_total_limit, "checkpoints to keep, the newest ones; 0: all")
+  flags
+      .add("--save_total_limit", settings.save_total_limit,
+           "checkpoints to keep: the newest ones, and the best one where that matters; 0: all")
+      .at_least(0);
+}
+
+void TrainCommand::add_best_flags() {
+  BestModelOptions& best = settings.best;
+  flags.group("Best model");
+  flags.add(
+      "--load_best_model_at_end", best.load_at_end,
+      "the model with the best score is the result, not the last one; --eval_strategy and --save_strategy must be "
+      "the same, or --save_strategy best");
+  flags.add("--metric_for_best_model", best.metric, "which score of the dev set says what is better (default loss)",
+            "METRIC");
+  flags.add("--greater_is_better", best.greater, "whether more of it is (default: unless its name ends with loss)");
+  flags
+      .add("--early_stopping_patience", best.patience,
+           "end training when the score was not better for N evaluations (default: not)")
+      .at_least(1);
+  flags.add("--early_stopping_threshold", best.threshold, "by more than how much it has to be better for that")
       .at_least(0);
 }
 
@@ -210,6 +235,30 @@ std::vector<std::string> distill_problems(const TrainCommand& c) {
   return problems;
 }
 
+std::vector<std::string> best_problems(const TrainCommand& c) {
+  const TrainingSettings& s = c.settings;
+  std::vector<std::string> problems;
+  const auto refuse = [&](bool when, const std::string& problem) {
+    if (when) problems.push_back(problem);
+  };
+  const char* wanted = s.best.load_at_end ? "--load_best_model_at_end"
+                       : s.best.patience  ? "--early_stopping_patience"
+                       : s.best.metric    ? "--metric_for_best_model"
+                                          : "--save_strategy best";
+  const bool scores = c.do_eval && s.eval_strategy != Strategy::kNo;
+  refuse(s.tracks_best() && !scores,
+         concat(wanted, ": needs scores during training: --eval_strategy steps or epoch, with --do_eval"));
+  const bool match = s.save_strategy == SaveStrategy::kBest ||
+                     std::string_view(choice_name(s.save_strategy)) == choice_name(s.eval_strategy);
+  refuse(s.best.load_at_end && scores && !match,
+         concat("--load_best_model_at_end: --eval_strategy (", choice_name(s.eval_strategy), ") and --save_strategy (",
+                choice_name(s.save_strategy), ") have to be the same, or --save_strategy best"));
+  refuse(s.best.greater && !s.tracks_best(), "--greater_is_better: only together with --metric_for_best_model");
+  refuse(!s.best.patience && c.flags.given("--early_stopping_threshold"),
+         "--early_stopping_threshold: only together with --early_stopping_patience");
+  return problems;
+}
+
 // Flags that mean something only beside another one.
 std::vector<std::string> contradictions(const TrainCommand& c) {
   std::vector<std::string> problems = task_problems(c.task, Part::kTrain);
@@ -226,6 +275,7 @@ std::vector<std::string> contradictions(const TrainCommand& c) {
       gate && c.skim_settings.cls == SkimCls::kFree && !traits(*gate).can_free_cls) {
     problems.push_back(concat("--skim_cls: gate ", name(*gate), " has no free, only kept"));
   }
+  for (std::string& problem : best_problems(c)) problems.push_back(std::move(problem));
   for (std::string& problem : distill_problems(c)) problems.push_back(std::move(problem));
   return problems;
 }
@@ -261,6 +311,7 @@ nlohmann::json effective_flags(const TrainCommand& c) {
   for (const std::string_view flag : kSkimFlags) {
     if (!c.skim) flags.erase(std::string(flag.substr(2)));
   }
+  if (!c.settings.best.patience) flags.erase("early_stopping_threshold");
   const DistillJob job = distill_job(c);
   if (job.sources.tasks.empty() && job.sources.files.empty()) flags.erase("distill_samples");
   if (!job.makes_rows()) flags.erase("distill_own_share");

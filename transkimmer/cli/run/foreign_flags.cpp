@@ -151,6 +151,7 @@ constexpr ForeignFlag kForeignFlags[] = {
     {.name = "--restore_callback_states_from_checkpoint", .harmless = kAnyValue, .why = kAnyway},
     {.name = "--enable_jit_checkpoint", .harmless = kAnyValue, .why = kAnyway},
     {.name = "--debug", .harmless = kAnyValue, .why = kAnyway},
+    {.name = "--save_only_model", .harmless = kAnyValue, .why = "checkpoints hold what a run needs to go on"},
     {.name = "--use_tpu", .harmless = kAnyValue, .why = kDevices},
     {.name = "--tpu_name", .harmless = kAnyValue, .why = kDevices},
     {.name = "--tpu_zone", .harmless = kAnyValue, .why = kDevices},

@@ -284,7 +284,7 @@ requires(!std::is_enum_v<T>) Flag Flags::add(const std::string& name, T& value, 
       return json(value);
     }
   };
-  constexpr bool kIsSwitch = std::is_same_v<T, bool>;
+  constexpr bool kIsSwitch = std::is_same_v<T, bool> || std::is_same_v<T, std::optional<bool>>;
   FlagEntry& entry =
       add_entry(name, help, kIsSwitch, shown, [&value](const std::string& text) { return read(text, value); });
   entry.option->envname(environment_name(name))->group(group_);
@@ -305,6 +305,7 @@ template Flag Flags::add(const std::string&, bool&, const std::string&, const st
 template Flag Flags::add(const std::string&, std::vector<double>&, const std::string&, const std::string&);
 template Flag Flags::add(const std::string&, std::optional<std::int64_t>&, const std::string&, const std::string&);
 template Flag Flags::add(const std::string&, std::optional<double>&, const std::string&, const std::string&);
+template Flag Flags::add(const std::string&, std::optional<bool>&, const std::string&, const std::string&);
 template Flag Flags::add(const std::string&, std::optional<std::string>&, const std::string&, const std::string&);
 
 Flag Flags::add_choice(const std::string& name, const std::vector<std::string>& names, std::function<std::string()> get,

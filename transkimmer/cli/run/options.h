@@ -86,7 +86,7 @@ class Flags {
   /// What flags of which each is right say wrongly together, a line each, as of when they are all read.
   void contradictions(std::function<std::vector<std::string>()> problems) { contradictions_ = std::move(problems); }
 
-  /// T: std::string, std::int64_t, std::uint64_t, double, std::optional of string, int64 or double, bool (bare or with
+  /// T: std::string, std::int64_t, std::uint64_t, double, std::optional of these but uint64, bool (bare or with
   /// a value), std::vector<double> (separated by commas). `metavar` stands for the value in the help.
   template <class T>
   requires(!std::is_enum_v<T>) Flag

@@ -21,6 +21,7 @@
 #include "transkimmer/cli/run/run_log.h"
 #include "transkimmer/cli/run/signals.h"
 #include "transkimmer/families/family.h"
+#include "transkimmer/training/option_error.h"
 #include "transkimmer/training/trainer.h"
 
 namespace tk {
@@ -62,6 +63,14 @@ double operations_per_token(const BertClassifier& model) {
   return 6.0 * static_cast<double>(weights);
 }
 
+void load_checkpoint_weights(const fs::path& folder, const BertClassifier& model) {
+  const std::vector<NamedTensor> weights = named_values(model.parameters());
+  const LoadReport report = load_weights(folder, weights, model.config().family());
+  TK_CHECK(report.missing.empty(), folder.string(), ": is no checkpoint of this run's model: it lacks ",
+           in_quotes(report.missing.front()));
+  for (const NamedTensor& weight : weights) weight.tensor.bump_version();
+}
+
 class Run {
  public:
   Run(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder, Manifest& manifest)
@@ -73,7 +82,9 @@ class Run {
         folder_(begin(folder, inputs, manifest)),
         log_(folder_),
         skims_(inputs.model.model->config().skim_gate != SkimGate::kNone),
-        checkpoints_(checkpoints_in(folder_)) {
+        checkpoints_(checkpoints_in(folder_)),
+        final_folder_(folder.final_name(folder_ / "checkpoint").parent_path()),
+        best_(settings.best) {
     if (inputs.checkpoint) go_on(*inputs.checkpoint);
   }
 
@@ -99,6 +110,7 @@ class Run {
     tell_start();
     result_.train_examples = inputs_.own;
     train();
+    if (settings_.best.load_at_end) load_best();
     if (inputs_.held_out.size() > 0) keep_budget();
     save_model(inputs_.model, folder_);
     write_train_results();
@@ -106,7 +118,7 @@ class Run {
     tell_costs(result_.scores);
     write_file_atomically(folder_ / "trainer_state.json", trainer_state().dump(2) + '\n');
     // What a signal made it write, and nobody asked for, has served.
-    if (settings_.save_strategy == Strategy::kNo) drop_checkpoints(0);
+    if (settings_.save_strategy == SaveStrategy::kNo && !settings_.tracks_best()) drop_checkpoints(0);
     return std::move(result_);
   }
 
@@ -124,7 +136,9 @@ class Run {
       if (row.contains("budget")) result_.curves.budget.push_back({step, row["budget"].get<double>()});
       const std::string score = "eval_" + inputs_.model.task.headline;
       if (row.contains(score) && row[score].is_number()) note_score(step, row[score].get<double>());
+      if (row.contains("eval_loss") && step > 0) best_.note(row);
     }
+    source_ = checkpoint.folder.parent_path();
     info("going on after step {} of {}", trainer_.steps_done(), trainer_.total_steps());
   }
 
@@ -147,18 +161,50 @@ class Run {
   void train() {
     const Clock::time_point start = Clock::now();
     Progress progress("train", trainer_.total_steps(), settings_.progress);
-    if (first_step_ > 0 && lacks_evaluation()) progress.line(log_evaluation(score_dev()));
-    while (!trainer_.finished()) {
+    if (first_step_ == 0 && settings_.eval_on_start && !inputs_.dev.empty()) progress.line(log_evaluation(score_dev()));
+    if (first_step_ > 0 && lacks_evaluation()) evaluate_and_save(progress, first_step_);
+    while (!trainer_.finished() && !best_.is_patience_over()) {
       const StepReport report = trainer_.step(!reads_model(trainer_.steps_done() + 1));
       note(report);
       progress.update(report.step, details(report));
-      const bool last = trainer_.finished();
-      if (report.step % settings_.logging_steps == 0 || last) progress.line(log_window(report));
-      if (evaluates_after(report.step) && !last) progress.line(log_evaluation(score_dev()));
-      if (happens(settings_.save_strategy, settings_.save_steps, report.step) && !last) save_checkpoint();
+      if (logs_after(report.step)) progress.line(log_window(report));
+      evaluate_and_save(progress, report.step);
       if (!trainer_.is_ahead()) throw_if_stopped();
     }
+    if (best_.is_patience_over() && !trainer_.finished()) {
+      info("{} was not better for {} evaluations: training ends at step {}", settings_.best.key(),
+           *settings_.best.patience, trainer_.steps_done());
+    }
     train_seconds_ = seconds_since(start);
+  }
+
+  bool is_last(std::int64_t step) const { return step == trainer_.total_steps(); }
+
+  bool logs_after(std::int64_t step) const {
+    if (settings_.logging_strategy == Strategy::kNo) return false;
+    return happens(settings_.logging_strategy, settings_.logging_steps, step) || is_last(step) ||
+           (step == 1 && settings_.logging_first_step);
+  }
+
+  // What belongs to a step's model. The last one is the run's result anyway, unless the best may be another.
+  void evaluate_and_save(Progress& progress, std::int64_t step) {
+    bool is_best = false;
+    if (evaluates_after(step)) {
+      progress.line(log_evaluation(score_dev()));
+      is_best = best_.note(log_.history().back()) && settings_.tracks_best();
+      if (is_best)
+        progress.line(fmt::format("step {:>6}  best {}: {:.4f}", step, settings_.best.key(), *best_.score()));
+    }
+    if (is_best || saves_after(step)) save_checkpoint();
+  }
+
+  void load_best() {
+    if (!best_.step()) {
+      warn("{} was never defined: the last model is taken", settings_.best.key());
+      return;
+    }
+    load_checkpoint_weights(best_checkpoint(), *inputs_.model.model);
+    info("the model of step {} is the best: {} {:.4f}", *best_.step(), settings_.best.key(), *best_.score());
   }
 
   // What the rows of the last steps cost is not what others do. A budget that is not spent buys scores, too.
@@ -204,19 +250,30 @@ class Run {
   }
 
   // Whether the model of a step is evaluated or saved, so that the next step must wait for that.
-  bool reads_model(std::int64_t step) const {
-    return stop_signal() != 0 || happens(settings_.eval_strategy, settings_.eval_steps, step) ||
-           happens(settings_.save_strategy, settings_.save_steps, step);
-  }
+  bool reads_model(std::int64_t step) const { return stop_signal() != 0 || evaluates_after(step) || saves_after(step); }
 
   bool evaluates_after(std::int64_t step) const {
-    return !inputs_.dev.empty() && happens(settings_.eval_strategy, settings_.eval_steps, step);
+    if (inputs_.dev.empty()) return false;
+    if (is_last(step)) return settings_.tracks_best();
+    return happens(settings_.eval_strategy, settings_.eval_steps, step);
+  }
+
+  bool saves_after(std::int64_t step) const {
+    if (is_last(step)) return settings_.tracks_best() && settings_.save_strategy != SaveStrategy::kBest;
+    switch (settings_.save_strategy) {
+      case SaveStrategy::kSteps:
+        return happens(Strategy::kSteps, settings_.save_steps, step);
+      case SaveStrategy::kEpoch:
+        return happens(Strategy::kEpoch, settings_.save_steps, step);
+      default:
+        return false;
+    }
   }
 
   // Whether a signal came between the step that this process goes on from and its evaluation.
   bool lacks_evaluation() const {
     const auto is_there = [&](const json& row) { return row.contains("eval_loss") && row["step"] == first_step_; };
-    return evaluates_after(first_step_) && !trainer_.finished() && std::ranges::none_of(log_.history(), is_there);
+    return evaluates_after(first_step_) && std::ranges::none_of(log_.history(), is_there);
   }
 
   bool happens(Strategy strategy, std::int64_t steps, std::int64_t step) const {
@@ -289,12 +346,30 @@ class Run {
     return path;
   }
 
-  // The oldest first, until no more than `left` are there.
+  // The oldest first, until no more than `left` are there. The newest stays, where any may, and so does the best.
   void drop_checkpoints(std::int64_t left) {
+    const fs::path best = settings_.tracks_best() ? best_checkpoint() : fs::path();
+    const auto stays = [&](const fs::path& path) { return left > 0 && (path == best || path == checkpoints_.back()); };
     while (std::ssize(checkpoints_) > left) {
-      drop(checkpoints_.front());
-      checkpoints_.erase(checkpoints_.begin());
+      const auto oldest = std::ranges::find_if_not(checkpoints_, stays);
+      if (oldest == checkpoints_.end()) break;
+      drop(*oldest);
+      checkpoints_.erase(oldest);
     }
+  }
+
+  // It lies here, or beside the checkpoint that the run went on from. Empty as long as no score is the best.
+  fs::path best_checkpoint() const {
+    if (!best_.step()) return {};
+    const std::string name = fmt::format("checkpoint-{}", *best_.step());
+    const bool is_there = !fs::exists(folder_ / name) && !source_.empty() && fs::exists(source_ / name);
+    return (is_there ? source_ : folder_) / name;
+  }
+
+  // What it will be called.
+  fs::path best_name() const {
+    const fs::path path = best_checkpoint();
+    return path.parent_path() == folder_ ? final_folder_ / path.filename() : path;
   }
 
   // One checkpoint too many is no reason to lose a run.
@@ -308,8 +383,11 @@ class Run {
 
   // The keys of transformers' TrainerState, the sum of the losses and the budget controller's state.
   json trainer_state() const {
-    json state = {{"best_metric", best_score_ ? json(*best_score_) : json()},
-                  {"best_model_checkpoint", nullptr},
+    const bool has_best = settings_.tracks_best() && best_.step();
+    const std::optional<double> best = settings_.tracks_best() ? best_.score() : best_score_;
+    json state = {{"best_global_step", has_best ? json(*best_.step()) : json()},
+                  {"best_metric", best ? json(*best) : json()},
+                  {"best_model_checkpoint", has_best ? json(best_name().string()) : json()},
                   {"epoch", epochs_of(trainer_.steps_done())},
                   {"eval_steps", settings_.eval_strategy == Strategy::kSteps ? settings_.eval_steps : 500},
                   {"global_step", trainer_.steps_done()},
@@ -380,7 +458,10 @@ class Run {
   Window window_;
   StepReport last_;
   TrainingResult result_;
-  std::optional<double> best_score_;
+  fs::path final_folder_;  // what `folder_` will be called
+  fs::path source_ = {};   // where the checkpoint lies that the run went on from
+  BestScore best_;
+  std::optional<double> best_score_;      // of the task's headline
   std::optional<double> held_out_share_;  // what the rows cost at the end, where there are some
   std::int64_t first_step_ = 0;           // after which this process went on
   double loss_sum_ = 0;
@@ -391,14 +472,11 @@ class Run {
 }  // namespace
 
 Checkpoint load_checkpoint(const fs::path& folder, const BertClassifier& model) {
-  const std::vector<NamedTensor> weights = named_values(model.parameters());
-  const LoadReport report = load_weights(folder, weights, model.config().family());
-  TK_CHECK(report.missing.empty(), folder.string(), ": is no checkpoint of this run's model: it lacks ",
-           in_quotes(report.missing.front()));
-  for (const NamedTensor& weight : weights) weight.tensor.bump_version();
+  load_checkpoint_weights(folder, model);
   const json state = read_json(folder / "trainer_state.json");
   const SafetensorsFile optimizer = SafetensorsFile::open(folder / "optimizer.safetensors");
   Checkpoint checkpoint;
+  checkpoint.folder = folder;
   for (const SafetensorsEntry& entry : optimizer.entries()) {
     checkpoint.state.optimizer.push_back({entry.name, optimizer.tensor(entry)});
   }
@@ -415,8 +493,27 @@ Checkpoint load_checkpoint(const fs::path& folder, const BertClassifier& model) 
   return checkpoint;
 }
 
+namespace {
+
+// That evaluations will have the score by which the best model is chosen.
+void check_best(const BestModelOptions& best, const Task& task, const std::vector<Split>& dev) {
+  std::vector<std::string> known;
+  for (const Split& split : dev) {
+    known.push_back("loss" + split.suffix);
+    for (const std::string& metric : task.metrics) known.push_back(metric + split.suffix);
+    if (std::ranges::find(task.metrics, task.headline) == task.metrics.end())
+      known.push_back(task.headline + split.suffix);
+  }
+  const auto is_it = [&](const std::string& name) { return "eval_" + name == best.key(); };
+  check_option(std::ranges::any_of(known, is_it), "metric_for_best_model", "evaluations have no ",
+               in_quotes(best.key()), "; they have ", fmt::format("{}", fmt::join(known, ", ")));
+}
+
+}  // namespace
+
 TrainingResult run_training(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder,
                             Manifest& manifest) {
+  if (settings.tracks_best()) check_best(settings.best, inputs.model.task, inputs.dev);
   return Run(inputs, settings, folder, manifest)();
 }
 

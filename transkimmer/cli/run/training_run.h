@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "transkimmer/cli/run/best_score.h"
 #include "transkimmer/cli/run/curve_point.h"
 #include "transkimmer/cli/run/evaluation_progress.h"
 #include "transkimmer/cli/run/manifest.h"
@@ -23,19 +24,37 @@ inline constexpr Choice<Strategy> kStrategies[] = {
     {Strategy::kNo, "no"}, {Strategy::kSteps, "steps"}, {Strategy::kEpoch, "epoch"}};
 inline Choices<Strategy> choices(Strategy) { return kStrategies; }
 
+/// When a checkpoint is written: as a Strategy says, or after each evaluation with a new best score.
+enum class SaveStrategy { kNo, kSteps, kEpoch, kBest };
+
+inline constexpr Choice<SaveStrategy> kSaveStrategies[] = {{SaveStrategy::kNo, "no"},
+                                                           {SaveStrategy::kSteps, "steps"},
+                                                           {SaveStrategy::kEpoch, "epoch"},
+                                                           {SaveStrategy::kBest, "best"}};
+inline Choices<SaveStrategy> choices(SaveStrategy) { return kSaveStrategies; }
+
 struct TrainingSettings {
   TrainerOptions trainer;
   BatchBounds eval_batch;
   int eval_queues = 1;  ///< as in EvaluationOptions
+  Strategy logging_strategy = Strategy::kSteps;
   std::int64_t logging_steps = 50;
+  bool logging_first_step = false;
+  bool eval_on_start = false;
   Strategy eval_strategy = Strategy::kNo;
   std::int64_t eval_steps = 500;
-  Strategy save_strategy = Strategy::kSteps;
+  SaveStrategy save_strategy = SaveStrategy::kSteps;
   std::int64_t save_steps = 500;
-  std::int64_t save_total_limit = 2;  ///< checkpoints to keep, the newest ones; 0: all
-  bool skim_fit = true;               ///< move the gates' threshold so that held-out rows keep the budget
-  bool print_metrics = true;          ///< on standard output, at the end
+  std::int64_t save_total_limit = 2;  ///< checkpoints to keep, the newest ones and the best one; 0: all
+  BestModelOptions best = {};
+  bool skim_fit = true;       ///< move the gates' threshold so that held-out rows keep the budget
+  bool print_metrics = true;  ///< on standard output, at the end
   ProgressMode progress = ProgressMode::kAuto;
+
+  /// Whether the best model so far matters, so that its checkpoint is written and stays.
+  bool tracks_best() const {
+    return best.load_at_end || best.metric || best.patience || save_strategy == SaveStrategy::kBest;
+  }
 
   EvaluationOptions evaluation() const {
     return {.batch_size = eval_batch.sentences,
@@ -51,6 +70,7 @@ struct Checkpoint {
   nlohmann::json log = {};  ///< the rows of its log
   double loss_sum = 0;      ///< over the steps
   std::int64_t tokens = 0;  ///< over the steps
+  std::filesystem::path folder = {};
 };
 
 /// Loads a checkpoint's weights into `model`, which the run began with, and returns the rest. Throws where `folder` is
@@ -87,7 +107,8 @@ struct TrainingResult {
 /// Begins the run in `folder` once the options are known to be good; trains, logging there (run.json, metrics.jsonl,
 /// checkpoint-N/) and leaving there the model, trainer_state.json and the results files. When a signal asks to stop it
 /// finishes the step, writes a checkpoint and throws Interrupted. From a checkpoint it goes on to the bits of a run
-/// that was not stopped.
+/// that was not stopped. Where the best model matters each evaluation with a new best score is followed by a
+/// checkpoint, and the last step by an evaluation.
 TrainingResult run_training(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder,
                             Manifest& manifest);
 

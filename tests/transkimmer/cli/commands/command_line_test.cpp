@@ -78,6 +78,29 @@ TEST_CASE("command line: switches take what Hugging Face's take, in any case, an
   CHECK(positional.flags["cased"] == true);
 }
 
+TEST_CASE("command line: the best model needs scores during training, and checkpoints at the same time") {
+  const auto problem = [](const Arguments& more) {
+    const Read line = read(train(more));
+    REQUIRE(line.problems.size() == 1);
+    return line.problems.front();
+  };
+  CHECK_THAT(problem({"--load_best_model_at_end"}), ContainsSubstring("needs scores during training"));
+  CHECK_THAT(problem({"--early_stopping_patience", "2", "--eval_strategy", "epoch", "--no_do_eval"}),
+             ContainsSubstring("--early_stopping_patience: needs scores"));
+  CHECK(problem({"--load_best_model_at_end", "--eval_strategy", "epoch"}) ==
+        "--load_best_model_at_end: --eval_strategy (epoch) and --save_strategy (steps) have to be the same, or "
+        "--save_strategy best");
+  CHECK_THAT(problem({"--greater_is_better"}), ContainsSubstring("only together with --metric_for_best_model"));
+  CHECK_THAT(problem({"--early_stopping_threshold", "0"}), ContainsSubstring("only together with"));
+  for (const char* strategy : {"epoch", "best"}) {
+    const Read good =
+        read(train({"--load_best_model_at_end", "True", "--evaluation_strategy", "epoch", "--save_strategy", strategy,
+                    "--metric_for_best_model", "f1", "--greater_is_better", "False"}));
+    CHECK(good.problems.empty());
+    CHECK(good.flags["greater_is_better"] == false);
+  }
+}
+
 TEST_CASE("command line: a hint is a slip of the pen, not another flag") {
   const auto hint = [](const std::string& flag) { return read(train({flag})).problems.front(); };
   CHECK_THAT(hint("--learning_rte"), ContainsSubstring("did you mean --learning_rate?"));
