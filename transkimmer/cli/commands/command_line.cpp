@@ -155,6 +155,10 @@ class Reading {
     if (const ForeignFlag* flag = habits_.takes_foreign ? find_foreign_flag(name) : nullptr) {
       return foreign(*flag, value);
     }
+    const bool is_off = habits_.takes_foreign && name.starts_with("--no_") && !value;
+    if (const ForeignFlag* flag = is_off ? find_foreign_flag("--" + name.substr(5)) : nullptr) {
+      return foreign(*flag, "false");
+    }
     problems_.push_back(concat("unknown flag ", printable(name), question(nearest_name(name, flags_.names()))));
     if (!value) skip_value();
   }

@@ -36,6 +36,7 @@ struct TrainCommand {
   bool do_eval = true;
   bool do_predict = false;
   bool report = true;
+  bool hf_defaults = false;
   bool dump_config = false;
   std::int64_t max_train_samples = -1;
   std::int64_t max_eval_samples = -1;
@@ -89,6 +90,9 @@ void TrainCommand::add_run_flags() {
       "checkpoint of a run with the same flags to go on from, or true (default: the newest in --output_dir, if its "
       "run is not finished)",
       "DIR");
+  flags.add("--hf_defaults", hf_defaults,
+            "where a flag is not given: batches of 8, no warm-up, a log line every 500 steps, all checkpoints, and "
+            "--do_train and --do_eval off, as transformers' TrainingArguments have it");
   flags.add("--dump_config", dump_config, "only print the flags as JSON, for `transkimmer train FILE.json`");
   flags.add("--do_train", do_train,
             "on unless --do_train=false: then the model is only scored or asked, as by transkimmer eval and predict");
@@ -233,6 +237,21 @@ std::vector<std::string> distill_problems(const TrainCommand& c) {
   if (!c.skim && !c.teacher) refuse("rows without labels need a teacher: --teacher, or --skim from a fine-tuned model");
   if (c.settings.trainer.distill_weight == 0) refuse("--distill_weight: of rows without labels only the teacher knows");
   return problems;
+}
+
+// Where transformers' TrainingArguments (5.24) say otherwise than we.
+void take_hf_defaults(TrainCommand& c) {
+  const auto set = [&](const char* flag, auto& value, auto other) {
+    if (!c.flags.given(flag)) value = other;
+  };
+  set("--per_device_train_batch_size", c.settings.trainer.batch_size, 8);
+  if (!c.eval_batch.is_given()) c.eval_batch.sentences = 8;
+  set("--warmup_ratio", c.warmup_ratio, 0);
+  set("--logging_steps", c.settings.logging_steps, 500);
+  set("--eval_steps", c.settings.eval_steps, c.settings.logging_steps);
+  set("--save_total_limit", c.settings.save_total_limit, 0);
+  set("--do_train", c.do_train, false);
+  set("--do_eval", c.do_eval, c.settings.eval_strategy != Strategy::kNo);
 }
 
 std::vector<std::string> best_problems(const TrainCommand& c) {
@@ -381,7 +400,10 @@ int run(TrainCommand& c, const Invocation& invocation) {
 
 Command add_train(CLI::App& program, const Invocation& invocation) {
   auto command = std::make_shared<TrainCommand>(program);
-  command->flags.contradictions([c = command.get()] { return contradictions(*c); });
+  command->flags.contradictions([c = command.get()] {
+    if (c->hf_defaults) take_hf_defaults(*c);
+    return contradictions(*c);
+  });
   return {&command->flags, [command, invocation] { return run(*command, invocation); }};
 }
 

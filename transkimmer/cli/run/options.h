@@ -83,7 +83,8 @@ class Flags {
   /// The heading in the help of the flags that follow.
   void group(std::string title) { group_ = std::move(title); }
 
-  /// What flags of which each is right say wrongly together, a line each, as of when they are all read.
+  /// What flags of which each is right say wrongly together, a line each. Called when all are read; it may first
+  /// complete what was not given.
   void contradictions(std::function<std::vector<std::string>()> problems) { contradictions_ = std::move(problems); }
 
   /// T: std::string, std::int64_t, std::uint64_t, double, std::optional of these but uint64, bool (bare or with

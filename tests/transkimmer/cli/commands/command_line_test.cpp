@@ -101,6 +101,29 @@ TEST_CASE("command line: the best model needs scores during training, and checkp
   }
 }
 
+TEST_CASE("command line: transformers' defaults, where flags are not given") {
+  const json own = read(kTrain).flags, theirs = read(train({"--hf_defaults", "--do_train"})).flags;
+  json changed = json::object();
+  for (const auto& [name, value] : theirs.items()) {
+    if (value != own[name]) changed[name] = value;
+  }
+  CHECK(changed == json{{"hf_defaults", true},
+                        {"per_device_train_batch_size", 8},
+                        {"per_device_eval_batch_size", 8},
+                        {"warmup_ratio", 0.0},
+                        {"logging_steps", 500},
+                        {"save_total_limit", 0},
+                        {"do_eval", false}});
+  const Read given = read(train({"--hf_defaults", "--do_train", "--eval_strategy", "steps", "--logging_steps", "20",
+                                 "--per_device_train_batch_size", "32", "--per_device_eval_batch_tokens", "4096"}));
+  CHECK(given.flags["do_eval"] == true);
+  CHECK(given.flags["eval_steps"] == 20);
+  CHECK(given.flags["per_device_train_batch_size"] == 32);
+  CHECK(given.flags["per_device_eval_batch_size"] == 0);
+  CHECK(read(train({"--hf_defaults"})).problems ==
+        Arguments{"--do_train, --do_eval and --do_predict are all off: there is nothing to do"});
+}
+
 TEST_CASE("command line: a hint is a slip of the pen, not another flag") {
   const auto hint = [](const std::string& flag) { return read(train({flag})).problems.front(); };
   CHECK_THAT(hint("--learning_rte"), ContainsSubstring("did you mean --learning_rate?"));
