@@ -677,6 +677,56 @@ TEST_CASE("train: the best model is the result, its checkpoint stays, and a stop
   CHECK(read_bytes(place / "best/model.safetensors") == read_bytes(place / "whole/model.safetensors"));
 }
 
+// bfloat16 copies of the weights follow what is loaded into them. The largest loss is an early one.
+TEST_CASE("cuda train: the best model is the result, and scores as it did") {
+  if (!test::has_cuda()) return;
+  const Workplace place;
+  const Ran ran = place.train("out", {"--device",
+                                      "cuda",
+                                      "--dtype",
+                                      "bfloat16",
+                                      "--max_steps",
+                                      "100",
+                                      "--learning_rate",
+                                      "0.02",
+                                      "--eval_strategy",
+                                      "steps",
+                                      "--eval_steps",
+                                      "10",
+                                      "--save_strategy",
+                                      "best",
+                                      "--load_best_model_at_end",
+                                      "--greater_is_better",
+                                      "--report=false",
+                                      "--lr_scheduler_type",
+                                      "constant",
+                                      "--dropout",
+                                      "0"});
+  INFO(ran.err);
+  REQUIRE(ran.code == 0);
+  const json state = read_json(place / "out/trainer_state.json");
+  const std::string best = state["best_model_checkpoint"];
+  CHECK(state["best_global_step"] < 100);
+  CHECK(read_bytes(place / "out/model.safetensors") == read_bytes(fs::path(best) / "model.safetensors"));
+  CHECK(read_json(place / "out/eval_results.json")["eval_loss"] == state["best_metric"]);
+}
+
+TEST_CASE("train: a skimmed model that was the best one gets its threshold at the end") {
+  const Workplace place;
+  const Ran ran =
+      place.train("out", {"--skim", "--skim_target", "0.4", "--max_steps", "40", "--eval_strategy", "steps",
+                          "--eval_steps", "10", "--save_strategy", "steps", "--save_steps", "10",
+                          "--load_best_model_at_end", "--metric_for_best_model", "accuracy", "--report=false"});
+  INFO(ran.err);
+  REQUIRE(ran.code == 0);
+  const json state = read_json(place / "out/trainer_state.json");
+  const fs::path best = state["best_model_checkpoint"].get<std::string>();
+  CHECK(read_bytes(place / "out/model.safetensors") == read_bytes(best / "model.safetensors"));
+  CHECK(read_json(place / "out/config.json").contains("skim_threshold"));
+  CHECK_FALSE(read_json(best / "config.json").contains("skim_threshold"));
+  CHECK(read_json(place / "out/train_results.json")["held_out_mac_share"] <= 0.4);
+}
+
 TEST_CASE("train: stops early when the score gets no better") {
   const Workplace place;
   const Arguments patient = {"--report=false",
