@@ -125,7 +125,7 @@ const ScriptLine kLines[] = {
     {"transformers 4, a data set of the hub",
      "--model_name_or_path bert-base-cased --dataset_name imdb --do_train --do_predict --max_seq_length 128 "
      "--per_device_train_batch_size 32 --learning_rate 2e-5 --num_train_epochs 3 --output_dir /tmp/imdb/",
-     {"--dataset_name: data is read from files", "--task_name is required", kNoData}},
+     {"--dataset_name: data is read from files", "--task_name: expected a task of GLUE, or files"}},
     {"transformers 4, best of the epochs",
      "--model_name_or_path b --task_name rte --data_dir glue --do_train --do_eval --evaluation_strategy epoch "
      "--save_strategy epoch --load_best_model_at_end True --metric_for_best_model accuracy --greater_is_better True "
@@ -171,8 +171,24 @@ const ScriptLine kLines[] = {
      "--model_name_or_path b --task_name colla --data_dir glue --do_train --output_dir o --num_train_epoch 3 "
      "--learning_rate 2e-5x --evaluation_strategy step --neftune_noise_alpha 5",
      {"unknown flag --num_train_epoch; did you mean --num_train_epochs?",
-      "--neftune_noise_alpha: embeddings get no noise", "--task_name: unknown task \"colla\"; did you mean \"cola\"?",
-      "--eval_strategy: expected no|steps|epoch", "--learning_rate: expected a number"}},
+      "--neftune_noise_alpha: embeddings get no noise", "--eval_strategy: expected no|steps|epoch",
+      "--learning_rate: expected a number", "--task_name: unknown task \"colla\"; did you mean \"cola\"?"}},
+    {"transformers 4, files of one's own",
+     "--model_name_or_path bert-base-uncased --train_file t.csv --validation_file v.csv --do_train --do_eval "
+     "--max_seq_length 128 --per_device_train_batch_size 32 --num_train_epochs 3 --output_dir o"},
+    // run_classification.py and run_ner.py
+    {"run_classification README",
+     "--model_name_or_path bert-base-uncased --train_file t.json --validation_file v.json --test_file x.json "
+     "--shuffle_train_dataset --metric_name accuracy --text_column_name sentence --label_column_name label --do_train "
+     "--do_eval --do_predict --max_seq_length 512 --per_device_train_batch_size 32 --learning_rate 2e-5 "
+     "--num_train_epochs 1 --output_dir o"},
+    {"run_classification, columns joined",
+     "--model_name_or_path b --train_file t.csv --validation_file v.csv --text_column_names title,body "
+     "--text_column_delimiter \\n --do_train --output_dir o",
+     {"--text_column_delimiter: two columns are a pair"}},
+    {"run_ner README",
+     "--model_name_or_path bert-base-uncased --train_file t.json --validation_file v.json --output_dir o --do_train "
+     "--do_eval --return_entity_level_metrics --label_all_tokens False"},
     // run_glue_no_trainer.py
     {"run_glue_no_trainer README",
      "--model_name_or_path bert-base-cased --task_name mrpc --max_length 128 "

@@ -15,6 +15,7 @@ constexpr const char* kDtype = "--dtype says what is computed in";
 constexpr const char* kSpeed = "it is of speed and memory alone";
 constexpr const char* kOneProcess = "one process computes, on one device";
 constexpr const char* kTaskSays = "the task says what is read and scored";
+constexpr const char* kOrder = "--seed and --train_sampling_strategy say the order of the rows";
 constexpr const char* kAnyway = "it is so anyway";
 constexpr const char* kModelFiles = "the model folder's files are read";
 constexpr const char* kBert = "models are BERTs";
@@ -60,6 +61,7 @@ constexpr ForeignFlag kForeignFlags[] = {
     {.name = "--group_by_length", .means = "--train_sampling_strategy=group_by_length"},
     {.name = "--evaluate_during_training", .means = "--eval_strategy=steps"},
     {.name = "--disable_tqdm", .means = "--progress=off"},
+    {.name = "--do_regression", .means = "--problem_type=regression"},
     // What changes nothing here.
     {.name = "--cache_dir", .harmless = kAnyValue, .why = kFolders},
     {.name = "--model_revision", .harmless = kAnyValue, .why = kFolders},
@@ -144,6 +146,12 @@ constexpr ForeignFlag kForeignFlags[] = {
     {.name = "--include_inputs_for_metrics", .harmless = kAnyValue, .why = kTaskSays},
     {.name = "--include_for_metrics", .harmless = kAnyValue, .why = kTaskSays},
     {.name = "--prediction_loss_only", .harmless = kAnyValue, .why = kTaskSays},
+    {.name = "--metric_name", .harmless = kAnyValue, .why = kTaskSays},
+    {.name = "--return_entity_level_metrics", .harmless = kAnyValue, .why = kTaskSays},
+    {.name = "--remove_splits", .harmless = kAnyValue, .why = kTaskSays},
+    {.name = "--remove_columns", .harmless = kAnyValue, .why = kTaskSays},
+    {.name = "--shuffle_train_dataset", .harmless = kAnyValue, .why = kOrder},
+    {.name = "--shuffle_seed", .harmless = kAnyValue, .why = kOrder},
     {.name = "--full_determinism", .harmless = kAnyValue, .why = kAnyway},
     {.name = "--logging_nan_inf_filter", .harmless = kAnyValue, .why = kAnyway},
     {.name = "--ignore_mismatched_sizes", .harmless = kAnyValue, .why = kAnyway},
@@ -269,12 +277,22 @@ constexpr ForeignFlag kForeignFlags[] = {
      .harmless = "{},none,",
      .why = kAnyway,
      .instead = "schedules have transformers' defaults; leave it out"},
+    {.name = "--label_all_tokens",
+     .harmless = "false",
+     .why = kAnyway,
+     .instead = "a word's tag is that of its first token; leave it out"},
+    {.name = "--text_column_delimiter",
+     .harmless = "none,",
+     .why = kAnyway,
+     .instead = "two columns are a pair of texts and are not joined; leave it out"},
     // What cannot be had.
     {.name = "--init_checkpoint",
      .instead = "TensorFlow's checkpoints are not read; convert it to a Hugging Face folder and name that by "
                 "--model_name_or_path"},
-    {.name = "--dataset_name", .instead = "data is read from files: --task_name with --data_dir"},
-    {.name = "--dataset_config_name", .instead = "data is read from files: --task_name with --data_dir"},
+    {.name = "--dataset_name",
+     .instead = "data is read from files: --train_file and --validation_file, or --task_name with --data_dir"},
+    {.name = "--dataset_config_name",
+     .instead = "data is read from files: --train_file and --validation_file, or --task_name with --data_dir"},
     {.name = "--checkpointing_steps",
      .instead = "say --save_strategy steps with --save_steps, or --save_strategy epoch"},
     {.name = "--hp_space", .instead = "one run has one set of flags; transkimmer sweep makes many"},
