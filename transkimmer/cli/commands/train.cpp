@@ -278,9 +278,26 @@ std::vector<std::string> best_problems(const TrainCommand& c) {
   return problems;
 }
 
+// Whether the dev set is scored where nothing is trained.
+bool scores_alone(const TrainCommand& c) { return c.do_eval && (c.flags.given("--do_eval") || !c.do_predict); }
+
+// What the parts lack that the run reads.
+std::vector<std::string> data_problems(const TrainCommand& c) {
+  std::vector<std::string> problems;
+  const auto add = [&](Part part) {
+    for (std::string& problem : task_problems(c.task, part)) {
+      if (std::ranges::find(problems, problem) == problems.end()) problems.push_back(std::move(problem));
+    }
+  };
+  if (c.do_train) add(Part::kTrain);
+  if (!c.do_train && scores_alone(c)) add(Part::kDev);
+  if (c.do_predict) add(Part::kTest);
+  return problems;
+}
+
 // Flags that mean something only beside another one.
 std::vector<std::string> contradictions(const TrainCommand& c) {
-  std::vector<std::string> problems = task_problems(c.task, Part::kTrain);
+  std::vector<std::string> problems = data_problems(c);
   for (const char* name : kSkimFlags) {
     if (!c.skim && c.flags.given(name)) problems.push_back(concat(name, ": only together with --skim"));
   }
@@ -354,8 +371,7 @@ int run_other(const TrainCommand& c, const Invocation& invocation, const std::st
 
 // Of a script that trains elsewhere.
 int run_without_training(const TrainCommand& c, const Invocation& invocation) {
-  const bool scores = c.do_eval && (c.flags.given("--do_eval") || !c.do_predict);
-  if (const int code = scores ? run_other(c, invocation, "eval", c.task.model) : 0; code != 0) return code;
+  if (const int code = scores_alone(c) ? run_other(c, invocation, "eval", c.task.model) : 0; code != 0) return code;
   return c.do_predict ? run_other(c, invocation, "predict", c.task.model) : 0;
 }
 

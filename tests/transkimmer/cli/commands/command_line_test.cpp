@@ -45,8 +45,7 @@ TEST_CASE("command line: all that is wrong is said at once, in the order of find
                                     "unknown flag --learning_rat; did you mean --learning_rate?",
                                     "unknown flag --unheard_of", "unknown argument surplus",
                                     "--max_steps: expected an integer, got \"many\"",
-                                    "--seed: expected an integer of at least 0, got \"-1\"",
-                                    "--output_dir is required",
+                                    "--seed: expected an integer of at least 0, got \"-1\"", "--output_dir is required",
                                     "--task_name: expected a task of GLUE, or files of your own in its place: "
                                     "--train_file, --validation_file, --test_file",
                                     "--skim_ramp: only together with --skim"});
@@ -76,6 +75,19 @@ TEST_CASE("command line: switches take what Hugging Face's take, in any case, an
   const Read positional = read({"init", "--cased", "folder", "--config", "tiny"});
   CHECK(positional.problems.empty());
   CHECK(positional.flags["cased"] == true);
+}
+
+TEST_CASE("command line: files of one's own are needed for what a script does") {
+  const Arguments own = {"train", "--model_name_or_path=m", "--output_dir=o"};
+  const auto problems = [&](Arguments more) {
+    more.insert(more.begin(), own.begin(), own.end());
+    return read(more).problems;
+  };
+  CHECK(problems({"--do_train=False", "--do_predict", "--test_file", "x.csv"}).empty());
+  CHECK(problems({"--do_train=False", "--do_eval", "--validation_file", "v.csv"}).empty());
+  CHECK(problems({"--do_train", "--test_file", "x.csv"}) == Arguments{"--train_file: expected rows to train on"});
+  CHECK(problems({"--do_train", "--do_predict", "--train_file", "t.csv"}) ==
+        Arguments{"--test_file: expected rows to predict"});
 }
 
 TEST_CASE("command line: the best model needs scores during training, and checkpoints at the same time") {
