@@ -16,7 +16,9 @@ struct ScriptLine {
   Arguments refusals = {};  // what each begins with; none: it runs
 };
 
-const char* const kNoData = "--data_dir is required";  // the data would be loaded from a hub
+// The data would be loaded from a hub.
+const char* const kNoData =
+    "--data_dir: expected the folder that holds CoLA/, SST-2/ ... as GLUE publishes them; nothing is downloaded";
 
 const ScriptLine kLines[] = {
     // google-research/bert, run_classifier.py

@@ -32,7 +32,8 @@ namespace fs = std::filesystem;
 namespace {
 
 struct PredictCommand {
-  explicit PredictCommand(CLI::App& program) : flags(program, "predict", "write a label for every row of a split") {
+  explicit PredictCommand(CLI::App& program)
+      : flags(program, "predict", "write a label for every row of a split, or answer rows on standard input") {
     add_task_flags(flags, task);
     flags.group("Prediction");
     flags.add("--output_dir", output_dir,
@@ -156,7 +157,7 @@ std::vector<std::string> stream_problems(const PredictCommand& c) {
   std::vector<std::string> problems;
   for (const char* flag :
        {"--task_name", "--data_dir", "--train_file", "--validation_file", "--test_file", "--split", "--write_logits"}) {
-    if (c.flags.given(flag)) problems.push_back(concat(flag, ": of files; together with --output_dir"));
+    if (c.flags.given(flag)) problems.push_back(concat(flag, ": predictions for files are written to --output_dir"));
   }
   return problems;
 }
@@ -164,7 +165,8 @@ std::vector<std::string> stream_problems(const PredictCommand& c) {
 std::vector<std::string> file_problems(const PredictCommand& c) {
   std::vector<std::string> problems = task_problems(c.task, Part::kTest);
   for (const char* flag : {"--input_format", "--json"}) {
-    if (c.flags.given(flag)) problems.push_back(concat(flag, ": of rows on standard input; without --output_dir"));
+    if (c.flags.given(flag))
+      problems.push_back(concat(flag, ": is for rows on standard input, which are read without --output_dir"));
   }
   return problems;
 }

@@ -58,7 +58,7 @@ struct TrainCommand {
 };
 
 TrainCommand::TrainCommand(CLI::App& program)
-    : flags(program, "train", "fine-tune on a GLUE task; --skim adds skimming") {
+    : flags(program, "train", "fine-tune on a GLUE task or files of your own; --skim adds skimming") {
   add_task_flags(flags, task);
   add_run_flags();
   add_best_flags();

@@ -118,7 +118,9 @@ std::vector<std::string> task_problems(const TaskFlags& task, Part part) {
     } else if (std::string problem = glue_problem(task.task_name); !problem.empty()) {
       problems.push_back("--task_name: " + std::move(problem));
     }
-    if (task.data_dir.empty() && !task.task_name.empty()) problems.emplace_back("--data_dir is required");
+    if (task.data_dir.empty() && !task.task_name.empty())
+      problems.emplace_back(
+          "--data_dir: expected the folder that holds CoLA/, SST-2/ ... as GLUE publishes them; nothing is downloaded");
     for (const auto& [flag, given] :
          {std::pair("--text_columns", task.text_columns.has_value()),
           std::pair("--label_column", task.label_column.has_value()),
