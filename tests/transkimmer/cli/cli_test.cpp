@@ -16,15 +16,6 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 using Arguments = std::vector<std::string>;
 
-std::vector<std::string> lines(const std::string& text) {
-  std::vector<std::string> result;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) result.push_back(line);
-  return result;
-}
-
-json read_json(const fs::path& path) { return json::parse(read_bytes(path)); }
-
 // The newest.
 fs::path checkpoint_in(const fs::path& folder) {
   fs::path newest;
@@ -60,29 +51,29 @@ TEST_CASE("train: writes the files of a run") {
   REQUIRE(ran.code == 0);
   const fs::path out = place / "out";
 
-  const json train = read_json(out / "train_results.json");
+  const json train = json_of(out / "train_results.json");
   for (const char* key : {"epoch", "total_flos", "train_loss", "train_runtime", "train_samples",
                           "train_samples_per_second", "train_steps_per_second"}) {
     CHECK(train.contains(key));
   }
   CHECK(train["train_samples"] == 32);
   CHECK(train["epoch"] == 1.5);
-  const json eval = read_json(out / "eval_results.json");
+  const json eval = json_of(out / "eval_results.json");
   for (const char* key : {"eval_accuracy", "eval_loss", "eval_runtime", "eval_samples", "eval_samples_per_second"}) {
     CHECK(eval.contains(key));
   }
-  const json all = read_json(out / "all_results.json");
+  const json all = json_of(out / "all_results.json");
   CHECK(all["eval_accuracy"] == eval["eval_accuracy"]);
   CHECK(all["train_loss"] == train["train_loss"]);
   CHECK(read_bytes(out / "all_results.json") == all.dump(4));  // indent 4, keys sorted
 
-  const json state = read_json(out / "trainer_state.json");
+  const json state = json_of(out / "trainer_state.json");
   CHECK(state["global_step"] == 6);
   CHECK(state["log_history"].size() == lines(read_bytes(out / "metrics.jsonl")).size());
   const json row = json::parse(lines(read_bytes(out / "metrics.jsonl")).front());
   for (const char* key : {"step", "epoch", "loss", "grad_norm", "learning_rate"}) CHECK(row.contains(key));
 
-  const json manifest = read_json(out / "run.json");
+  const json manifest = json_of(out / "run.json");
   CHECK(manifest["seed"] == 42);
   CHECK(manifest["flags"]["max_steps"] == 6);
   CHECK(manifest["flags"]["learning_rate"] == 5e-5);
@@ -95,8 +86,8 @@ TEST_CASE("train: writes the files of a run") {
         "checkpoint-4/optimizer.safetensors", "checkpoint-4/trainer_state.json", "checkpoint-4/vocab.txt"}) {
     CHECK(fs::exists(out / file));
   }
-  CHECK(read_json(out / "config.json")["finetuning_task"] == "sst2");
-  CHECK(read_json(out / "config.json")["label2id"]["positive"] == 1);
+  CHECK(json_of(out / "config.json")["finetuning_task"] == "sst2");
+  CHECK(json_of(out / "config.json")["label2id"]["positive"] == 1);
   CHECK_THAT(ran.out, ContainsSubstring("***** train metrics *****\n  epoch "));
   CHECK_THAT(ran.out, ContainsSubstring("***** eval metrics *****"));
   CHECK(ran.out.find('\r') == std::string::npos);
@@ -123,19 +114,19 @@ TEST_CASE("train: a tenth of the rows is held out for the threshold, and the run
   CHECK_THAT(ran.err, ContainsSubstring("training on 29 examples of sst2"));
   CHECK_THAT(ran.err, ContainsSubstring("cost: 3 held-out training rows"));
   CHECK_THAT(ran.err, ContainsSubstring("the budget is 30.0 %"));
-  const json results = read_json(place / "out/train_results.json");
+  const json results = json_of(place / "out/train_results.json");
   CHECK(results["train_samples"] == 29);
   CHECK(results["held_out_samples"] == 3);
   CHECK(results["held_out_mac_share"] <= 0.3);
-  CHECK(read_json(place / "out/config.json")["skim_threshold"] > 0);
+  CHECK(json_of(place / "out/config.json")["skim_threshold"] > 0);
 
   // Dev inputs have no part in it: without them it is the same.
   REQUIRE(place.train("blind", skim + Arguments{"--do_eval=false"}).code == 0);
   CHECK(read_bytes(place / "blind/config.json") == read_bytes(place / "out/config.json"));
   CHECK(read_bytes(place / "blind/model.safetensors") == read_bytes(place / "out/model.safetensors"));
   const Ran off = place.train("off", skim + Arguments{"--skim_fit=false"});
-  CHECK(read_json(place / "off/train_results.json")["train_samples"] == 32);
-  CHECK_FALSE(read_json(place / "off/config.json").contains("skim_threshold"));
+  CHECK(json_of(place / "off/train_results.json")["train_samples"] == 32);
+  CHECK_FALSE(json_of(place / "off/config.json").contains("skim_threshold"));
   const Ran few = place.train("few", skim + Arguments{"--max_train_samples", "9"});
   CHECK_THAT(few.err, ContainsSubstring("9 training rows are too few to hold some out"));
 }
@@ -163,8 +154,8 @@ TEST_CASE("train: a teacher's answers are learnt on other tasks' rows, files, ne
   CHECK_THAT(one.err, ContainsSubstring(" texts, 0 new pairs, 58 corrupted copies"));
   CHECK_THAT(one.err, ContainsSubstring("50 % of an epoch are own rows"));
   CHECK_THAT(one.err, ContainsSubstring("training on 29 examples of sst2 and "));
-  CHECK(read_json(place / "one/train_results.json")["distill_samples"] > 60);
-  const json manifest = read_json(place / "one/run.json");
+  CHECK(json_of(place / "one/train_results.json")["distill_samples"] > 60);
+  const json manifest = json_of(place / "one/run.json");
   CHECK(manifest["files"].size() == 6);
   CHECK(manifest["flags"]["distill_tasks"] == "stsb,mnli");
   REQUIRE(place.train("two", texts + Arguments{"--threads", "2"}, "sst2", "dense-sst2").code == 0);
@@ -191,10 +182,10 @@ TEST_CASE("train: flags have two spellings, an environment variable, and a JSON 
                                                "--do-eval", "false", "--per-device-train-batch-size", "8"},
                                  "", {"TRANSKIMMER_SEED=5"});
   REQUIRE(dashes.code == 0);
-  const json manifest = read_json(place / "dashes/run.json");
+  const json manifest = json_of(place / "dashes/run.json");
   CHECK(manifest["seed"] == 5);
   CHECK(manifest["flags"]["do_eval"] == false);
-  CHECK(read_json(place / "dashes/trainer_state.json")["global_step"] == 2);
+  CHECK(json_of(place / "dashes/trainer_state.json")["global_step"] == 2);
   CHECK_FALSE(fs::exists(place / "dashes/eval_results.json"));
 
   const Ran dumped = run_program(Arguments{"train"} + place.task() + Arguments{"--output_dir", "o", "--dump_config"});
@@ -217,7 +208,7 @@ TEST_CASE("train: a seed of 0 draws one and says it") {
   const Workplace place;
   const Ran ran = place.train("out", {"--seed", "0", "--max_steps", "1", "--do_eval", "false"});
   REQUIRE(ran.code == 0);
-  const auto seed = read_json(place / "out/run.json")["seed"].get<std::uint64_t>();
+  const auto seed = json_of(place / "out/run.json")["seed"].get<std::uint64_t>();
   CHECK(seed != 0);
   CHECK_THAT(ran.err, ContainsSubstring("seed " + std::to_string(seed)));
 }
@@ -230,8 +221,8 @@ TEST_CASE("train: skimming starts from a dense model, which teaches, and keeps i
   REQUIRE(skim.code == 0);
   CHECK_THAT(skim.err, ContainsSubstring("2 new skim predictors of width 4 (gate staged, attention exact)"));
   CHECK_THAT(skim.err, ContainsSubstring("teacher: the starting model"));
-  CHECK(read_json(place / "skim/config.json")["skim_gate"] == "staged");
-  CHECK(read_json(place / "skim/trainer_state.json")["skim_budget"]["budget"] == Approx(0.3));
+  CHECK(json_of(place / "skim/config.json")["skim_gate"] == "staged");
+  CHECK(json_of(place / "skim/trainer_state.json")["skim_budget"]["budget"] == Approx(0.3));
   const json row = json::parse(lines(read_bytes(place / "skim/metrics.jsonl")).front());
   CHECK(row["mac_share"] > 0.0);
   CHECK(row["mac_share"] <= 1.2);
@@ -247,8 +238,8 @@ TEST_CASE("train: skimming starts from a dense model, which teaches, and keeps i
   const Ran free = place.train("free", {"--skim", "--skim_cls", "free"}, "sst2", "dense");
   REQUIRE(free.code == 0);
   CHECK_THAT(free.err, ContainsSubstring("(gate staged, attention exact, [CLS] free)"));
-  CHECK(read_json(place / "free/config.json")["skim_cls"] == "free");
-  CHECK_FALSE(read_json(place / "skim/config.json").contains("skim_cls"));
+  CHECK(json_of(place / "free/config.json")["skim_cls"] == "free");
+  CHECK_FALSE(json_of(place / "skim/config.json").contains("skim_cls"));
   CHECK_THAT(run_program({"inspect", place / "free"}).out, ContainsSubstring("[CLS] free"));
   const Ran kept = place.train("kept", {"--skim", "--skim_cls", "kept"}, "sst2", "free");
   CHECK(kept.code == 1);
@@ -262,7 +253,7 @@ TEST_CASE("train: skimming starts from a dense model, which teaches, and keeps i
     const Ran layer = place.train("layer-" + attention, {"--skim", "--skim_gate", "layer", "--skim_attention",
                                                          attention, "--skim_coefficient", "0.5"});
     CHECK(layer.code == 0);
-    CHECK(read_json(place / ("layer-" + attention + "/config.json"))["skim_attention"] == attention);
+    CHECK(json_of(place / ("layer-" + attention + "/config.json"))["skim_attention"] == attention);
   }
 }
 
@@ -272,7 +263,7 @@ TEST_CASE("eval: says the scores that training ended with") {
   const Ran ran = run_program(Arguments{"eval"} + place.task("SST-2", "out") + Arguments{"--json"});
   REQUIRE(ran.code == 0);
   const json eval = json::parse(ran.out);
-  const json trained = read_json(place / "out/eval_results.json");
+  const json trained = json_of(place / "out/eval_results.json");
   for (const char* key : {"eval_accuracy", "eval_loss", "eval_mac_share", "eval_mac_speedup_padded"}) {
     CHECK(eval[key] == trained[key]);
   }
@@ -288,7 +279,7 @@ TEST_CASE("eval: says the scores that training ended with") {
 TEST_CASE("mnli: two dev sets, two files of predictions") {
   const Workplace place;
   REQUIRE(place.train("out", {"--report=false"}, "mnli").code == 0);
-  const json eval = read_json(place / "out/eval_results.json");
+  const json eval = json_of(place / "out/eval_results.json");
   CHECK(eval.contains("eval_accuracy"));
   CHECK(eval.contains("eval_accuracy_mm"));
   REQUIRE(run_program(Arguments{"predict"} + place.task("mnli", "out") + Arguments{"--output_dir", place / "p"}).code ==
@@ -376,7 +367,7 @@ TEST_CASE("predict: a regression's numbers have three decimals") {
   const Ran trained = place.train("out", {"--report=false"}, "stsb");
   INFO(trained.err);
   REQUIRE(trained.code == 0);
-  CHECK(read_json(place / "out/eval_results.json").contains("eval_spearmanr"));
+  CHECK(json_of(place / "out/eval_results.json").contains("eval_spearmanr"));
   REQUIRE(run_program(Arguments{"predict"} + place.task("stsb", "out") + Arguments{"--output_dir", place / "p"}).code ==
           0);
   const auto rows = lines(read_bytes(place / "p/predict_results_stsb.txt"));
@@ -390,7 +381,7 @@ TEST_CASE("train: a score that one example does not define is said and is null, 
   REQUIRE(ran.code == 0);
   CHECK_THAT(ran.err, ContainsSubstring("warning: pearson: not defined for these 1 examples"));
   CHECK_THAT(ran.out, ContainsSubstring("nan"));
-  const json eval = read_json(place / "out/eval_results.json");
+  const json eval = json_of(place / "out/eval_results.json");
   CHECK(eval["eval_pearson"].is_null());
   CHECK(eval["eval_loss"].is_number());
 }
@@ -483,7 +474,7 @@ TEST_CASE("labels: another order is put right, other names are refused") {
   const double before = accuracy("out");
   CHECK(before > 0.6);
   fs::copy(place / "out", place / "swapped");
-  json config = read_json(place / "out/config.json");
+  json config = json_of(place / "out/config.json");
   config["id2label"] = {{"0", "positive"}, {"1", "negative"}};
   config["label2id"] = {{"positive", 0}, {"negative", 1}};
   write_bytes(place / "swapped/config.json", config.dump());
@@ -508,13 +499,13 @@ TEST_CASE("signals: training stops with a checkpoint") {
                               "step ", signal);
     CHECK(ran.code == code);
     CHECK_FALSE(fs::exists(place / (out + "/model.safetensors")));
-    CHECK_FALSE(read_json(place / (out + "/run.json")).contains("finished"));
+    CHECK_FALSE(json_of(place / (out + "/run.json")).contains("finished"));
     int checkpoints = 0;
     for (const auto& entry : fs::directory_iterator(place / out)) {
       if (entry.path().filename().string().starts_with("checkpoint-")) {
         ++checkpoints;
         CHECK(fs::exists(entry.path() / "optimizer.safetensors"));
-        CHECK(read_json(entry.path() / "trainer_state.json")["global_step"] > 0);
+        CHECK(json_of(entry.path() / "trainer_state.json")["global_step"] > 0);
       }
     }
     CHECK(checkpoints == 1);
@@ -548,7 +539,7 @@ TEST_CASE("train: a stopped run goes on from its newest checkpoint, to the bits 
   };
   REQUIRE(run_program(command("whole")).code == 0);
   CHECK(run_until(command("out"), "step    150", SIGTERM).code == 128 + SIGTERM);
-  const std::int64_t stopped_at = read_json(checkpoint_in(place / "out") / "trainer_state.json")["global_step"];
+  const std::int64_t stopped_at = json_of(checkpoint_in(place / "out") / "trainer_state.json")["global_step"];
   CHECK(stopped_at >= 150);
 
   const Ran other = run_program(command("out", {"--learning_rate", "1e-3"}));
@@ -565,7 +556,7 @@ TEST_CASE("train: a stopped run goes on from its newest checkpoint, to the bits 
     if (fs::exists(fs::path(place / "whole") / file))
       CHECK(read_bytes(fs::path(place / "out") / file) == read_bytes(fs::path(place / "whole") / file));
   }
-  const json state = read_json(place / "out/trainer_state.json"), whole = read_json(place / "whole/trainer_state.json");
+  const json state = json_of(place / "out/trainer_state.json"), whole = json_of(place / "whole/trainer_state.json");
   for (const char* key : {"global_step", "best_metric", "loss_sum", "skim_budget", "num_input_tokens_seen"}) {
     INFO(key);
     CHECK(state[key] == whole[key]);
@@ -637,7 +628,7 @@ TEST_CASE("train: the best model is the result, its checkpoint stays, and a stop
   const Ran ran = run_program(command("whole"));
   INFO(ran.err);
   REQUIRE(ran.code == 0);
-  const json state = read_json(place / "whole/trainer_state.json");
+  const json state = json_of(place / "whole/trainer_state.json");
   const std::int64_t best = state["best_global_step"];
   REQUIRE(best < 300);
   const std::string name = "checkpoint-" + std::to_string(best);
@@ -650,7 +641,7 @@ TEST_CASE("train: the best model is the result, its checkpoint stays, and a stop
     if (row.contains("eval_loss")) least = std::min(least, row["eval_loss"].get<double>());
   }
   CHECK(state["best_metric"] == least);
-  CHECK(read_json(place / "whole/eval_results.json")["eval_loss"] == least);
+  CHECK(json_of(place / "whole/eval_results.json")["eval_loss"] == least);
 
   const std::string after = "step    " + std::to_string(std::max<std::int64_t>(best + 50, 100));
   CHECK(run_until(command("out"), after, SIGTERM).code == 128 + SIGTERM);
@@ -659,7 +650,7 @@ TEST_CASE("train: the best model is the result, its checkpoint stays, and a stop
   REQUIRE(again.code == 0);
   CHECK_THAT(again.err, ContainsSubstring("going on after step "));
   CHECK(read_bytes(place / "out/model.safetensors") == read_bytes(place / "whole/model.safetensors"));
-  const json resumed = read_json(place / "out/trainer_state.json");
+  const json resumed = json_of(place / "out/trainer_state.json");
   for (const char* key : {"best_metric", "best_global_step", "global_step", "loss_sum"})
     CHECK(resumed[key] == state[key]);
   CHECK(checkpoints_of(place / "out") == checkpoints_of(place / "whole"));
@@ -669,7 +660,7 @@ TEST_CASE("train: the best model is the result, its checkpoint stays, and a stop
   INFO(elsewhere.err);
   REQUIRE(elsewhere.code == 0);
   CHECK(read_bytes(place / "elsewhere/model.safetensors") == read_bytes(place / "whole/model.safetensors"));
-  CHECK(read_json(place / "elsewhere/trainer_state.json")["best_model_checkpoint"] == place / ("whole/" + name));
+  CHECK(json_of(place / "elsewhere/trainer_state.json")["best_model_checkpoint"] == place / ("whole/" + name));
 
   const Ran by_best = run_program(command("best", {"--save_strategy", "best"}));
   REQUIRE(by_best.code == 0);
@@ -704,11 +695,11 @@ TEST_CASE("cuda train: the best model is the result, and scores as it did") {
                                       "0"});
   INFO(ran.err);
   REQUIRE(ran.code == 0);
-  const json state = read_json(place / "out/trainer_state.json");
+  const json state = json_of(place / "out/trainer_state.json");
   const std::string best = state["best_model_checkpoint"];
   CHECK(state["best_global_step"] < 100);
   CHECK(read_bytes(place / "out/model.safetensors") == read_bytes(fs::path(best) / "model.safetensors"));
-  CHECK(read_json(place / "out/eval_results.json")["eval_loss"] == state["best_metric"]);
+  CHECK(json_of(place / "out/eval_results.json")["eval_loss"] == state["best_metric"]);
 }
 
 TEST_CASE("train: a skimmed model that was the best one gets its threshold at the end") {
@@ -719,12 +710,12 @@ TEST_CASE("train: a skimmed model that was the best one gets its threshold at th
                           "--load_best_model_at_end", "--metric_for_best_model", "accuracy", "--report=false"});
   INFO(ran.err);
   REQUIRE(ran.code == 0);
-  const json state = read_json(place / "out/trainer_state.json");
+  const json state = json_of(place / "out/trainer_state.json");
   const fs::path best = state["best_model_checkpoint"].get<std::string>();
   CHECK(read_bytes(place / "out/model.safetensors") == read_bytes(best / "model.safetensors"));
-  CHECK(read_json(place / "out/config.json").contains("skim_threshold"));
-  CHECK_FALSE(read_json(best / "config.json").contains("skim_threshold"));
-  CHECK(read_json(place / "out/train_results.json")["held_out_mac_share"] <= 0.4);
+  CHECK(json_of(place / "out/config.json").contains("skim_threshold"));
+  CHECK_FALSE(json_of(best / "config.json").contains("skim_threshold"));
+  CHECK(json_of(place / "out/train_results.json")["held_out_mac_share"] <= 0.4);
 }
 
 TEST_CASE("train: stops early when the score gets no better") {
@@ -748,11 +739,11 @@ TEST_CASE("train: stops early when the score gets no better") {
   INFO(ran.err);
   REQUIRE(ran.code == 0);
   CHECK_THAT(ran.err, ContainsSubstring("eval_loss was not better for 3 evaluations: training ends at step 20"));
-  const json state = read_json(place / "out/trainer_state.json");
+  const json state = json_of(place / "out/trainer_state.json");
   CHECK(state["global_step"] == 20);
   CHECK(state["max_steps"] == 100);
   CHECK(state["best_global_step"] == 5);
-  CHECK(read_json(place / "out/train_results.json")["epoch"] == 5.0);
+  CHECK(json_of(place / "out/train_results.json")["epoch"] == 5.0);
 
   const Ran accuracy = place.train("other", patient + Arguments{"--metric_for_best_model", "mcc"});
   CHECK(accuracy.code == 1);
@@ -765,7 +756,7 @@ TEST_CASE("train: log lines come when they are asked for") {
   const Workplace place;
   const auto steps = [&](const std::string& output, const Arguments& more) {
     REQUIRE(place.train(output, Arguments{"--report=false", "--max_steps", "9"} + more).code == 0);
-    const json state = read_json(place / (output + "/trainer_state.json"));
+    const json state = json_of(place / (output + "/trainer_state.json"));
     std::vector<std::pair<int, bool>> rows;
     for (const json& row : state["log_history"]) {
       rows.emplace_back(row["step"].get<int>(), row.contains("eval_loss"));
@@ -806,7 +797,7 @@ TEST_CASE("demo: a dense model, then a skimmed one that spends less, in one comm
   const TemporaryFolder folder;
   const Ran ran = run_program({"demo", "--output_dir", folder / "demo"});
   REQUIRE(ran.code == 0);
-  const json results = read_json(folder / "demo/all_results.json");
+  const json results = json_of(folder / "demo/all_results.json");
   CHECK(results["eval_accuracy"] > 0.9);
   CHECK(results["eval_mac_share"] < 0.6);
   CHECK(results["eval_time_speedup_unpadded"] > 0.0);  // how fast is for the reader, not for a test

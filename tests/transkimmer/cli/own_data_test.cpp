@@ -13,16 +13,6 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 using Arguments = std::vector<std::string>;
 
-json read_json(const fs::path& path) { return json::parse(read_bytes(path)); }
-
-std::vector<std::string> lines(const std::string& text) {
-  std::vector<std::string> result;
-  for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
-    result.push_back(text.substr(at, text.find('\n', at) - at));
-  }
-  return result;
-}
-
 // Reviews of the workplace's words: 40 rows to train on, 10 to score.
 struct OwnData {
   OwnData() {
@@ -64,14 +54,14 @@ TEST_CASE("own data: a model is trained on a table, scored, and asked, with the 
   REQUIRE(train.code == 0);
   CHECK_THAT(train.err, ContainsSubstring("texts in review, labels in stars"));
   CHECK_THAT(train.err, ContainsSubstring("2 classes: bad, good"));
-  CHECK(read_json(place / "out/config.json")["label2id"] == json{{"bad", 0}, {"good", 1}});
-  CHECK(read_json(place / "out/eval_results.json")["eval_samples"] == 10);
+  CHECK(json_of(place / "out/config.json")["label2id"] == json{{"bad", 0}, {"good", 1}});
+  CHECK(json_of(place / "out/eval_results.json")["eval_samples"] == 10);
   CHECK(fs::exists(place / "out/report.html"));
 
   const Arguments model = {"--model_name_or_path", place / "out"};
   const Ran eval = run_program(Arguments{"eval", "--json", "--validation_file", place / "dev.csv"} + model);
   REQUIRE(eval.code == 0);
-  CHECK(json::parse(eval.out)["eval_accuracy"] == read_json(place / "out/eval_results.json")["eval_accuracy"]);
+  CHECK(json::parse(eval.out)["eval_accuracy"] == json_of(place / "out/eval_results.json")["eval_accuracy"]);
 
   const Ran predict = run_program(
       Arguments{"predict", "--test_file", place / "test.csv", "--write_logits", "--output_dir", place / "p"} + model);
@@ -96,7 +86,7 @@ TEST_CASE("own data: without a validation file training rows are held out, and w
   const Ran train = own.train("out", file + own.columns());
   REQUIRE(train.code == 0);
   CHECK_THAT(train.err, ContainsSubstring("10 of 40 rows are held out to score"));
-  CHECK(read_json(place / "out/train_results.json")["train_samples"] == 30);
+  CHECK(json_of(place / "out/train_results.json")["train_samples"] == 30);
   const Ran eval = run_program(Arguments{"eval", "--test_file", place / "dev.csv", "--model_name_or_path",
                                          place / "out", "--speed_samples", "0"} +
                                file);
@@ -109,8 +99,8 @@ TEST_CASE("own data: pairs with numbers are a regression, answered by numbers") 
   const OwnData own;
   const Workplace& place = own.place;
   REQUIRE(own.train("out", {"--train_file", place / "pairs.csv", "--task_name", "likeness"}).code == 0);
-  CHECK(read_json(place / "out/config.json")["problem_type"] == "regression");
-  CHECK(read_json(place / "out/config.json")["finetuning_task"] == "likeness");
+  CHECK(json_of(place / "out/config.json")["problem_type"] == "regression");
+  CHECK(json_of(place / "out/config.json")["finetuning_task"] == "likeness");
   const Ran answer = run_program({"predict", "--json", "--model_name_or_path", place / "out"}, "the cast\tfine\n\n");
   REQUIRE(answer.code == 0);
   REQUIRE(lines(answer.out).size() == 2);
@@ -125,7 +115,7 @@ TEST_CASE("own data: words with tags are trained, scored by entities and tagged"
   CAPTURE(train.err);
   REQUIRE(train.code == 0);
   for (const char* key : {"eval_precision", "eval_recall", "eval_f1", "eval_accuracy"}) {
-    CHECK(read_json(place / "out/eval_results.json").contains(key));
+    CHECK(json_of(place / "out/eval_results.json").contains(key));
   }
   const Arguments model = {"--model_name_or_path", place / "out"};
   REQUIRE(run_program(Arguments{"predict", "--test_file", place / "words.conll", "--output_dir", place / "p"} + model)
@@ -151,7 +141,7 @@ TEST_CASE("own data: skim makes a skimmed model of a table by the whole recipe")
       own.train("out", Arguments{"--train_file", place / "train.csv", "--speedup", "2"} + own.columns(), "skim");
   CAPTURE(skim.err);
   REQUIRE(skim.code == 0);
-  CHECK(read_json(place / "out/config.json")["skim_gate"] == "staged");
+  CHECK(json_of(place / "out/config.json")["skim_gate"] == "staged");
   CHECK(fs::exists(place / "out/dense/model.safetensors"));
   CHECK(run_program(Arguments{"bench", "--validation_file", place / "dev.csv", "--model_name_or_path", place / "out",
                               "--repeats", "1"})

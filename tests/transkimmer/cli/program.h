@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,11 @@ class Workplace {
  private:
   TemporaryFolder folder_;
 };
+
+/// What a file of JSON holds; an exception, which fails the test, where it does not parse.
+nlohmann::json json_of(const std::filesystem::path& path);
+/// Without their ends.
+std::vector<std::string> lines(const std::string& text);
 
 std::vector<std::string> operator+(std::vector<std::string> a, const std::vector<std::string>& b);
 

@@ -12,8 +12,6 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 using Arguments = std::vector<std::string>;
 
-json read_json(const fs::path& path) { return json::parse(read_bytes(path)); }
-
 // A few steps of the whole recipe.
 Arguments skim(const Workplace& place, const std::string& task, const std::string& output, const Arguments& more = {}) {
   return Arguments{"skim"} + place.task(task) +
@@ -48,12 +46,12 @@ TEST_CASE("skim: dense model, text, skimming and threshold by one command, and w
   CHECK_THAT(ran.out, ContainsSubstring("\nskimmed "));
 
   const fs::path out = place / "out";
-  const json manifest = read_json(out / "run.json");
+  const json manifest = json_of(out / "run.json");
   CHECK(manifest["flags"]["speedup"] == 2.0);
   CHECK(manifest["parts"] == json::array({"dense"}));
   CHECK(manifest["stages"]["dense"]["seconds"] > 0);
-  CHECK_FALSE(read_json(out / "dense/config.json").contains("skim_gate"));
-  CHECK(read_json(out / "config.json")["skim_gate"] == "staged");
+  CHECK_FALSE(json_of(out / "dense/config.json").contains("skim_gate"));
+  CHECK(json_of(out / "config.json")["skim_gate"] == "staged");
   for (const char* file : {"model.safetensors", "report.html", "teacher.safetensors", "dense/model.safetensors"}) {
     CHECK(fs::exists(out / file));
   }
@@ -103,7 +101,7 @@ TEST_CASE("skim: pairs start from a model of another task where there is one, wh
   REQUIRE(ran.code == 0);
   CHECK_THAT(ran.err, ContainsSubstring("a dense model for mnli learns from "));
   CHECK_THAT(ran.err, ContainsSubstring("the classifier starts anew"));
-  CHECK(read_json(place / "out/start/config.json")["finetuning_task"] == "mnli");
+  CHECK(json_of(place / "out/start/config.json")["finetuning_task"] == "mnli");
 
   fs::remove_all(place / "data/MNLI");
   const Ran without = run_program(skim(place, "stsb", "without", {"--report=false"}));
@@ -122,8 +120,8 @@ TEST_CASE("skim: another task's skimmed model lends its gates, and the dense mod
   CHECK_THAT(ran.err, ContainsSubstring(", with the gates of " + (place / "mnli")));
   CHECK_THAT(ran.err, ContainsSubstring("teacher: " + (place / "out/dense")));
   CHECK_THAT(ran.err, ContainsSubstring("of 50.0% (a "));  // the whole budget binds from the first step on
-  CHECK(read_json(place / "out/config.json")["skim_width"] == 6);
-  CHECK(read_json(place / "out/config.json")["finetuning_task"] == "stsb");
+  CHECK(json_of(place / "out/config.json")["skim_width"] == 6);
+  CHECK(json_of(place / "out/config.json")["finetuning_task"] == "stsb");
 
   const Ran none = run_program(skim(place, "stsb", "none", {"--skimmed", place / "nothing"}));
   CHECK(none.code == 1);
@@ -136,7 +134,7 @@ TEST_CASE("skim: a stopped run goes on with its first unfinished stage, to the b
   const Arguments stopped = skim(place, "stsb", "out", {"--report=false"});
   CHECK(run_until(stopped, "out: a skimmed model learns", SIGTERM).code == 128 + SIGTERM);
   REQUIRE(fs::exists(place / "out/dense/model.safetensors"));
-  const std::string dense = read_json(place / "out/dense/run.json")["finished"];
+  const std::string dense = json_of(place / "out/dense/run.json")["finished"];
 
   const Ran other = run_program(skim(place, "stsb", "out", {"--report=false", "--speedup", "3"}));
   CHECK(other.code == 1);
@@ -147,7 +145,7 @@ TEST_CASE("skim: a stopped run goes on with its first unfinished stage, to the b
   INFO(again.err);
   REQUIRE(again.code == 0);
   CHECK_THAT(again.err, ContainsSubstring("dense: finished by an earlier start"));
-  CHECK(read_json(place / "out/dense/run.json")["finished"] == dense);
+  CHECK(json_of(place / "out/dense/run.json")["finished"] == dense);
   CHECK(read_bytes(place / "out/model.safetensors") == read_bytes(place / "whole/model.safetensors"));
   for (const auto& entry : fs::directory_iterator(place / "out")) {
     CHECK_FALSE(entry.path().filename().string().starts_with("checkpoint"));

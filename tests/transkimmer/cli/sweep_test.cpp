@@ -13,8 +13,6 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 using Arguments = std::vector<std::string>;
 
-json read_json(const fs::path& path) { return json::parse(read_bytes(path)); }
-
 // Few steps; what `skim` and `sweep` have in common.
 const Arguments kShort = {"--dense_steps",
                           "4",
@@ -64,10 +62,10 @@ TEST_CASE("sweep: tasks, speed-ups and seeds by one command, to the bits of `ski
   CHECK(weights(place, "out/stsb-3x-7") != weights(place, "out/stsb-3x-42"));
   CHECK(weights(place, "out/stsb-3x-7") != weights(place, "out/stsb-2x-7"));
 
-  const json results = read_json(place / "out/sweep_results.json");
+  const json results = json_of(place / "out/sweep_results.json");
   REQUIRE(results["runs"].size() == 12);
   for (const json& run : results["runs"]) {
-    const json own = read_json(fs::path(place / "out") / run["folder"].get<std::string>() / "all_results.json");
+    const json own = json_of(fs::path(place / "out") / run["folder"].get<std::string>() / "all_results.json");
     CHECK(run["mac_share"] == own["eval_mac_share"]);
     CHECK(run["score"].is_null() == run["metrics"].begin()->is_null());
     CHECK(run["time_speedup_unpadded"] > 0);
@@ -76,7 +74,7 @@ TEST_CASE("sweep: tasks, speed-ups and seeds by one command, to the bits of `ski
   }
   CHECK(results["tables"]["sst2"].size() == 3);
   CHECK(results["means"].size() == 3);
-  const json manifest = read_json(place / "out/run.json");
+  const json manifest = json_of(place / "out/run.json");
   CHECK(manifest.contains("finished"));
   CHECK(manifest["parts"].size() == 15);
   const std::string page = read_bytes(place / "out/report.html");
@@ -94,8 +92,8 @@ TEST_CASE("sweep: processes side by side, threads and variables of the environme
   REQUIRE(two.code == 0);
   CHECK(weights(place, "one/sst2-dense-2") == weights(place, "two/sst2-dense-2"));
   CHECK(weights(place, "one/sst2-2x-2") == weights(place, "two/sst2-2x-2"));  // a twelfth of the width of 16 is 1
-  CHECK(read_json(place / "one/sweep_results.json")["runs"][2]["time_speedup_unpadded"].is_null());
-  CHECK(read_json(place / "two/sst2-2x-2/run.json")["flags"]["skim_width"] == 1);
+  CHECK(json_of(place / "one/sweep_results.json")["runs"][2]["time_speedup_unpadded"].is_null());
+  CHECK(json_of(place / "two/sst2-2x-2/run.json")["flags"]["skim_width"] == 1);
 }
 
 TEST_CASE("sweep: a stopped one goes on, does nothing twice, and takes more seeds later; other flags are refused") {
@@ -106,7 +104,7 @@ TEST_CASE("sweep: a stopped one goes on, does nothing twice, and takes more seed
   CHECK(run_until(again("42"), "sst2-2x-42: began", SIGTERM).code == 128 + SIGTERM);
   const fs::path out = place / "out";
   REQUIRE(fs::exists(out / "sst2-dense-42/model.safetensors"));
-  CHECK_FALSE(read_json(out / "run.json").contains("finished"));
+  CHECK_FALSE(json_of(out / "run.json").contains("finished"));
   const std::string dense = read_bytes(out / "sst2-dense-42/run.json");
 
   const Ran other = run_program(again("42", {"--dense_steps", "5"}));
@@ -128,7 +126,7 @@ TEST_CASE("sweep: a stopped one goes on, does nothing twice, and takes more seed
   CHECK_THAT(more.err, ContainsSubstring("1 models to time"));
   CHECK(read_bytes(out / "sst2-2x-42/run.json") == skimmed);
   CHECK(read_bytes(out / "logs/sst2-2x-42.json") == timed);
-  CHECK(read_json(out / "sweep_results.json")["tables"]["sst2"][1]["score"]["runs"] == 2);
+  CHECK(json_of(out / "sweep_results.json")["tables"]["sst2"][1]["score"]["runs"] == 2);
 }
 
 TEST_CASE("sweep: a process that fails is named, what needs it is left out, and the rest goes on") {
@@ -143,8 +141,8 @@ TEST_CASE("sweep: a process that fails is named, what needs it is left out, and 
   CHECK_THAT(ran.err, ContainsSubstring("1 process failed, and 1 models that need them were not begun"));
   CHECK_THAT(ran.out, ContainsSubstring("\nSST-2 "));
   CHECK(ran.out.find("STS-B") == std::string::npos);
-  CHECK_FALSE(read_json(place / "out/run.json").contains("finished"));
-  CHECK(read_json(place / "out/sweep_results.json")["runs"].size() == 2);
+  CHECK_FALSE(json_of(place / "out/run.json").contains("finished"));
+  CHECK(json_of(place / "out/sweep_results.json")["runs"].size() == 2);
 
   write_bytes(train, good);
   const Ran mended = run_program(arguments);
