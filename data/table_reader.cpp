@@ -1,7 +1,6 @@
 #include "data/table_reader.h"
 
 #include <algorithm>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>

@@ -42,7 +42,7 @@ struct PredictCommand {
     flags.add("--split", split, "which part of the data").choices({"test", "dev"});
     flags.add("--write_logits", write_logits, "write logits_TASK.tsv too");
     flags.add("--input_format", format,
-              "of rows on standard input: a text a line (two with a tab between them), or ...");
+              "of rows on standard input (default: lines, a text in each, or two with a tab between them)");
     flags.add("--json", json, "an object of JSON a row on standard output, in place of tab-separated columns");
     add_batch_flags(flags, batch, "--per_device_eval_batch_size", "--per_device_eval_batch_tokens");
     add_exact_transforms_flag(flags, exact_transforms);
@@ -155,8 +155,8 @@ std::string answer_header(const Task& task) {
 
 std::vector<std::string> stream_problems(const PredictCommand& c) {
   std::vector<std::string> problems;
-  for (const char* flag :
-       {"--task_name", "--data_dir", "--train_file", "--validation_file", "--test_file", "--split", "--write_logits"}) {
+  for (const char* flag : {"--task_name", "--data_dir", "--train_file", "--validation_file", "--test_file",
+                           "--problem_type", "--validation_split_percentage", "--split", "--write_logits"}) {
     if (c.flags.given(flag)) problems.push_back(concat(flag, ": predictions for files are written to --output_dir"));
   }
   return problems;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -40,9 +39,9 @@ OwnColumns named_columns(const TaskFlags& task) {
   return {.texts = comma_separated(task.text_columns.value_or("")), .label = task.label_column};
 }
 
-OwnOptions own_options(const TaskFlags& task, OwnColumns columns, std::uint64_t seed) {
+OwnOptions training_options(const TaskFlags& task, std::uint64_t seed) {
   constexpr double kHeldOutPercentage = 10;
-  return {.columns = std::move(columns),
+  return {.columns = named_columns(task),
           .held_out_share = task.held_out_percentage.value_or(kHeldOutPercentage) / 100,
           .seed = seed};
 }
@@ -166,7 +165,7 @@ std::unique_ptr<Reader> training_reader(const TaskFlags& flags, std::uint64_t se
   }
   tell_columns(*flags.train_file, find_columns(*flags.train_file, named_columns(flags)));
   tell_task(task);
-  return std::make_unique<OwnReader>(std::move(task), own_files(flags), own_options(flags, named_columns(flags), seed));
+  return std::make_unique<OwnReader>(std::move(task), own_files(flags), training_options(flags, seed));
 }
 
 OwnColumns columns_for(const TaskFlags& task) {
@@ -180,17 +179,18 @@ OwnColumns columns_for(const TaskFlags& task) {
   return named_columns(known);
 }
 
-std::unique_ptr<Reader> scoring_reader(const TaskFlags& flags, std::uint64_t seed) {
+std::unique_ptr<Reader> scoring_reader(const TaskFlags& flags) {
   if (!flags.has_own_files()) return std::make_unique<GlueReader>(flags.task_name, flags.data_dir);
   tell_unread(flags);
   Task task = task_of_model(flags.model);
   if (task.name.empty()) task.name = kOwnName;
   const OwnFiles files = own_files(flags);
-  const std::filesystem::path& file = files.dev ? *files.dev : files.test ? *files.test : *files.train;
-  const OwnColumns found = find_columns(file, columns_for(flags));
+  const std::filesystem::path& file = files.dev ? *files.dev : *files.test;
+  const OwnColumns columns = columns_for(flags);
+  const OwnColumns found = find_columns(file, columns);
   tell_columns(file, found);
   task.texts = found.texts.size() == 2 && task.kind != TaskKind::kTokens ? 2 : 1;
-  return std::make_unique<OwnReader>(std::move(task), files, own_options(flags, columns_for(flags), seed));
+  return std::make_unique<OwnReader>(std::move(task), files, OwnOptions{.columns = columns});
 }
 
 }  // namespace tk

@@ -58,6 +58,6 @@ std::unique_ptr<Reader> training_reader(const TaskFlags& task, std::uint64_t see
 OwnColumns columns_for(const TaskFlags& task);
 
 /// The rows that a trained model is asked about. Of own files the model's configuration says what the task is.
-std::unique_ptr<Reader> scoring_reader(const TaskFlags& task, std::uint64_t seed = 42);
+std::unique_ptr<Reader> scoring_reader(const TaskFlags& task);
 
 }  // namespace tk
