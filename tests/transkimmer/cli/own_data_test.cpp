@@ -148,6 +148,51 @@ TEST_CASE("own data: skim makes a skimmed model of a table by the whole recipe")
             .code == 0);
 }
 
+TEST_CASE("own data: a sweep is one task, scored on dev and test rows, and wants the same dev rows for all") {
+  const OwnData own;
+  const Workplace& place = own.place;
+  const Arguments sweep = {"sweep",
+                           "--train_file",
+                           place / "words.conll",
+                           "--model_name_or_path",
+                           place / "model",
+                           "--output_dir",
+                           place / "out",
+                           "--speedups",
+                           "2",
+                           "--seeds",
+                           "42,1",
+                           "--dense_steps",
+                           "4",
+                           "--max_steps",
+                           "6",
+                           "--speed_samples",
+                           "2",
+                           "--task_name",
+                           "parts",
+                           "--test_file",
+                           place / "words.conll"};
+  const Ran refused = run_program(sweep + Arguments{"--tasks", "sst2"});
+  CHECK(refused.code == 2);
+  CHECK_THAT(refused.err, ContainsSubstring("--tasks: these are of GLUE"));
+  CHECK_THAT(refused.err, ContainsSubstring("--validation_file: expected rows to score, the same for all"));
+  const Ran ran = run_program(sweep + Arguments{"--validation_file", place / "words.conll"});
+  CAPTURE(ran.err);
+  REQUIRE(ran.code == 0);
+  CHECK_THAT(ran.err, ContainsSubstring("2 labels of words: B-part, O"));
+  CHECK_THAT(ran.err, ContainsSubstring("4 models to score on "));
+  CHECK_THAT(ran.out, ContainsSubstring("\nparts "));
+  const json runs = json_of(place / "out/sweep_results.json")["runs"];
+  REQUIRE(runs.size() == 4);
+  for (const json& run : runs) {
+    CHECK(run["metrics"].size() == 4);
+    CHECK(run["test_score"] == run["score"]);  // the same rows
+    CHECK(run["test_metrics"] == run["metrics"]);
+  }
+  CHECK(runs[3]["folder"] == "parts-2x-1");
+  CHECK(run_program(sweep + Arguments{"--validation_file", place / "words.conll", "--task_name", "a/b"}).code == 2);
+}
+
 TEST_CASE("own data: a task of GLUE or files, and no flag of one with the other") {
   const auto problem = [](const Arguments& arguments) {
     const Ran ran = run_program(arguments + Arguments{"--model_name_or_path", "m", "--output_dir", "o"});

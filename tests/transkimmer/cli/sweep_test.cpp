@@ -165,6 +165,8 @@ TEST_CASE("sweep: all that is wrong with its flags is said at once, before anyth
         {"--speedups: expected numbers from 1 to 100, got 0.5", "--speedups: 4 is there more than once",
          "--seeds: expected integers of at least 1, got \"0\"", "--seeds: 1 is there more than once",
          "--distill_pairs: sst2 has no pairs"});
+  check({"--tasks", "all", "--data_dir", place / "none"}, {"none has no task with train and dev rows"});
+  check({"--task_name", "sst2"}, {"--task_name: tasks of GLUE are named by --tasks"});
   check({"--tasks", "stb", "--seeds", ","}, {"--tasks: unknown task \"stb\"", "--seeds: expected a seed"});
   CHECK_FALSE(fs::exists(place / "out"));
   CHECK_THAT(run_program({"sweep", "--help"}).out, ContainsSubstring("--skim_gate"));

@@ -27,6 +27,7 @@
 #include "transkimmer/cli/run/signals.h"
 #include "transkimmer/cli/run/sweep_jobs.h"
 #include "transkimmer/cli/run/sweep_results.h"
+#include "transkimmer/cli/run/task_flags.h"
 
 namespace tk {
 namespace fs = std::filesystem;
@@ -40,12 +41,10 @@ struct SweepCommand {
 
   Flags flags;
   RuntimeFlags runtime;
+  TaskFlags task;
   std::string tasks;
   std::vector<double> speedups = {2, 3, 4, 5};
   std::string seeds = "42";
-  std::string data_dir;
-  std::string model;
-  std::int64_t max_seq_length = 128;
   std::string output_dir;
   std::int64_t jobs = 0;
   std::int64_t max_train_samples = -1;
@@ -58,10 +57,17 @@ struct SweepCommand {
 };
 
 // Flags of the sweep itself; `skim` has all others, and gets those that are given.
-constexpr const char* kOwnFlags[] = {"tasks", "speedups", "seeds",       "model_name_or_path", "output_dir",
-                                     "jobs",  "progress", "dense_steps", "speed_samples",      "threads"};
+constexpr const char* kOwnFlags[] = {"task_name",          "tasks",         "speedups", "seeds",
+                                     "model_name_or_path", "output_dir",    "jobs",     "progress",
+                                     "dense_steps",        "speed_samples", "threads"};
 // Flags that `train` and `eval` have, too.
 constexpr const char* kCommonFlags[] = {"data_dir",
+                                        "train_file",
+                                        "validation_file",
+                                        "test_file",
+                                        "text_columns",
+                                        "label_column",
+                                        "problem_type",
                                         "max_seq_length",
                                         "max_eval_samples",
                                         "per_device_eval_batch_size",
@@ -73,16 +79,15 @@ constexpr const char* kCommonFlags[] = {"data_dir",
 
 SweepCommand::SweepCommand(CLI::App& program)
     : flags(program, "sweep", "score against cost: skimmed models for tasks, budgets and seeds; tables and pictures") {
+  add_task_flags(flags, task);
   flags.group("Sweep");
-  flags.add("--tasks", tasks, "GLUE tasks, with commas between: cola,sst2,mrpc,stsb,qqp,mnli,qnli,rte,wnli", "TASKS")
-      .required();
+  flags.add("--tasks", tasks,
+            "GLUE tasks, with commas between: cola,sst2,mrpc,stsb,qqp,mnli,qnli,rte,wnli; all: those in --data_dir",
+            "TASKS");
   flags.add("--speedups", speedups,
             "budgets, with commas between: a dense model's multiply-accumulates over the skimmed one's, 1 to 100 "
             "(default: 2,3,4,5)");
   flags.add("--seeds", seeds, "of everything random, with commas between", "SEEDS");
-  flags.add("--data_dir", data_dir, "folder that holds CoLA/, SST-2/ ...", "DIR").required();
-  flags.add("--model_name_or_path", model, "model folder that the dense models start from: config.json, ...", "DIR")
-      .required();
   flags
       .add("--output_dir", output_dir,
            "folder to write to; new, empty, or with this sweep, which goes on there, with more tasks, speed-ups and "
@@ -98,7 +103,6 @@ SweepCommand::SweepCommand(CLI::App& program)
       .add("--speed_samples", speed_samples,
            "dev sentences on which each model is timed beside the dense one, alone, when all are trained; 0: none")
       .at_least(0);
-  flags.add("--max_seq_length", max_seq_length, "tokens of a text or pair at most; longer ones are cut").at_least(2);
   flags.add("--max_train_samples", max_train_samples, "train on the first N examples; -1: all").at_least(-1);
   flags.add("--max_eval_samples", max_eval_samples, "score the first N dev examples; -1: all").at_least(-1);
   add_batch_flags(flags, eval_batch, "--per_device_eval_batch_size", "--per_device_eval_batch_tokens");
@@ -112,7 +116,7 @@ SweepCommand::SweepCommand(CLI::App& program)
       "seed, `skim --dense` for each speed-up of it, and `eval` for the time. What a dense model starts from (the\n"
       "recipe has RTE, MRPC, STS-B and WNLI start from MNLI) is trained once a seed, too. --output_dir gets a folder\n"
       "for each model (rte-dense-42/, rte-4x-42/ ...), logs/ with what each process said, sweep_results.json and\n"
-      "report.html; the tables go to standard output.\n"
+      "report.html; the tables go to standard output. Files of your own are one task; --test_file is scored, too.\n"
       "A sweep that was stopped, or of which something failed, goes on when the same command is given again: what is\n"
       "finished is not done again.\n"
       "  transkimmer sweep --tasks cola,rte --speedups 2,3,4,5 --seeds 42,1,2 --data_dir glue "
@@ -151,12 +155,33 @@ void note_repeats(const std::string& flag, const std::vector<T>& values, std::ve
   }
 }
 
+// Those of GLUE that can be trained and scored with what is there.
+std::vector<std::string> tasks_in(const fs::path& data_dir) {
+  std::vector<std::string> names;
+  for (const GlueTask& task : glue_tasks()) {
+    if (problem_of_task(task.task.name, data_dir).empty()) names.push_back(task.task.name);
+  }
+  return names;
+}
+
+std::vector<std::string> glue_tasks_of(const SweepCommand& c, std::vector<std::string>& problems) {
+  if (c.tasks == "all") {
+    std::vector<std::string> names = tasks_in(c.task.data_dir);
+    if (names.empty()) problems.push_back(concat("--tasks: ", c.task.data_dir, " has no task with train and dev rows"));
+    return names;
+  }
+  std::vector<std::string> names;
+  for (const std::string& name : comma_separated(c.tasks)) {
+    const std::string problem = problem_of_task(name, c.task.data_dir);
+    problem.empty() ? names.push_back(find_glue_task(name).task.name) : problems.push_back("--tasks: " + problem);
+  }
+  if (comma_separated(c.tasks).empty()) problems.emplace_back("--tasks: expected a task");
+  return names;
+}
+
 SweepGrid grid_of(const SweepCommand& c, std::vector<std::string>& problems) {
   SweepGrid grid{.tasks = {}, .speedups = c.speedups, .seeds = {}};
-  for (const std::string& name : comma_separated(c.tasks)) {
-    const std::string problem = problem_of_task(name, c.data_dir);
-    problem.empty() ? grid.tasks.push_back(find_glue_task(name).task.name) : problems.push_back("--tasks: " + problem);
-  }
+  grid.tasks = c.task.has_own_files() ? std::vector{own_name(c.task)} : glue_tasks_of(c, problems);
   std::vector<std::string> speedups;
   for (const double speedup : c.speedups) {
     speedups.push_back(fmt::format("{:g}", speedup));
@@ -172,27 +197,51 @@ SweepGrid grid_of(const SweepCommand& c, std::vector<std::string>& problems) {
   note_repeats("--tasks", grid.tasks, problems);
   note_repeats("--speedups", speedups, problems);
   note_repeats("--seeds", grid.seeds, problems);
-  if (comma_separated(c.tasks).empty()) problems.emplace_back("--tasks: expected a task");
   if (comma_separated(c.seeds).empty()) problems.emplace_back("--seeds: expected a seed");
   return grid;
 }
 
-SweepGrid checked_grid(const SweepCommand& c) {
+// The rows: tasks of GLUE by --tasks, or one of own files. Rows held out would be others with each seed.
+std::vector<std::string> problems_of_rows(const SweepCommand& c) {
+  if (c.task.has_own_files()) {
+    std::vector<std::string> problems = task_problems(c.task, Part::kTrain);
+    if (!c.tasks.empty()) problems.emplace_back("--tasks: these are of GLUE; files of your own are one task");
+    if (!c.task.validation_file) problems.emplace_back("--validation_file: expected rows to score, the same for all");
+    return problems;
+  }
   std::vector<std::string> problems;
-  SweepGrid grid = grid_of(c, problems);
+  if (!c.task.task_name.empty()) problems.emplace_back("--task_name: tasks of GLUE are named by --tasks");
+  if (c.task.data_dir.empty()) problems.emplace_back("--data_dir: expected the folder that holds CoLA/, SST-2/ ...");
+  return problems;
+}
+
+// What is asked for, and of own files what their labels say.
+struct Plan {
+  SweepGrid grid = {};
+  std::optional<Task> own_task = {};
+  const Task& task(const std::string& name) const { return own_task ? *own_task : find_glue_task(name).task; }
+};
+
+Plan checked_plan(const SweepCommand& c) {
+  std::vector<std::string> problems = problems_of_rows(c);
+  Plan plan{.grid = grid_of(c, problems)};
   try {
-    load_config(c.model);
+    load_config(c.task.model);
   } catch (const Error& error) {
     problems.push_back(concat("--model_name_or_path: ", error.what()));
   }
   for (std::string& problem : skim_problems(c.skim)) problems.push_back(std::move(problem));
-  for (const std::string& task : grid.tasks) {
-    for (std::string& problem : distill_problems(distill_job(c.distill, c.data_dir, 1), find_glue_task(task).task)) {
+  if (c.task.has_own_files()) {
+    check_usage(problems);
+    plan.own_task = training_reader(c.task, plan.grid.seeds.front())->task();
+  }
+  for (const std::string& task : plan.grid.tasks) {
+    for (std::string& problem : distill_problems(distill_job(c.distill, c.task.data_dir, 1), plan.task(task))) {
       if (std::ranges::find(problems, problem) == problems.end()) problems.push_back(std::move(problem));
     }
   }
   check_usage(problems);
-  return grid;
+  return plan;
 }
 
 // The sweep's jobs, and how each is run.
@@ -206,8 +255,8 @@ std::string name_in(const std::string& argument) { return argument.substr(2, arg
 
 class Sweep {
  public:
-  Sweep(const SweepCommand& command, const SweepGrid& grid, fs::path folder, Device device)
-      : c_(command), folder_(std::move(folder)), jobs_(sweep_jobs(grid, start_of(command))) {
+  Sweep(const SweepCommand& command, const Plan& plan, fs::path folder, Device device)
+      : c_(command), plan_(plan), folder_(std::move(folder)), jobs_(sweep_jobs(plan.grid, start_of(command))) {
     for (const std::string& argument : c_.flags.arguments()) {
       const std::string name = name_in(argument);
       if (std::ranges::find(kOwnFlags, name) == std::end(kOwnFlags)) skim_.push_back(argument);
@@ -218,10 +267,12 @@ class Sweep {
 
   const std::vector<SweepJob>& jobs() const { return jobs_; }
   const SweepCommand& command() const { return c_; }
+  const Task& task(const SweepJob& job) const { return plan_.task(job.task); }
   std::int64_t slots() const { return slots_; }
   fs::path folder(const SweepJob& job) const { return folder_ / job.name(); }
   fs::path log(const SweepJob& job) const { return folder_ / kLogs / (job.name() + ".log"); }
   fs::path speed(const SweepJob& job) const { return folder_ / kLogs / (job.name() + ".json"); }
+  fs::path test(const SweepJob& job) const { return folder_ / kLogs / (job.name() + "-test.json"); }
 
   Arguments training(const SweepJob& job) const { return job.speedup ? skimming(job) : fine_tuning(job); }
 
@@ -231,10 +282,18 @@ class Sweep {
                      concat("--speed_samples=", c_.speed_samples)};
   }
 
+  Arguments testing(const SweepJob& job) const {
+    Arguments of_test = common_;
+    std::erase_if(of_test, [](const std::string& argument) { return name_in(argument) == "validation_file"; });
+    return began("eval", job, threads()) + of_test +
+           Arguments{"--model_name_or_path=" + folder(job).string(), "--json", "--speed_samples=0"};
+  }
+
  private:
   static std::function<std::string(const std::string&)> start_of(const SweepCommand& c) {
-    return [&c, tuned = load_config(c.model).finetuning_task](const std::string& task) -> std::string {
-      const std::string start = start_task_with_rows(recipe_for(find_glue_task(task).task), c.data_dir);
+    return [&c, tuned = load_config(c.task.model).finetuning_task](const std::string& task) -> std::string {
+      if (c.task.has_own_files()) return "";
+      const std::string start = start_task_with_rows(recipe_for(find_glue_task(task).task), c.task.data_dir);
       return start == tuned ? "" : start;
     };
   }
@@ -250,9 +309,8 @@ class Sweep {
   }
 
   Arguments fine_tuning(const SweepJob& job) const {
-    const TrainerOptions options =
-        dense_options(recipe_for(find_glue_task(job.task).task).epochs, c_.dense_steps, job.seed);
-    const std::string model = job.needs.empty() ? c_.model : folder(jobs_[job.needs.front()]).string();
+    const TrainerOptions options = dense_options(recipe_for(task(job)).epochs, c_.dense_steps, job.seed);
+    const std::string model = job.needs.empty() ? c_.task.model : folder(jobs_[job.needs.front()]).string();
     return began("train", job, threads()) + common_ +
            Arguments{"--model_name_or_path=" + model,
                      "--output_dir=" + folder(job).string(),
@@ -275,6 +333,7 @@ class Sweep {
   }
 
   const SweepCommand& c_;
+  const Plan& plan_;
   fs::path folder_;
   std::vector<SweepJob> jobs_;
   Arguments skim_, common_;  // flags that are handed on
@@ -298,11 +357,30 @@ std::vector<Job> training_jobs(const Sweep& sweep) {
 JobsEnded train_models(const Sweep& sweep) {
   const std::vector<Job> jobs = training_jobs(sweep);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    if (!jobs[i].is_done) fs::remove(sweep.speed(sweep.jobs()[i]));  // of a model that is there no more
+    if (jobs[i].is_done) continue;
+    fs::remove(sweep.speed(sweep.jobs()[i]));  // of a model that is there no more
+    fs::remove(sweep.test(sweep.jobs()[i]));
   }
   const auto done = std::ranges::count_if(jobs, &Job::is_done);
   if (done > 0) info("{} of {} models are there from an earlier start", done, jobs.size());
   info("{} models to train, {} side by side", std::ssize(jobs) - done, sweep.slots());
+  return run_jobs(jobs, sweep.slots(), sweep.command().runtime.progress);
+}
+
+// Scores the models that are there on the test file of one's own data.
+JobsEnded test_models(const Sweep& sweep, const std::vector<bool>& is_there) {
+  if (!sweep.command().task.test_file) return {};
+  std::vector<Job> jobs;
+  for (std::size_t i = 0; i < sweep.jobs().size(); ++i) {
+    const SweepJob& job = sweep.jobs()[i];
+    if (!is_there[i] || fs::exists(sweep.test(job))) continue;
+    jobs.push_back({.name = job.name() + ", tested",
+                    .arguments = sweep.testing(job),
+                    .log = sweep.log(job),
+                    .output = sweep.test(job)});
+  }
+  if (jobs.empty()) return {};
+  info("{} models to score on {}", jobs.size(), *sweep.command().task.test_file);
   return run_jobs(jobs, sweep.slots(), sweep.command().runtime.progress);
 }
 
@@ -331,12 +409,13 @@ std::vector<SweepRun> read_runs(const Sweep& sweep, const SweepGrid& grid, const
     const bool is_asked_for = std::ranges::find(grid.tasks, job.task) != grid.tasks.end();
     if (!is_there[i] || !is_asked_for) continue;
     try {
-      runs.push_back(read_sweep_run(job, sweep.folder(job), sweep.speed(job)));
+      runs.push_back(read_sweep_run(job, sweep.task(job),
+                                    {.run = sweep.folder(job), .speed = sweep.speed(job), .test = sweep.test(job)}));
     } catch (const Error& error) {
       failures.push_back({job.name(), error.what()});
     }
   }
-  std::ranges::stable_sort(runs, {}, [&](const SweepRun& run) { return std::ranges::find(grid.tasks, run.task); });
+  std::ranges::stable_sort(runs, {}, [&](const SweepRun& run) { return std::ranges::find(grid.tasks, run.task.name); });
   set_dense_scores(runs);
   return runs;
 }
@@ -350,15 +429,16 @@ void say_failures(const std::vector<JobFailure>& failures, std::int64_t left_out
 }
 
 int run(const SweepCommand& c, const Invocation& invocation) {
-  const SweepGrid grid = checked_grid(c);
+  const Plan plan = checked_plan(c);
+  const SweepGrid& grid = plan.grid;
   catch_stop_signals();
   const Device device = placement_of(c.runtime).device;
   OutputFolder folder(c.output_dir, EarlierRun::kExtend);
-  const Sweep sweep(c, grid, folder.work(), device);
+  const Sweep sweep(c, plan, folder.work(), device);
   Manifest manifest(invocation.text, c.flags.values(), grid.seeds.front(), device);
   std::vector<std::string> parts = {kLogs};
   for (const SweepJob& job : sweep.jobs()) parts.push_back(job.name());
-  folder.begin_run(manifest, parts, {c.model});
+  folder.begin_run(manifest, parts, {c.task.model});
   fs::create_directories(folder.work() / kLogs);
 
   const auto seconds_since = [](Clock::time_point start) {
@@ -368,10 +448,13 @@ int run(const SweepCommand& c, const Invocation& invocation) {
   JobsEnded trained = train_models(sweep);
   manifest.add_duration("models", seconds_since(start));
   start = Clock::now();
+  const JobsEnded tested = test_models(sweep, trained.is_good);
   const JobsEnded timed = time_models(sweep, trained.is_good);
   manifest.add_duration("timing", seconds_since(start));
   std::vector<JobFailure> failures = std::move(trained.failures);
-  failures.insert(failures.end(), timed.failures.begin(), timed.failures.end());
+  for (const JobsEnded& ended : {tested, timed}) {
+    failures.insert(failures.end(), ended.failures.begin(), ended.failures.end());
+  }
   const std::vector<SweepRun> runs = read_runs(sweep, grid, trained.is_good, failures);
   const std::vector<SweepTable> tables = sweep_tables(runs);
   write_file_atomically(folder.work() / kSweepResults, sweep_json(runs).dump(2) + '\n');

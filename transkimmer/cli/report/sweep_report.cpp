@@ -6,14 +6,11 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "data/glue_task.h"
 #include "transkimmer/cli/report/html.h"
 #include "transkimmer/cli/report/run_report.h"
 
 namespace tk {
 namespace {
-
-const Task& task_of(const SweepTable& table) { return find_glue_task(table.task).task; }
 
 // Scores against what `cost` says a row's model costs, as a percentage of the dense one, from the cheapest on.
 template <class Cost>
@@ -30,8 +27,8 @@ Curve curve_of(const std::string& name, const SweepTable& table, const Cost& cos
 }
 
 LineChart chart_of(const SweepTable& table) {
-  LineChart chart{.title = task_of(table).shown_name(),
-                  .unit = task_of(table).headline,
+  LineChart chart{.title = table.task.shown_name(),
+                  .unit = table.task.headline,
                   .curves = {},
                   .step_name = "cost, % of dense",
                   .is_history = false};
@@ -67,14 +64,20 @@ std::string percent_change(double share) {
 }
 
 ReportTable table_of(const SweepTable& table) {
-  ReportTable shown{.title = fmt::format("{}, {}", task_of(table).shown_name(), task_of(table).headline),
+  ReportTable shown{.title = fmt::format("{}, {}", table.task.shown_name(), table.task.headline),
                     .header = {"Model", "Score", "Change", "MACs", "Speed-up", "Against budget", "Measured speed-up"},
                     .rows = {}};
+  if (table.has_test()) shown.header.insert(shown.header.begin() + 3, "On test rows");
   for (const SweepRow& row : table.rows) {
-    shown.rows.push_back(
-        {row_name(row.speedup), score_text(row.score), row.speedup ? format_score_change(row.change.mean, 0) : "",
-         format_percent(row.mac_share.mean), format_factor(1 / row.mac_share.mean),
-         row.speedup ? percent_change(row.budget_excess.mean) : "", format_factor(row.time_unpadded.mean)});
+    std::vector<std::string> cells = {row_name(row.speedup),
+                                      score_text(row.score),
+                                      row.speedup ? format_score_change(row.change.mean, 0) : "",
+                                      format_percent(row.mac_share.mean),
+                                      format_factor(1 / row.mac_share.mean),
+                                      row.speedup ? percent_change(row.budget_excess.mean) : "",
+                                      format_factor(row.time_unpadded.mean)};
+    if (table.has_test()) cells.insert(cells.begin() + 3, score_text(row.test_score));
+    shown.rows.push_back(std::move(cells));
   }
   return shown;
 }

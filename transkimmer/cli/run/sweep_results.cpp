@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "data/glue_task.h"
 #include "data/metrics.h"
 #include "tensor/error.h"
 #include "tensor/io/json.h"
@@ -34,7 +33,7 @@ double number_if_there(const json& results, const std::string& key, const fs::pa
 // The first dev set's metrics, in the task's order.
 std::vector<Metric> metrics_in(const Task& task, const json& results, const fs::path& file) {
   std::vector<std::string> names = task.metrics;
-  if (names.size() > 1) names.emplace_back("combined_score");
+  if (names.size() > 1 && task.kind != TaskKind::kTokens) names.emplace_back("combined_score");
   std::vector<Metric> metrics;
   for (const std::string& name : names) metrics.push_back({name, number_in(results, "eval_" + name, file)});
   return metrics;
@@ -43,13 +42,27 @@ std::vector<Metric> metrics_in(const Task& task, const json& results, const fs::
 // JSON has no NaN.
 json number(double value) { return std::isfinite(value) ? json(value) : json(); }
 
+// Those of MNLI's second dev set, too.
+json to_json(const std::vector<Metric>& metrics, const json& results, const fs::path& file) {
+  json object = json::object();
+  for (const Metric& metric : metrics) {
+    for (const char* suffix : {"", "_mm"}) {
+      const std::string key = "eval_" + metric.name + suffix;
+      if (results.contains(key)) object[key] = number(number_in(results, key, file));
+    }
+  }
+  return object;
+}
+
 json to_json(const SweepRun& run) {
-  return {{"task", run.task},
+  return {{"task", run.task.name},
           {"seed", run.seed},
           {"speedup", run.speedup ? json(*run.speedup) : json()},
           {"score", number(run.score)},
           {"dense_score", number(run.dense_score)},
           {"metrics", run.metrics},
+          {"test_score", number(run.test_score)},
+          {"test_metrics", run.test_metrics},
           {"mac_share", number(run.mac_share)},
           {"held_out_mac_share", number(run.held_out_mac_share)},
           {"time_speedup_unpadded", number(run.time_unpadded)},
@@ -65,6 +78,7 @@ json to_json(const Spread& s) {
 json to_json(const SweepRow& row) {
   return {{"speedup", row.speedup ? json(*row.speedup) : json()},
           {"score", to_json(row.score)},
+          {"test_score", to_json(row.test_score)},
           {"change", to_json(row.change)},
           {"mac_share", to_json(row.mac_share)},
           {"budget_excess", to_json(row.budget_excess)},
@@ -96,10 +110,11 @@ std::vector<std::optional<double>> kinds_of(const std::vector<Row>& rows) {
 }
 
 SweepRow row_of(const std::vector<SweepRun>& runs, const std::optional<double>& speedup) {
-  std::vector<double> score, change, mac_share, excess, time;
+  std::vector<double> score, test_score, change, mac_share, excess, time;
   for (const SweepRun& run : runs) {
     if (run.speedup != speedup) continue;
     score.push_back(run.score);
+    test_score.push_back(run.test_score);
     change.push_back(run.score - run.dense_score);
     mac_share.push_back(run.mac_share);
     excess.push_back(run.mac_share * speedup.value_or(1) - 1);
@@ -107,6 +122,7 @@ SweepRow row_of(const std::vector<SweepRun>& runs, const std::optional<double>& 
   }
   return {.speedup = speedup,
           .score = spread_of(score),
+          .test_score = spread_of(test_score),
           .change = spread_of(change),
           .mac_share = spread_of(mac_share),
           .budget_excess = spread_of(excess),
@@ -122,15 +138,19 @@ std::string range_text(const Spread& s) {
 }
 
 std::string table_text(const SweepTable& table) {
-  const Task& task = find_glue_task(table.task).task;
-  std::string text = fmt::format("\n{:<10}{:>8}  {:<16}{:>8}{:>8}{:>10}{:>11}{:>8}\n", task.shown_name(), "score",
+  std::string text = fmt::format("\n{:<10}{:>8}  {:<16}{:>8}{:>8}{:>10}{:>11}{:>8}", table.task.shown_name(), "score",
                                  "range", "change", "MACs", "speed-up", "to budget", "time");
+  text += table.has_test() ? fmt::format("{:>8}  range\n", "test") : "\n";
   for (const SweepRow& row : table.rows) {
     text += fmt::format(
-        "{:<10}{:>8}  {:<16}{:>8}{:>8}{:>10}{:>11}{:>8}\n", row_name(row.speedup), cell(100 * row.score.mean, "{:.2f}"),
+        "{:<10}{:>8}  {:<16}{:>8}{:>8}{:>10}{:>11}{:>8}", row_name(row.speedup), cell(100 * row.score.mean, "{:.2f}"),
         range_text(row.score), row.speedup ? cell(100 * row.change.mean, "{:+.2f}") : "",
         cell(100 * row.mac_share.mean, "{:.1f}%"), cell(1 / row.mac_share.mean, "{:.2f}x"),
         row.speedup ? cell(100 * row.budget_excess.mean, "{:+.1f}%") : "", cell(row.time_unpadded.mean, "{:.2f}x"));
+    if (table.has_test()) {
+      text += fmt::format("{:>8}  {}", cell(100 * row.test_score.mean, "{:.2f}"), range_text(row.test_score));
+    }
+    text += '\n';
   }
   return text;
 }
@@ -149,28 +169,28 @@ std::string means_text(const std::vector<SweepMean>& means) {
 
 }  // namespace
 
-SweepRun read_sweep_run(const SweepJob& job, const fs::path& folder, const fs::path& speed) {
-  const fs::path file = folder / "all_results.json";
+SweepRun read_sweep_run(const SweepJob& job, const Task& task, const SweepPaths& paths) {
+  const fs::path file = paths.run / "all_results.json";
   const json results = read_json(file);
-  const Task& task = find_glue_task(job.task).task;
-  SweepRun run{.task = job.task, .seed = job.seed, .speedup = job.speedup, .folder = folder.filename().string()};
+  SweepRun run{.task = task, .seed = job.seed, .speedup = job.speedup, .folder = paths.run.filename().string()};
   const std::vector<Metric> metrics = metrics_in(task, results, file);
-  for (const Metric& metric : metrics) {
-    for (const char* suffix : {"", "_mm"}) {
-      const std::string key = "eval_" + metric.name + suffix;
-      if (results.contains(key)) run.metrics[key] = number(number_in(results, key, file));
-    }
-  }
+  run.metrics = to_json(metrics, results, file);
   run.score = headline(task, metrics);
   run.mac_share = number_in(results, "eval_mac_share", file);
   run.held_out_mac_share = number_if_there(results, "held_out_mac_share", file);
-  run.seconds = run_manifest(folder).value("seconds", json::object());
+  run.seconds = run_manifest(paths.run).value("seconds", json::object());
   if (!job.speedup) {
     run.time_unpadded = 1;
-  } else if (fs::exists(speed)) {
-    const json times = read_json(speed);
-    run.time_unpadded = number_in(times, "eval_time_speedup_unpadded", speed);
-    run.time_padded = number_in(times, "eval_time_speedup_padded", speed);
+  } else if (fs::exists(paths.speed)) {
+    const json times = read_json(paths.speed);
+    run.time_unpadded = number_in(times, "eval_time_speedup_unpadded", paths.speed);
+    run.time_padded = number_in(times, "eval_time_speedup_padded", paths.speed);
+  }
+  if (fs::exists(paths.test)) {
+    const json tested = read_json(paths.test);
+    const std::vector<Metric> test_metrics = metrics_in(task, tested, paths.test);
+    run.test_metrics = to_json(test_metrics, tested, paths.test);
+    run.test_score = headline(task, test_metrics);
   }
   return run;
 }
@@ -178,7 +198,7 @@ SweepRun read_sweep_run(const SweepJob& job, const fs::path& folder, const fs::p
 void set_dense_scores(std::vector<SweepRun>& runs) {
   for (SweepRun& run : runs) {
     const auto dense = std::ranges::find_if(
-        runs, [&](const SweepRun& r) { return !r.speedup && r.task == run.task && r.seed == run.seed; });
+        runs, [&](const SweepRun& r) { return !r.speedup && r.task.name == run.task.name && r.seed == run.seed; });
     if (dense != runs.end()) run.dense_score = dense->score;
   }
 }
@@ -188,7 +208,7 @@ json sweep_json(const std::vector<SweepRun>& runs) {
   for (const SweepRun& run : runs) object["runs"].push_back(to_json(run));
   const std::vector<SweepTable> tables = sweep_tables(runs);
   for (const SweepTable& table : tables) {
-    for (const SweepRow& row : table.rows) object["tables"][table.task].push_back(to_json(row));
+    for (const SweepRow& row : table.rows) object["tables"][table.task.name].push_back(to_json(row));
   }
   for (const SweepMean& mean : sweep_means(tables)) object["means"].push_back(to_json(mean));
   return object;
@@ -208,16 +228,20 @@ Spread spread_of(const std::vector<double>& values) {
   return spread;
 }
 
+bool SweepTable::has_test() const {
+  return std::ranges::any_of(rows, [](const SweepRow& row) { return row.test_score.count > 0; });
+}
+
 std::vector<SweepTable> sweep_tables(const std::vector<SweepRun>& runs) {
-  std::vector<std::pair<std::string, std::vector<SweepRun>>> tasks;
+  std::vector<std::vector<SweepRun>> tasks;
   for (const SweepRun& run : runs) {
-    auto task = std::ranges::find(tasks, run.task, &std::pair<std::string, std::vector<SweepRun>>::first);
-    if (task == tasks.end()) task = tasks.insert(task, {run.task, {}});
-    task->second.push_back(run);
+    auto task = std::ranges::find_if(tasks, [&](const auto& own) { return own.front().task.name == run.task.name; });
+    if (task == tasks.end()) task = tasks.insert(task, std::vector<SweepRun>());
+    task->push_back(run);
   }
   std::vector<SweepTable> tables;
-  for (const auto& [task, own] : tasks) {
-    SweepTable table{.task = task, .rows = {}};
+  for (const std::vector<SweepRun>& own : tasks) {
+    SweepTable table{.task = own.front().task, .rows = {}};
     for (const std::optional<double>& speedup : kinds_of(own)) table.rows.push_back(row_of(own, speedup));
     tables.push_back(std::move(table));
   }
@@ -227,7 +251,7 @@ std::vector<SweepTable> sweep_tables(const std::vector<SweepRun>& runs) {
 std::vector<SweepMean> sweep_means(const std::vector<SweepTable>& tables) {
   std::vector<SweepRow> rows;
   for (const SweepTable& table : tables) {
-    if (table.task != kUncounted) rows.insert(rows.end(), table.rows.begin(), table.rows.end());
+    if (table.task.name != kUncounted) rows.insert(rows.end(), table.rows.begin(), table.rows.end());
   }
   std::vector<SweepMean> means;
   for (const std::optional<double>& speedup : kinds_of(rows)) {

@@ -8,31 +8,41 @@
 #include <string>
 #include <vector>
 
+#include "data/task.h"
 #include "transkimmer/cli/run/sweep_jobs.h"
 
 namespace tk {
 
-/// What a model of a sweep came to on the dev set. Figures that are not there are NaN.
+/// What a model of a sweep came to, on the dev set where nothing else is said. Figures that are not there are NaN.
 struct SweepRun {
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-  std::string task;
+  Task task;
   std::uint64_t seed = 0;
   std::optional<double> speedup = {};  ///< none: dense
   double score = kNone;                ///< the task's headline
+  double test_score = kNone;           ///< the same on the test rows
   double dense_score = kNone;          ///< of the dense model of the same seed
   double mac_share = kNone;            ///< of the dense model's multiply-accumulates, convention 2, unpadded
   double held_out_mac_share = kNone;   ///< the same on the training rows that the threshold was fitted on
   double time_unpadded = kNone;        ///< measured speed-up over the dense model with the same weights
   double time_padded = kNone;
-  nlohmann::json metrics = nlohmann::json::object();  ///< all scores, as eval names them
-  nlohmann::json seconds = nlohmann::json::object();  ///< of the run's stages
+  nlohmann::json metrics = nlohmann::json::object();       ///< all scores, as eval names them
+  nlohmann::json test_metrics = nlohmann::json::object();  ///< those on the test rows
+  nlohmann::json seconds = nlohmann::json::object();       ///< of the run's stages
   std::string folder = {};
 };
 
-/// Reads a finished run in `folder`, and its measured time from `speed` (what `eval --json` wrote), if that is there.
+/// Where what is known of a model lies: the folder of its finished run, and what `eval --json` wrote when it was timed
+/// and when it was scored on the test rows, each if it is there.
+struct SweepPaths {
+  std::filesystem::path run;
+  std::filesystem::path speed;
+  std::filesystem::path test;
+};
+
 /// Throws tk::Error, naming the file, where one is not what these commands write.
-SweepRun read_sweep_run(const SweepJob& job, const std::filesystem::path& folder, const std::filesystem::path& speed);
+SweepRun read_sweep_run(const SweepJob& job, const Task& task, const SweepPaths& paths);
 
 /// Sets each run's dense score from the dense run of its task and seed, where there is one.
 void set_dense_scores(std::vector<SweepRun>& runs);
@@ -53,6 +63,7 @@ Spread spread_of(const std::vector<double>& values);
 struct SweepRow {
   std::optional<double> speedup = {};  ///< none: dense
   Spread score = {};
+  Spread test_score = {};
   Spread change = {};  ///< score less the dense one of the same seed
   Spread mac_share = {};
   Spread budget_excess = {};  ///< MACs on dev over the budget's, less 1
@@ -60,8 +71,9 @@ struct SweepRow {
 };
 /// The dense row first, then the budgets from the loosest to the tightest.
 struct SweepTable {
-  std::string task;
+  Task task;
   std::vector<SweepRow> rows;
+  bool has_test() const;  ///< some models were scored on test rows
 };
 /// A table a task, in the runs' order.
 std::vector<SweepTable> sweep_tables(const std::vector<SweepRun>& runs);

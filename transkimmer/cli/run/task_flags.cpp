@@ -133,6 +133,9 @@ std::vector<std::string> task_problems(const TaskFlags& task, Part part) {
     problems.push_back(concat("--task_name: ", task.task_name,
                               " is a task of GLUE with data of its own; leave it out, or name your data otherwise"));
   }
+  if (task.task_name.find('/') != std::string::npos) {
+    problems.emplace_back("--task_name: stands in names of files, so that it holds no /");
+  }
   if (part == Part::kTrain && !task.train_file) problems.emplace_back("--train_file: expected rows to train on");
   if (part == Part::kDev && !task.validation_file && !task.test_file) {
     problems.emplace_back("--validation_file: expected rows to score, there or by --test_file");
@@ -146,6 +149,8 @@ std::vector<std::string> task_problems(const TaskFlags& task, Part part) {
   return problems;
 }
 
+std::string own_name(const TaskFlags& task) { return task.task_name.empty() ? kOwnName : task.task_name; }
+
 const GlueTask* glue_task_of(const TaskFlags& task) {
   const bool is_known = !task.has_own_files() && glue_problem(task.task_name).empty();
   return is_known ? &find_glue_task(task.task_name) : nullptr;
@@ -157,8 +162,7 @@ Part scored_part(const TaskFlags& task) {
 
 std::unique_ptr<Reader> training_reader(const TaskFlags& flags, std::uint64_t seed) {
   if (!flags.has_own_files()) return std::make_unique<GlueReader>(flags.task_name, flags.data_dir);
-  const std::string name = flags.task_name.empty() ? kOwnName : flags.task_name;
-  Task task = infer_task(*flags.train_file, named_columns(flags), flags.problem_type, name);
+  Task task = infer_task(*flags.train_file, named_columns(flags), flags.problem_type, own_name(flags));
   if (!task.regression() && !flags.model.empty()) {
     const Task of_model = task_of_model(flags.model);
     if (of_model.kind == task.kind && holds_all(of_model.labels, task.labels)) task.labels = of_model.labels;

@@ -43,6 +43,9 @@ void add_task_flags(Flags& flags, TaskFlags& task, bool needs_model = true);
 /// predict.
 std::vector<std::string> task_problems(const TaskFlags& task, Part part);
 
+/// What own data are about, as --task_name says, in files and messages; "own" where it says nothing.
+std::string own_name(const TaskFlags& task);
+
 /// The task of GLUE that they name; null for own files and an unknown name.
 const GlueTask* glue_task_of(const TaskFlags& task);
 

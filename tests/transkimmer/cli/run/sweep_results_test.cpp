@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "data/glue_task.h"
 #include "tensor/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
@@ -12,7 +13,12 @@ namespace {
 
 SweepRun run_of(const std::string& task, std::uint64_t seed, std::optional<double> speedup, double score, double share,
                 double time) {
-  return {.task = task, .seed = seed, .speedup = speedup, .score = score, .mac_share = share, .time_unpadded = time};
+  return {.task = find_glue_task(task).task,
+          .seed = seed,
+          .speedup = speedup,
+          .score = score,
+          .mac_share = share,
+          .time_unpadded = time};
 }
 
 // Two seeds of CoLA and RTE, and one of WNLI.
@@ -24,6 +30,17 @@ std::vector<SweepRun> runs() {
                                 run_of("wnli", 1, 4, 0.10, 0.25, 2)};
   set_dense_scores(runs);
   return runs;
+}
+
+nlohmann::json manifest() {
+  return {{"command", "transkimmer sweep"},
+          {"started", "now"},
+          {"seed", 1},
+          {"processor", "one"},
+          {"threads", 1},
+          {"build", nlohmann::json::object()},
+          {"seconds", nlohmann::json::object()},
+          {"files", nlohmann::json::array()}};
 }
 
 TEST_CASE("sweep results: mean and range are those of the finite values") {
@@ -85,10 +102,32 @@ TEST_CASE("sweep results: tables say what was not measured by a dash, and JSON b
   CHECK(json["means"][2]["tasks"] == 2);
 }
 
+TEST_CASE("sweep results: scores on test rows have columns of their own, where there are any") {
+  std::vector<SweepRun> tested = runs();
+  tested.resize(4);
+  tested[0].test_score = 0.4;
+  tested[1].test_score = 0.5;
+  const std::vector<SweepTable> tables = sweep_tables(tested);
+  CHECK(tables[0].has_test());
+  CHECK(tables[0].rows[0].test_score.mean == Approx(0.45));
+  CHECK_THAT(sweep_text(tables),
+             ContainsSubstring("to budget    time    test  range\n"
+                               "dense        52.00  50.00 to 54.00            100.0%     1.00x              1.00x"
+                               "   45.00  40.00 to 50.00\n"));
+  CHECK_THAT(sweep_text(tables), ContainsSubstring("3.00x       -  \n"));
+  const Report report = make_sweep_report(tables, manifest());
+  CHECK(report.tables[0].header[3] == "On test rows");
+  CHECK(report.tables[0].rows[0].size() == report.tables[0].header.size());
+  CHECK_FALSE(sweep_tables(runs())[0].has_test());
+}
+
 TEST_CASE("sweep results: a run's files are read, and what is wrong with one is said with its name") {
   const TemporaryFolder place;
   const SweepJob job{.task = "mrpc", .seed = 3, .speedup = 2};
-  const auto read = [&] { return read_sweep_run(job, place / "", place / "speed.json"); };
+  const auto read = [&] {
+    return read_sweep_run(job, find_glue_task("mrpc").task,
+                          {.run = place / "", .speed = place / "speed.json", .test = place / "test.json"});
+  };
   write_bytes(place / "all_results.json", R"({"eval_accuracy": 0.75, "eval_f1": 0.85, "eval_combined_score": 0.8,
                                              "eval_mac_share": 0.49, "held_out_mac_share": 0.5})");
   write_bytes(place / "run.json", R"({"command": "transkimmer skim", "seconds": {"all": 12.5}})");
@@ -98,7 +137,11 @@ TEST_CASE("sweep results: a run's files are read, and what is wrong with one is 
   CHECK(run.held_out_mac_share == 0.5);
   CHECK(run.seconds["all"] == 12.5);
   CHECK(std::isnan(run.time_unpadded));
+  CHECK(std::isnan(run.test_score));
 
+  write_bytes(place / "test.json", R"({"eval_accuracy": 0.5, "eval_f1": 0.6, "eval_combined_score": 0.55})");
+  CHECK(read().test_metrics["eval_f1"] == 0.6);
+  CHECK(read().test_score <= 0.6);
   write_bytes(place / "speed.json", R"({"eval_time_speedup_unpadded": 1.5, "eval_time_speedup_padded": 3})");
   CHECK(read().time_unpadded == 1.5);
   write_bytes(place / "speed.json", R"({"eval_time_speedup_unpadded": "fast"})");
@@ -110,14 +153,7 @@ TEST_CASE("sweep results: a run's files are read, and what is wrong with one is 
 }
 
 TEST_CASE("sweep results: the page has a picture a task, with ranges, and the tables") {
-  const Report report = make_sweep_report(sweep_tables(runs()), {{"command", "transkimmer sweep"},
-                                                                 {"started", "now"},
-                                                                 {"seed", 1},
-                                                                 {"processor", "one"},
-                                                                 {"threads", 1},
-                                                                 {"build", nlohmann::json::object()},
-                                                                 {"seconds", nlohmann::json::object()},
-                                                                 {"files", nlohmann::json::array()}});
+  const Report report = make_sweep_report(sweep_tables(runs()), manifest());
   REQUIRE(report.charts.size() == 3);
   const LineChart& cola = report.charts[0];
   CHECK(cola.title == "CoLA");
