@@ -51,6 +51,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=200, help="SIGKILLs at random times")
     parser.add_argument("--demo-points", type=int, default=40, help="points of `demo`, up to half a minute each")
     parser.add_argument("--timeout", type=float, default=harness.HANG_SECONDS, help="seconds after which a run hangs")
+    parser.add_argument("--seconds",
+                        type=float,
+                        default=float("inf"),
+                        help="begin no point of a part after that; they are counted, too")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="points at a time")
     parser.add_argument("--work", type=Path, help="folder to work in; default: a temporary one")
     parser.add_argument("--json", type=Path, help="writes the outcome there, too")
@@ -99,13 +103,14 @@ def report(outcome: harness.Outcome, seconds: float) -> None:
             say(f"    {finding.point}: {'; '.join(finding.problems)}"[:400])
         say(f"    repeat: tests/faults/faults.py --only {shlex.quote(findings[0].point)}")
     unreached = f" ({len(outcome.unreached)} more were not reached)" if outcome.unreached else ""
-    say(f"{outcome.part}: {outcome.points} points, {outcome.handled} handled, {seconds:.0f} s{unreached}")
+    not_begun = f" ({outcome.not_begun} more were not begun)" if outcome.not_begun else ""
+    say(f"{outcome.part}: {outcome.points} points, {outcome.handled} handled, {seconds:.0f} s{unreached}{not_begun}")
 
 
 def as_json(outcome: harness.Outcome) -> dict:
     return {
         "part": outcome.part, "points": outcome.points, "handled": outcome.handled, "unreached": outcome.unreached,
-        "notes": outcome.notes, "causes": [{
+        "not_begun": outcome.not_begun, "notes": outcome.notes, "causes": [{
             "cause": cause, "count": len(findings),
             "points": [{"point": f.point, "problems": f.problems, "command": f.tried.command} for f in findings[:20]]
         } for cause, findings in outcome.causes()]
@@ -142,7 +147,7 @@ def try_part(part: str, place: harness.Workplace, cases: dict[str, harness.Case]
     if arguments.only:
         points = [point for point in points if point.name.startswith(arguments.only)]
     say(f"{part}: {sum(point.size for point in points)} points")
-    outcome = harness.try_points(place, part, points, arguments.jobs, bool(arguments.only), say)
+    outcome = harness.try_points(place, part, points, arguments.jobs, bool(arguments.only), arguments.seconds, say)
     if part == "environment":
         outcome.notes = environment.table()
     report(outcome, time.monotonic() - begin)

@@ -487,6 +487,7 @@ class Outcome:
     part: str
     points: int = 0
     unreached: list[str] = field(default_factory=list)
+    not_begun: int = 0  # points for which there was no time
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -514,14 +515,19 @@ class Unreached(Exception):
     """The call to disturb did not come."""
 
 
-def try_points(place: Workplace, part: str, points: list[Point], jobs: int, keep: bool, say: Callable[[str],
-                                                                                                      None]) -> Outcome:
+def try_points(place: Workplace, part: str, points: list[Point], jobs: int, keep: bool, seconds: float,
+               say: Callable[[str], None]) -> Outcome:
+    """Tries all points, of which none begins after that many seconds."""
     outcome = Outcome(part)
     lock = threading.Lock()
     begin = time.monotonic()
     total = sum(point.size for point in points)
 
     def attempt(point: Point) -> None:
+        if time.monotonic() - begin > seconds:
+            with lock:
+                outcome.not_begun += point.size
+            return
         room = place.room()
         finding = None
         unreached = False
