@@ -14,8 +14,8 @@ namespace tk {
 struct Batch {
   TaskKind kind = TaskKind::kClassification;
   PackedTokens tokens;
-  Tensor labels;   ///< [sentences] int32 class ids, or float32 for regression, or [tokens] int32 in tasks of tokens; -1
-                   ///< = none
+  Tensor labels;   ///< [sentences] int32 class ids, or float32 for regression, or [tokens] int32 in tasks of tokens, or
+                   ///< [sentences, outputs] int32 zeros and ones in tasks of several labels; -1 = none
   Tensor teacher;  ///< [rows of labels, outputs] float32: a teacher's logits; undefined without one
   std::vector<std::int64_t> lengths;  ///< tokens of each sentence
   Tensor memory;                      ///< of all tensors above, which lie side by side: one copy moves them
@@ -25,7 +25,7 @@ struct Batch {
 
 /// Packs the examples at `indices`, in that order, on the CPU; `teacher` is copied, and may be undefined. Throws when
 /// an index is out of range, a sentence is longer than positions reach, an example's ids, types and labels differ in
-/// number, or the teacher has not a row for each label.
+/// number, or the teacher has not a row for each row of labels.
 Batch make_batch(std::span<const TokenizedExample> examples, std::span<const std::int64_t> indices, TaskKind kind,
                  const Tensor& teacher = {});
 

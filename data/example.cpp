@@ -46,7 +46,12 @@ TokenizedExample tokenize_example(const Tokenizer& tokenizer, const Example& exa
   Encoding encoding = tokenizer.encode(example.text_a, second, max_length);
   std::vector<std::int32_t> labels;
   if (!example.word_labels.empty()) labels = token_labels(example, encoding);
-  return {example.id, std::move(encoding.ids), std::move(encoding.token_types), example.label, std::move(labels)};
+  return {.id = example.id,
+          .ids = std::move(encoding.ids),
+          .token_types = std::move(encoding.token_types),
+          .label = example.label,
+          .token_labels = std::move(labels),
+          .applies = example.applies};
 }
 
 }  // namespace
@@ -99,7 +104,8 @@ void tokenize(Split& split, const Tokenizer& tokenizer, std::int64_t max_length)
 
 void check_labelled(const Split& split) {
   for (const Example& example : split.examples) {
-    TK_CHECK(example.label != -1 || !example.word_labels.empty(), split.path.string(), ": row ", example.id,
+    const bool is_known = !example.applies.empty() && std::ranges::find(example.applies, -1) == example.applies.end();
+    TK_CHECK(example.label != -1 || !example.word_labels.empty() || is_known, split.path.string(), ": row ", example.id,
              " has no label");
   }
 }
@@ -124,7 +130,9 @@ std::vector<double> labels_of(std::span<const TokenizedExample> examples, TaskKi
   std::vector<double> labels;
   labels.reserve(examples.size());
   for (const TokenizedExample& example : examples) {
-    if (kind != TaskKind::kTokens) {
+    if (kind == TaskKind::kMultiLabel) {
+      labels.insert(labels.end(), example.applies.begin(), example.applies.end());
+    } else if (kind != TaskKind::kTokens) {
       labels.push_back(example.label);
     } else if (example.token_labels.empty()) {
       labels.insert(labels.end(), example.ids.size(), -1);

@@ -22,6 +22,8 @@ struct Example {
   float label = -1;                            ///< class id, or the value for regression; -1 = none
   std::vector<std::int32_t> word_labels = {};  ///< tasks of tokens: class id of each word of text_a, which single
                                                ///< spaces separate; -1 = none
+  std::vector<std::int32_t> applies = {};      ///< tasks of several labels: for each of the task's 1 or 0, or -1 where
+                                               ///< that is not known
 };
 
 /// An example as token ids, [CLS] and [SEP] included.
@@ -31,6 +33,7 @@ struct TokenizedExample {
   std::vector<std::int32_t> token_types;  ///< 0 for the first sentence, 1 for the second
   float label = -1;
   std::vector<std::int32_t> token_labels = {};  ///< tasks of tokens: that of the word that begins at a token, else -1
+  std::vector<std::int32_t> applies = {};       ///< as an Example's
 };
 
 /// The parts of a data set.
@@ -68,12 +71,13 @@ void check_labelled(const Split& split);
 /// The number of tokens of each example.
 std::vector<std::int64_t> lengths_of(std::span<const TokenizedExample> examples);
 
-/// Where each example's labels begin among those of all examples, and at the end how many there are: one an example, or
-/// in tasks of tokens one a token.
+/// Where each example's rows of logits begin among those of all examples, and at the end how many there are: one an
+/// example, or in tasks of tokens one a token.
 std::vector<std::int64_t> label_starts(std::span<const TokenizedExample> examples, TaskKind kind);
 
-/// What a task's predictions are scored against: the label of each example, or of each of all their tokens. Throws when
-/// an example has not as many of these as tokens, or none.
+/// What a task's predictions are scored against: the label of each example, or of each of all their tokens, or in tasks
+/// of several labels what is known of each label of each example. Throws when an example has not as many of these as
+/// tokens, or none.
 std::vector<double> labels_of(std::span<const TokenizedExample> examples, TaskKind kind);
 
 }  // namespace tk

@@ -151,6 +151,78 @@ std::vector<Metric> token_metrics(const Task& task, const LabelledWords& words) 
   return metrics;
 }
 
+// What is predicted of labels, and what is so: of one label, or of all.
+struct LabelCounts {
+  double both = 0;
+  double predicted = 0;
+  double actual = 0;
+
+  void operator+=(const LabelCounts& other) {
+    both += other.both;
+    predicted += other.predicted;
+    actual += other.actual;
+  }
+  double precision() const { return ratio_or_zero(both, predicted); }
+  double recall() const { return ratio_or_zero(both, actual); }
+  double f1() const { return ratio_or_zero(2 * both, predicted + actual); }
+};
+
+struct SeveralLabels {
+  std::vector<LabelCounts> by_label;
+  std::int64_t examples = 0;
+  std::int64_t right = 0;  // examples all of whose labels are
+
+  LabelCounts all() const {
+    LabelCounts sum;
+    for (const LabelCounts& counts : by_label) sum += counts;
+    return sum;
+  }
+};
+
+SeveralLabels count_labels(const Task& task, Values predictions, Values labels) {
+  const std::size_t several = task.labels.size();
+  TK_CHECK(several > 0 && labels.size() % several == 0, "compute_metrics: expected ", several,
+           " labels of each example, got ", labels.size(), " in all");
+  SeveralLabels counts{.by_label = std::vector<LabelCounts>(several)};
+  for (std::size_t example = 0; example < labels.size(); example += several) {
+    bool is_known = false, is_right = true;
+    for (std::size_t i = 0; i < several; ++i) {
+      const double predicted = predictions[example + i], actual = labels[example + i];
+      if (actual == -1) continue;
+      is_known = true;
+      is_right = is_right && predicted == actual;
+      counts.by_label[i] += {.both = predicted * actual, .predicted = predicted, .actual = actual};
+    }
+    counts.examples += is_known;
+    counts.right += is_known && is_right;
+  }
+  return counts;
+}
+
+using SeveralMetricFunction = double (*)(const SeveralLabels& counts);
+const std::map<std::string, SeveralMetricFunction>& several_metric_functions() {
+  static const std::map<std::string, SeveralMetricFunction> functions = {
+      {"accuracy",
+       [](const SeveralLabels& c) {
+         return c.examples == 0 ? kNaN : static_cast<double>(c.right) / static_cast<double>(c.examples);
+       }},
+      {"precision", [](const SeveralLabels& c) { return c.all().precision(); }},
+      {"recall", [](const SeveralLabels& c) { return c.all().recall(); }},
+      {"f1", [](const SeveralLabels& c) { return c.all().f1(); }},
+      {"f1_macro", [](const SeveralLabels& c) {
+         double sum = 0;
+         for (const LabelCounts& label : c.by_label) sum += label.f1();
+         return sum / static_cast<double>(c.by_label.size());
+       }}};
+  return functions;
+}
+
+std::vector<Metric> several_metrics(const Task& task, const SeveralLabels& counts) {
+  std::vector<Metric> metrics;
+  for (const std::string& name : task.metrics) metrics.push_back({name, several_metric_functions().at(name)(counts)});
+  return metrics;
+}
+
 }  // namespace
 
 double accuracy(Values predictions, Values labels) {
@@ -226,23 +298,26 @@ std::vector<Metric> compute_metrics(const Task& task, Values predictions, Values
   check_metrics(task);
   check_equal_number("compute_metrics", predictions, labels);
   if (task.kind == TaskKind::kTokens) return token_metrics(task, labelled_words(predictions, labels, starts));
+  if (task.kind == TaskKind::kMultiLabel) return several_metrics(task, count_labels(task, predictions, labels));
   std::vector<Metric> metrics;
   double sum = 0;
   for (const std::string& name : task.metrics) {
     metrics.push_back({name, metric_functions().at(name)(predictions, labels)});
     sum += metrics.back().value;
   }
-  if (metrics.size() > 1) metrics.push_back({"combined_score", sum / static_cast<double>(metrics.size())});
+  if (task.has_combined_score()) metrics.push_back({"combined_score", sum / static_cast<double>(metrics.size())});
   return metrics;
 }
 
 void check_metrics(const Task& task) {
-  const bool of_tokens = task.kind == TaskKind::kTokens;
+  const bool of_tokens = task.kind == TaskKind::kTokens, of_several = task.kind == TaskKind::kMultiLabel;
   for (const std::string& name : task.metrics) {
-    const bool is_known = of_tokens ? token_metric_functions().contains(name) : metric_functions().contains(name);
+    const bool is_known = of_tokens    ? token_metric_functions().contains(name)
+                          : of_several ? several_metric_functions().contains(name)
+                                       : metric_functions().contains(name);
     TK_CHECK(is_known, "task ", task.name, ": unknown metric \"", name, "\"");
-    TK_CHECK(of_tokens || name != "f1" || task.labels.size() == 2, "task ", task.name, ": f1 expects two labels, got ",
-             task.labels.size());
+    TK_CHECK(of_tokens || of_several || name != "f1" || task.labels.size() == 2, "task ", task.name,
+             ": f1 expects two labels, got ", task.labels.size());
   }
 }
 
@@ -258,12 +333,25 @@ std::vector<double> predictions_from_logits(const Task& task, const Tensor& logi
            task.outputs(), "] for task ", task.name, ", got ", logits.shape());
   const std::vector<double> values = logits.to(DType::kFloat64).to_vector<double>();
   if (task.regression()) return values;
+  if (task.kind == TaskKind::kMultiLabel) {
+    std::vector<double> applies;
+    for (const double value : values) applies.push_back(value > 0 ? 1 : 0);
+    return applies;
+  }
   const auto classes = static_cast<std::size_t>(task.outputs());
   std::vector<double> predictions;
   for (std::size_t row = 0; row < values.size(); row += classes) {
     predictions.push_back(static_cast<double>(argmax(Values(values).subspan(row, classes))));
   }
   return predictions;
+}
+
+std::vector<std::string> applying_labels(const Task& task, std::span<const double> applies) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < task.labels.size(); ++i) {
+    if (applies[i] == 1) names.push_back(task.labels[i]);
+  }
+  return names;
 }
 
 }  // namespace tk

@@ -42,6 +42,11 @@ struct Metric {
 /// In tasks of tokens a value belongs to each token and `starts` says where those of each sentence begin, and at the
 /// end how many there are (label_starts in data/example.h); tokens without a label (-1) do not count. There precision,
 /// recall and f1 are those of entities (data/entities.h), and no mean is made of them.
+///
+/// In tasks of several labels there is a zero or a one for each label of each example, one example after the other;
+/// those of which nothing is known (-1) do not count. Precision, recall and f1 are over all of them (scikit-learn's
+/// "micro"), f1_macro is the mean of each label's F1, and accuracy is the share of examples all of whose labels are
+/// right.
 std::vector<Metric> compute_metrics(const Task& task, std::span<const double> predictions,
                                     std::span<const double> labels, std::span<const std::int64_t> starts = {});
 
@@ -52,7 +57,11 @@ void check_metrics(const Task& task);
 double headline(const Task& task, const std::vector<Metric>& metrics);
 
 /// Class ids by argmax (the first of equals; a NaN counts as the highest, as in NumPy), or for regression the value
-/// itself. logits: [examples or tokens, task.outputs()], any floating dtype.
+/// itself, or in tasks of several labels a one for each logit above 0 and a zero for each other one. logits: [examples
+/// or tokens, task.outputs()], any floating dtype.
 std::vector<double> predictions_from_logits(const Task& task, const Tensor& logits);
+
+/// The names of the labels that apply, by a zero or a one for each of the task's.
+std::vector<std::string> applying_labels(const Task& task, std::span<const double> applies);
 
 }  // namespace tk

@@ -70,12 +70,29 @@ bool is_integer(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
+// Labels of which any number applies: an array, or a text with commas between. The labels of none are an empty one.
+std::vector<std::string> several_labels(const Cell& cell) {
+  if (cell.is_list) return cell.values;
+  std::vector<std::string> labels;
+  std::string_view rest = cell.values.empty() ? "" : cell.values.front();
+  while (!rest.empty()) {
+    const std::size_t comma = rest.find(',');
+    std::string_view label = rest.substr(0, comma);
+    rest = comma == std::string_view::npos ? "" : rest.substr(comma + 1);
+    while (label.starts_with(' ')) label.remove_prefix(1);
+    while (label.ends_with(' ')) label.remove_suffix(1);
+    if (!label.empty()) labels.emplace_back(label);
+  }
+  return labels;
+}
+
 // What the labels of a file are.
 struct Labels {
   std::map<std::string, std::int64_t> counts = {};
   std::int64_t rows = 0;
   int texts = 1;
   bool of_words = false;
+  bool are_several = false;
 
   void add(const std::string& label) { ++counts[label]; }
 };
@@ -90,15 +107,24 @@ Labels labels_of_conll(const fs::path& path) {
   return labels;
 }
 
-Labels labels_of_table(const fs::path& path, const OwnColumns& columns) {
+Labels labels_of_table(const fs::path& path, const OwnColumns& columns, std::optional<TaskKind> kind) {
   TableReader table(path);
   const ColumnPlaces places = column_places(table.columns(), columns, path.string(), true);
-  Labels labels{.texts = static_cast<int>(places.texts.size())};
+  Labels labels{.texts = static_cast<int>(places.texts.size()), .are_several = kind == TaskKind::kMultiLabel};
   std::vector<Cell> row;
   while (table.next(row)) {
     const Cell& text = row[places.texts.front()];
     const Cell& label = row[static_cast<std::size_t>(places.label)];
-    if (labels.rows++ == 0) labels.of_words = label.is_list && text.is_list;
+    if (labels.rows++ == 0) {
+      labels.of_words = label.is_list && text.is_list;
+      labels.are_several = labels.are_several || (label.is_list && !text.is_list);
+    }
+    TK_CHECK(!label.is_missing(), table.where(), ": has no label");
+    if (labels.are_several) {
+      TK_CHECK(!text.is_list, table.where(), ": expected a text, got an array");
+      for (const std::string& value : several_labels(label)) labels.add(value);
+      continue;
+    }
     TK_CHECK(label.is_list == labels.of_words, table.where(), ": expected ",
              labels.of_words ? "an array of labels, as in the rows before" : "one label, got an array of them");
     TK_CHECK(!label.values.empty() && !label.values.front().empty(), table.where(), ": has no label");
@@ -111,6 +137,7 @@ Labels labels_of_table(const fs::path& path, const OwnColumns& columns) {
 
 TaskKind kind_of(const Labels& labels) {
   if (labels.of_words) return TaskKind::kTokens;
+  if (labels.are_several) return TaskKind::kMultiLabel;
   const auto text = [](const auto& entry) { return std::string_view(entry.first); };
   const bool all_numbers = std::ranges::all_of(
       labels.counts, [](auto t) { return number(t).has_value(); }, text);
@@ -121,6 +148,7 @@ TaskKind kind_of(const Labels& labels) {
 std::vector<std::string> class_names(const Labels& labels, const fs::path& path) {
   std::vector<std::string> names;
   for (const auto& [name, count] : labels.counts) names.push_back(name);
+  TK_CHECK(!names.empty(), path.string(), ": no row has a label that applies");
   TK_CHECK(names.size() > 1, path.string(), ": all labels are ", in_quotes(names.front()),
            "; expected at least two classes");
   TK_CHECK(std::ssize(names) <= kMostClasses, path.string(), ": ", names.size(), " different labels in ", labels.rows,
@@ -192,6 +220,18 @@ std::string text_of(const Cell& cell, const std::string& where) {
   return cell.values.empty() ? "" : cell.values.front();
 }
 
+// Of each of the task's labels whether it applies; of none anything is known where there is no label.
+std::vector<std::int32_t> applies_of(const Task& task, const Cell& cell, const std::string& where, bool is_needed) {
+  std::vector<std::int32_t> applies(task.labels.size(), cell.is_missing() ? -1 : 0);
+  TK_CHECK(!is_needed || !cell.is_missing(), where, ": has no label");
+  for (const std::string& name : several_labels(cell)) {
+    const auto found = std::ranges::find(task.labels, name);
+    if (found == task.labels.end() && is_needed) fail_label(task, name, where);
+    if (found != task.labels.end()) applies[static_cast<std::size_t>(found - task.labels.begin())] = 1;
+  }
+  return applies;
+}
+
 Example table_example(const Task& task, const ColumnPlaces& places, const std::vector<Cell>& row,
                       const std::string& where, bool needs_labels) {
   const Cell none;
@@ -201,7 +241,12 @@ Example table_example(const Task& task, const ColumnPlaces& places, const std::v
     TK_CHECK(text.is_list && !text.values.empty(), where, ": expected an array of words");
     return words_example(task, text.values, label.values, where, needs_labels);
   }
-  Example example{.text_a = text_of(text, where), .label = label_of(task, label, where, needs_labels)};
+  Example example{.text_a = text_of(text, where)};
+  if (task.kind == TaskKind::kMultiLabel) {
+    example.applies = applies_of(task, label, where, needs_labels);
+  } else {
+    example.label = label_of(task, label, where, needs_labels);
+  }
   example.has_b = places.texts.size() == 2;
   if (example.has_b) example.text_b = text_of(row[places.texts[1]], where);
   return example;
@@ -270,6 +315,9 @@ Task own_task(TaskKind kind, std::vector<std::string> labels, const std::string&
     task.labels.clear();
     task.metrics = {"pearson", "spearmanr"};
     task.headline = "combined_score";
+  } else if (kind == TaskKind::kMultiLabel) {
+    task.metrics = {"precision", "recall", "f1", "f1_macro", "accuracy"};
+    task.headline = "f1";
   } else if (kind == TaskKind::kTokens) {
     task.metrics = {"precision", "recall", "f1", "accuracy"};
     task.headline = "f1";
@@ -280,8 +328,10 @@ Task own_task(TaskKind kind, std::vector<std::string> labels, const std::string&
 Task infer_task(const fs::path& train, const OwnColumns& columns, std::optional<TaskKind> kind,
                 const std::string& name) {
   check_ending(train);
-  const Labels labels = is_conll(train) ? labels_of_conll(train) : labels_of_table(train, columns);
+  const Labels labels = is_conll(train) ? labels_of_conll(train) : labels_of_table(train, columns, kind);
   const TaskKind found = kind.value_or(kind_of(labels));
+  TK_CHECK((found == TaskKind::kMultiLabel) == labels.are_several, train.string(),
+           ": has several labels of a row, which is another kind of task than was asked for");
   TK_CHECK((found == TaskKind::kTokens) == labels.of_words, train.string(), ": has a label for each ",
            labels.of_words ? "word" : "row", ", which is another kind of task than was asked for");
   if (found == TaskKind::kRegression) {

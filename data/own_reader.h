@@ -46,7 +46,8 @@ OwnColumns find_columns(const std::filesystem::path& file, const OwnColumns& col
 /// What is asked of the rows of one's own files. A word a line (.conll, .bio, .iob, .iob2), and tables whose text and
 /// label are arrays of as many elements, are a task of tokens. Of others the labels decide: numbers one of which has a
 /// fraction are a regression, all others the names of classes, integers among them in the order of their values and the
-/// rest in that of their bytes. `kind`, where given, overrides that.
+/// rest in that of their bytes. Arrays of labels beside a text, none of which may be in them, say which of several
+/// labels apply. `kind`, where given, overrides that; kMultiLabel reads a text as labels with commas between.
 ///
 /// Reads all of `train`. Throws, naming file and line, for rows without a label and for classes that are hardly any:
 /// all rows of one, or more than 1,000.

@@ -9,6 +9,7 @@ namespace tk {
 /// What is asked of an example.
 enum class TaskKind : std::uint8_t {
   kClassification,  ///< one of several classes
+  kMultiLabel,      ///< which of several labels apply: any number of them
   kRegression,      ///< a number
   kTokens           ///< one of several classes for each word
 };
@@ -26,6 +27,10 @@ struct Task {
 
   const std::string& shown_name() const { return title.empty() ? name : title; }
   bool regression() const { return kind == TaskKind::kRegression; }
+  /// The mean of several metrics is one, too: Hugging Face's combined_score.
+  bool has_combined_score() const {
+    return metrics.size() > 1 && (kind == TaskKind::kClassification || kind == TaskKind::kRegression);
+  }
   /// Numbers that a model gives for an example, or for a token.
   std::int64_t outputs() const { return regression() ? 1 : static_cast<std::int64_t>(labels.size()); }
 };

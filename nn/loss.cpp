@@ -3,6 +3,7 @@
 #include "autograd/ops/cross_entropy.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/reduce.h"
+#include "autograd/ops/shape.h"
 #include "autograd/ops/softmax.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/softmax.h"
@@ -42,6 +43,11 @@ Variable labelled_cross_entropy_loss(const Variable& logits, const Tensor& label
   const Tensor has_label = greater(numbers, -0.5).to(logits.dtype());
   const Tensor known = mul(numbers, has_label).to(DType::kInt32);  // a class for every row, 0 where there is no label
   return labelled_mean(smoothed_cross_entropy(logits, known, smoothing), has_label);
+}
+
+Variable logits_of_pairs(const Variable& logits) {
+  const Tensor zero_and_one = arange(2, DType::kInt32, logits.device()).to(logits.dtype());
+  return reshape(logits, {logits.shape().numel(), 1}) * Variable(zero_and_one);
 }
 
 Variable mse_loss(const Variable& prediction, const Tensor& target) {

@@ -11,6 +11,11 @@ Variable cross_entropy_loss(const Variable& logits, const Tensor& labels, double
 /// The mean over the rows that have a label (-1: none); 0 when none has.
 Variable labelled_cross_entropy_loss(const Variable& logits, const Tensor& labels, double smoothing = 0);
 
+/// Logits of labels that apply or not, each by itself, as classes: [rows, labels] -> [rows labels, 2], of which the
+/// first is 0: softmax of such a pair is (1 - sigmoid(x), sigmoid(x)), so that the losses of classes are those of
+/// labels. Cross-entropy of them is PyTorch's BCEWithLogitsLoss.
+Variable logits_of_pairs(const Variable& logits);
+
 /// Mean squared difference; prediction and target have one shape.
 Variable mse_loss(const Variable& prediction, const Tensor& target);
 /// The mean over the elements that have a target (-1: none); 0 when none has.

@@ -42,6 +42,23 @@ TEST_CASE("make_batch: tasks of tokens have a label for each token, and dummies 
         std::vector<std::int32_t>{-1, -1, -1, -1, -1, -1, 4, -1, -1, -1});
 }
 
+TEST_CASE("make_batch: tasks of several labels say of each whether it applies, equally many a sentence") {
+  std::vector<TokenizedExample> examples = kExamples;
+  examples[0].applies = {1, 0, 1};
+  examples[1].applies = {-1, -1, -1};
+  examples[2].applies = {1};
+  const std::vector<std::int64_t> indices = {1, 0}, uneven = {0, 2};
+  const Tensor teacher = from_values<float>({1, 2, 3, 4, 5, 6}, {2, 3});
+  const Batch batch = make_batch(examples, indices, TaskKind::kMultiLabel, teacher);
+  CHECK(batch.labels.shape() == Shape({2, 3}));
+  CHECK(batch.labels.to_vector<std::int32_t>() == std::vector<std::int32_t>{-1, -1, -1, 1, 0, 1});
+  CHECK(batch.teacher.to_vector<float>() == std::vector<float>{1, 2, 3, 4, 5, 6});
+  const Batch padded = with_dummy_rows(batch, 10);
+  CHECK(padded.labels.to_vector<std::int32_t>() == batch.labels.to_vector<std::int32_t>());
+  CHECK_THROWS_WITH(make_batch(examples, uneven, TaskKind::kMultiLabel),
+                    ContainsSubstring("example 12 says of 1 labels whether they apply, others of 3"));
+}
+
 TEST_CASE("make_batch: a teacher's logits lie in the batch's memory, and go where it goes") {
   const std::vector<std::int64_t> indices = {1, 0};
   const Tensor teacher = from_values<float>({1, 2, 3, 4}, {2, 2});

@@ -48,6 +48,42 @@ TEST_CASE("metrics: equal scikit-learn's and SciPy's to 1e-12") {
   }
 }
 
+TEST_CASE("metrics: those of several labels equal scikit-learn's, and unknown labels do not count") {
+  std::ifstream file(TK_SOURCE_DIR "/tests/golden/several_labels.json");
+  REQUIRE(file);
+  const auto golden = nlohmann::json::parse(file);
+  REQUIRE(golden["cases"].size() == 205);
+  for (const auto& item : golden["cases"]) {
+    CAPTURE(item["name"].get<std::string>());
+    Task task{.name = "several",
+              .kind = TaskKind::kMultiLabel,
+              .labels = {},
+              .metrics = {"precision", "recall", "f1", "f1_macro", "accuracy"},
+              .headline = "f1"};
+    Values predictions, labels;
+    for (const auto& row : item["predicted"]) {
+      task.labels.assign(row.size(), "label");
+      for (const double value : row) predictions.push_back(value);
+    }
+    for (const auto& row : item["actual"]) {
+      for (const double value : row) labels.push_back(value);
+    }
+    // One more example of which nothing is known.
+    predictions.resize(predictions.size() + task.labels.size(), 1);
+    labels.resize(labels.size() + task.labels.size(), -1);
+    const std::vector<Metric> metrics = compute_metrics(task, predictions, labels);
+    REQUIRE(metrics.size() == 5);
+    for (const Metric& metric : metrics) check_value(metric.value, item[metric.name]);
+  }
+}
+
+TEST_CASE("predictions_from_logits: of several labels each whose logit is above 0 applies") {
+  const Task task{.name = "several", .kind = TaskKind::kMultiLabel, .labels = {"a", "b"}};
+  const Values applies = predictions_from_logits(task, from_values<float>({0.1f, -2, 0, 3}, {2, 2}));
+  CHECK(applies == Values{1, 0, 0, 1});
+  CHECK(applying_labels(task, std::span(applies).subspan(2)) == std::vector<std::string>{"b"});
+}
+
 TEST_CASE("metrics: the published reference values") {
   const Values predictions = {1, 1, 1, 0, 0, 0, 1, 0};
   const Values labels = {1, 0, 1, 0, 1, 0, 1, 1};

@@ -65,6 +65,41 @@ TEST_CASE("infer_task: words with tags are a task of tokens, scored by entities"
   CHECK(json.labels == Texts{"B-p", "O"});
 }
 
+TEST_CASE(
+    "infer_task: arrays of labels beside a text say which apply, and a text with commas where that is asked for") {
+  const TemporaryFolder folder;
+  const auto rows = write_file(folder, "a.jsonl",
+                               "{\"text\": \"a\", \"label\": []}\n{\"text\": \"b\", \"label\": [\"rude\", \"loud\"]}\n"
+                               "{\"text\": \"c\", \"label\": \"loud\"}\n");
+  const Task task = infer_task(rows);
+  CHECK(task.kind == TaskKind::kMultiLabel);
+  CHECK(task.labels == Texts{"loud", "rude"});
+  CHECK(task.headline == "f1");
+  CHECK(task.outputs() == 2);
+  const OwnReader reader(task, {.train = rows, .dev = rows, .test = rows});
+  const std::vector<Example> examples = reader.read(Part::kDev)[0].examples;
+  CHECK(examples[0].applies == std::vector<std::int32_t>{0, 0});
+  CHECK(examples[1].applies == std::vector<std::int32_t>{1, 1});
+  CHECK(examples[2].applies == std::vector<std::int32_t>{1, 0});
+  check_labelled(reader.read(Part::kDev)[0]);
+
+  const auto table = write_file(folder, "b.csv", "text,label\na,\"rude, loud\"\nb,\nc,loud\n");
+  CHECK(infer_task(table, {}, TaskKind::kMultiLabel).labels == Texts{"loud", "rude"});
+  const OwnReader of_table(task, {.train = {}, .dev = table, .test = {}});
+  CHECK(of_table.read(Part::kDev)[0].examples[0].applies == std::vector<std::int32_t>{1, 1});
+  CHECK(of_table.read(Part::kDev)[0].examples[1].applies == std::vector<std::int32_t>{0, 0});
+
+  const auto other = write_file(folder, "c.jsonl", "{\"text\": \"a\", \"label\": [\"odd\"]}\n{\"text\": \"b\"}\n");
+  const OwnReader of_other(task, {.train = {}, .dev = other, .test = other});
+  CHECK_THROWS_WITH(of_other.read(Part::kDev), ContainsSubstring("expected one of the labels loud, rude, got \"odd\""));
+  CHECK(of_other.read(Part::kTest)[0].examples[0].applies == std::vector<std::int32_t>{0, 0});
+  CHECK(of_other.read(Part::kTest)[0].examples[1].applies == std::vector<std::int32_t>{-1, -1});
+  CHECK_THROWS_WITH(check_labelled(of_other.read(Part::kTest)[0]), ContainsSubstring("row 1 has no label"));
+  CHECK_THROWS_WITH(infer_task(rows, {}, TaskKind::kClassification), ContainsSubstring("several labels of a row"));
+  CHECK_THROWS_WITH(infer_task(write_file(folder, "d.jsonl", "{\"text\": \"a\", \"label\": []}\n")),
+                    ContainsSubstring("no row has a label that applies"));
+}
+
 TEST_CASE("own_reader: texts and labels by Hugging Face's rule for columns, or by name") {
   const TemporaryFolder folder;
   const auto texts = [&](const std::string& content, const OwnColumns& columns = {}) {

@@ -56,6 +56,26 @@ TEST_CASE("losses: the gradient of smoothed cross-entropy is that of its value")
   CHECK(gradcheck(loss, {from_values<double>({1, -2, 0.5, 3, 0, -1, 2, 2, 0, 0.1, 0.2, 0.3}, {4, 3})}).passed);
 }
 
+TEST_CASE("losses: cross-entropy of pairs with a zero is PyTorch's BCEWithLogitsLoss, value and gradient") {
+  std::ifstream file(TK_SOURCE_DIR "/tests/golden/several_labels.json");
+  REQUIRE(file);
+  const nlohmann::json golden = nlohmann::json::parse(file)["losses"];
+  REQUIRE(golden.size() == 3);
+  for (const nlohmann::json& one : golden) {
+    const auto numbers = one["logits"].get<std::vector<double>>();
+    const auto targets = one["targets"].get<std::vector<std::int32_t>>();
+    const std::int64_t labels = one["labels"];
+    const Variable logits(from_values(numbers, {std::ssize(numbers) / labels, labels}), true);
+    const Variable loss = labelled_cross_entropy_loss(logits_of_pairs(logits), from_values(targets));
+    loss.backward();
+    CHECK(loss.item() == Approx(one["loss"].get<double>()).epsilon(1e-12));
+    const std::vector<double> gradient = logits.grad().to_vector<double>();
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+      CHECK(gradient[i] == Approx(one["gradient"][i].get<double>()).epsilon(0).margin(1e-12));
+    }
+  }
+}
+
 TEST_CASE("losses: the squared difference is a mean over all elements, and shapes must agree") {
   const Variable prediction(from_values<float>({1, 5}, {2, 1}));
   CHECK(mse_loss(prediction, from_values<float>({3, 5}, {2, 1})).item() == 2);

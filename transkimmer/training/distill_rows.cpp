@@ -142,10 +142,12 @@ DistillRows distill_rows(const TaskModel& model, const Split& own, const Distill
     row.id = next_id++;
     row.label = -1;
     row.token_labels.clear();
+    row.applies.clear();
   }
   if (text.corrupt > 0) corrupt_rows(result, model, text, max_length);
   for (TokenizedExample& row : result.rows) {
     if (model.task.kind == TaskKind::kTokens) row.token_labels.assign(row.ids.size(), -1);
+    if (model.task.kind == TaskKind::kMultiLabel) row.applies.assign(model.task.labels.size(), -1);
   }
   return result;
 }

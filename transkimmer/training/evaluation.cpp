@@ -26,6 +26,11 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 // The sum of the loss over the batch's labels.
 double labelled_loss(const Task& task, const Tensor& logits, const Tensor& labels) {
   const NoGrad no_grad;
+  if (task.kind == TaskKind::kMultiLabel) {
+    Task classes = task;
+    classes.kind = TaskKind::kClassification;
+    return labelled_loss(classes, logits_of_pairs(Variable(logits)).value(), labels.reshape({labels.numel()}));
+  }
   std::vector<std::int32_t> rows;
   const std::vector<double> values = labels.to(DType::kFloat64).to_vector<double>();
   for (std::size_t i = 0; i < values.size(); ++i) {

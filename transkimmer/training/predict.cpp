@@ -1,10 +1,30 @@
 #include "transkimmer/training/predict.h"
 
+#include <cmath>
+
 #include "data/metrics.h"
 #include "tensor/error.h"
 #include "tensor/ops/softmax.h"
 
 namespace tk {
+namespace {
+
+// Each label by itself: applies [examples task.outputs()].
+std::vector<Prediction> predicted_labels(const Task& task, const Tensor& logits, std::span<const double> applies) {
+  std::vector<Prediction> predictions;
+  const auto several = static_cast<std::size_t>(task.outputs());
+  for (std::int64_t i = 0; i < logits.size(0); ++i) {
+    Prediction prediction{.labels =
+                              applying_labels(task, applies.subspan(static_cast<std::size_t>(i) * several, several))};
+    for (const double x : logits.select(0, i).to(DType::kFloat64).to_vector<double>()) {
+      prediction.probabilities.push_back(1 / (1 + std::exp(-x)));
+    }
+    predictions.push_back(std::move(prediction));
+  }
+  return predictions;
+}
+
+}  // namespace
 
 std::vector<Prediction> predict(const TaskModel& model, std::span<const Example> examples,
                                 const EvaluationOptions& options, std::int64_t max_length) {
@@ -19,6 +39,7 @@ std::vector<Prediction> predict(const TaskModel& model, std::span<const Example>
     for (const double value : best) predictions.push_back({.value = value});
     return predictions;
   }
+  if (task.kind == TaskKind::kMultiLabel) return predicted_labels(task, logits, best);
   const Tensor probabilities = softmax(logits.to(DType::kFloat64));
   for (std::size_t i = 0; i < best.size(); ++i) {
     const auto label = static_cast<std::size_t>(best[i]);

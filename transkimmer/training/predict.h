@@ -13,8 +13,9 @@ namespace tk {
 
 /// What a model says of a sentence or pair.
 struct Prediction {
-  std::string label = {};                  ///< name of the most likely class; empty for regression
-  double value = 0;                        ///< its probability; for regression the number itself
+  std::string label = {};                  ///< name of the most likely class; empty for other tasks
+  std::vector<std::string> labels = {};    ///< tasks of several labels: the names of those that apply
+  double value = 0;                        ///< the class' probability; for regression the number itself
   std::vector<double> probabilities = {};  ///< of each of the task's labels; empty for regression
 };
 

@@ -16,6 +16,8 @@ namespace tk {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr const char* kMultiLabel = "multi_label_classification";
+
 enum class LabelMatch {
   kSame,      // the task's, in its order
   kPermuted,  // the task's, in another order
@@ -59,6 +61,7 @@ Config task_config(Config config, const Task& task) {
   config.problem_type.reset();
   if (task.kind == TaskKind::kRegression) config.problem_type = "regression";
   if (task.kind == TaskKind::kClassification) config.problem_type = "single_label_classification";
+  if (task.kind == TaskKind::kMultiLabel) config.problem_type = kMultiLabel;
   config.finetuning_task = task.name.empty() ? std::nullopt : std::optional(task.name);
   config.set_head(head_of(task));
   return config;
@@ -241,12 +244,11 @@ TaskModel load_for_scoring(const fs::path& folder, const Task& task, bool dense)
 
 Task task_of_model(const fs::path& folder) {
   const Config config = load_config(folder);
-  TK_CHECK(config.problem_type != "multi_label_classification", folder.string(),
-           ": several labels at once (problem_type multi_label_classification) are none of the tasks here");
   const bool is_regression = config.problem_type == "regression" || config.num_labels() == 1;
-  const TaskKind kind = config.head() == HeadKind::kToken ? TaskKind::kTokens
-                        : is_regression                   ? TaskKind::kRegression
-                                                          : TaskKind::kClassification;
+  const TaskKind kind = config.head() == HeadKind::kToken    ? TaskKind::kTokens
+                        : config.problem_type == kMultiLabel ? TaskKind::kMultiLabel
+                        : is_regression                      ? TaskKind::kRegression
+                                                             : TaskKind::kClassification;
   return own_task(kind, config.labels, config.finetuning_task.value_or(""));
 }
 

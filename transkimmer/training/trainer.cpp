@@ -54,8 +54,9 @@ void check_labels(const Task& task, const std::vector<TokenizedExample>& example
   for (const double label : labels_of(examples, task.kind)) {
     if (may_lack && label == -1) continue;
     TK_CHECK(label != -1, "train: an example has no label, and there is no teacher");
-    TK_CHECK(task.regression() || (label >= 0 && label < static_cast<double>(task.outputs())), "train: label ", label,
-             " is none of the ", task.outputs(), " of ", task.name);
+    const double classes = task.kind == TaskKind::kMultiLabel ? 2 : static_cast<double>(task.outputs());
+    TK_CHECK(task.regression() || (label >= 0 && label < classes), "train: label ", label, " is none of the ", classes,
+             " of ", task.name);
   }
 }
 
@@ -64,7 +65,8 @@ const TrainerOptions& checked(const BertClassifier& model, const Task& task,
                               const std::vector<TokenizedExample>& examples, const TrainerOptions& options,
                               const Tensor& teacher_logits) {
   check_options(model, options);
-  check_option(options.label_smoothing == 0 || !task.regression(), "label_smoothing", task.name, " has no classes");
+  check_option(options.label_smoothing == 0 || (!task.regression() && task.kind != TaskKind::kMultiLabel),
+               "label_smoothing", task.name, " has no classes");
   check_metrics(task);
   check_labels(task, examples, teacher_logits.defined());
   TK_CHECK(model.config().num_labels() == task.outputs(), "train: expected a model with the ", task.outputs(),
@@ -163,6 +165,8 @@ Variable Trainer::task_loss(const Variable& logits, const Batch& batch) const {
       const Tensor targets = batch.labels.reshape(logits.shape());
       return all_labelled_ ? mse_loss(logits, targets) : labelled_mse_loss(logits, targets);
     }
+    case TaskKind::kMultiLabel:
+      return labelled_cross_entropy_loss(logits_of_pairs(logits), batch.labels.reshape({batch.labels.numel()}));
     case TaskKind::kTokens:
       return labelled_cross_entropy_loss(logits, batch.labels, options_.label_smoothing);
     case TaskKind::kClassification:
@@ -174,6 +178,10 @@ Variable Trainer::task_loss(const Variable& logits, const Batch& batch) const {
 
 Variable Trainer::teacher_loss(const Variable& logits, const Batch& batch) const {
   if (kind_ == TaskKind::kRegression) return mse_loss(logits, batch.teacher);
+  if (kind_ == TaskKind::kMultiLabel) {
+    const Tensor teacher = logits_of_pairs(Variable(batch.teacher)).value();
+    return distillation_loss(logits_of_pairs(logits), teacher, options_.distill_temperature);
+  }
   if (kind_ == TaskKind::kTokens) {
     return distillation_loss(logits, batch.teacher, options_.distill_temperature, batch.tokens.rows.count());
   }

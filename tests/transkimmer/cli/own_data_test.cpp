@@ -28,7 +28,7 @@ struct OwnData {
     write_bytes(place / "test.csv", test);
     write_bytes(place / "pairs.csv", pairs);
     std::string words;
-    for (int i = 0; i < 30; ++i) words += "the O\nplot B-part\nwas O\nfine O\n\n";
+    for (int i = 0; i < 30; ++i) words += "the O\nplot B-part\nwas O\nfine O\nand O\n\n";
     write_bytes(place / "words.conll", words);
   }
 
@@ -121,10 +121,47 @@ TEST_CASE("own data: words with tags are trained, scored by entities and tagged"
   REQUIRE(run_program(Arguments{"predict", "--test_file", place / "words.conll", "--output_dir", place / "p"} + model)
               .code == 0);
   const std::vector<std::string> tagged = lines(read_bytes(place / "p/predict_results_own.txt"));
-  REQUIRE(tagged.size() == 150);
+  REQUIRE(tagged.size() == 180);
   CHECK(tagged[0].starts_with("the\t"));
-  CHECK(tagged[4].empty());
+  CHECK(tagged[5].empty());
+  CHECK_THAT(read_bytes(place / "out/report.html"), ContainsSubstring("plot/B-part"));  // what is right
   CHECK_THAT(run_program(Arguments{"predict"} + model, "the plot\n").err, ContainsSubstring("come from a file"));
+}
+
+TEST_CASE("own data: several labels of a row are trained, skimmed, scored and predicted") {
+  const OwnData own;
+  const Workplace& place = own.place;
+  std::string rows;
+  for (int i = 0; i < 40; ++i) {
+    rows += i % 2 == 0 ? R"({"text": "the plot was fine and long", "label": ["about plot", "kind"]})"
+                       : R"({"text": "the cast was dull and long", "label": []})";
+    rows += '\n';
+  }
+  write_bytes(place / "several.jsonl", rows);
+  const Arguments files = {"--train_file", place / "several.jsonl", "--validation_file", place / "several.jsonl"};
+  const Ran skim = own.train("out", files + Arguments{"--speedup", "2"}, "skim");
+  CAPTURE(skim.err);
+  REQUIRE(skim.code == 0);
+  CHECK_THAT(skim.err, ContainsSubstring("2 labels, any number of which apply: about plot, kind"));
+  CHECK(json_of(place / "out/config.json")["problem_type"] == "multi_label_classification");
+  for (const char* key : {"eval_precision", "eval_recall", "eval_f1", "eval_f1_macro", "eval_accuracy"}) {
+    CHECK(json_of(place / "out/eval_results.json").contains(key));
+  }
+  CHECK_THAT(read_bytes(place / "out/report.html"), ContainsSubstring("about plot, kind"));
+  const Arguments model = {"--model_name_or_path", place / "out"};
+  const Ran scored = run_program(Arguments{"eval", "--validation_file", place / "several.jsonl", "--json"} + model);
+  REQUIRE(scored.code == 0);
+  CHECK(json::parse(scored.out)["eval_f1"] == json_of(place / "out/eval_results.json")["eval_f1"]);
+  REQUIRE(run_program(Arguments{"predict", "--test_file", place / "several.jsonl", "--output_dir", place / "p"} + model)
+              .code == 0);
+  CHECK(lines(read_bytes(place / "p/predict_results_own.txt")).size() == 41);
+  const Ran answered = run_program(Arguments{"predict", "--json"} + model, "the plot\n");
+  REQUIRE(answered.code == 0);
+  CHECK(json::parse(answered.out)["prediction"].is_array());
+  CHECK(json::parse(answered.out)["probabilities"].size() == 2);
+  const Ran smoothed = own.train("s", files + Arguments{"--label_smoothing_factor", "0.1"});
+  CHECK(smoothed.code != 0);
+  CHECK_THAT(smoothed.err, ContainsSubstring("--label_smoothing_factor"));
 }
 
 TEST_CASE("own data: a signal ends predict while it waits for rows") {

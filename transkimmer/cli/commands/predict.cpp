@@ -92,16 +92,22 @@ std::string tagged_text(const TaskModel& model, const Split& split, const std::v
   return text;
 }
 
+// A label, those that apply with commas between, or a number.
+std::string prediction_text(const Task& task, const std::vector<double>& predictions, std::size_t i) {
+  if (task.regression()) return score_text(predictions[i]);
+  if (task.kind != TaskKind::kMultiLabel) return task.labels[static_cast<std::size_t>(predictions[i])];
+  const std::size_t several = task.labels.size();
+  return fmt::format("{}", fmt::join(applying_labels(task, std::span(predictions).subspan(i * several, several)), ","));
+}
+
 std::string predictions_text(const TaskModel& model, const Split& split, const Tensor& logits,
                              std::int64_t max_length) {
   const Task& task = model.task;
   const std::vector<double> predictions = predictions_from_logits(task, logits);
   if (task.kind == TaskKind::kTokens) return tagged_text(model, split, predictions, max_length);
   std::string text = "index\tprediction\n";
-  for (std::size_t i = 0; i < predictions.size(); ++i) {
-    const std::string label =
-        task.regression() ? score_text(predictions[i]) : task.labels[static_cast<std::size_t>(predictions[i])];
-    text += fmt::format("{}\t{}\n", split.examples[i].id, label);
+  for (std::size_t i = 0; i < split.examples.size(); ++i) {
+    text += fmt::format("{}\t{}\n", split.examples[i].id, prediction_text(task, predictions, i));
   }
   return text;
 }
@@ -129,7 +135,9 @@ std::string logits_text(const Split& split, const Tensor& logits, TaskKind kind)
 // What a row that came on standard input is answered with: index, label and probabilities, or a number.
 std::string answer_text(const Prediction& prediction, std::int64_t index, const Task& task) {
   if (task.regression()) return fmt::format("{}\t{:.6g}\n", index, prediction.value);
-  std::string text = fmt::format("{}\t{}", index, printable(prediction.label));
+  const std::string label =
+      task.kind == TaskKind::kMultiLabel ? fmt::format("{}", fmt::join(prediction.labels, ",")) : prediction.label;
+  std::string text = fmt::format("{}\t{}", index, printable(label));
   for (const double probability : prediction.probabilities) text += fmt::format("\t{:.6f}", probability);
   return text + '\n';
 }
@@ -139,7 +147,8 @@ std::string answer_json(const Prediction& prediction, std::int64_t index, const 
   if (task.regression()) {
     answer["prediction"] = prediction.value;
   } else {
-    answer["prediction"] = prediction.label;
+    answer["prediction"] = task.kind == TaskKind::kMultiLabel ? nlohmann::ordered_json(prediction.labels)
+                                                              : nlohmann::ordered_json(prediction.label);
     for (std::size_t i = 0; i < task.labels.size(); ++i) {
       answer["probabilities"][task.labels[i]] = prediction.probabilities[i];
     }

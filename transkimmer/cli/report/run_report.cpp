@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/metrics.h"
 #include "transkimmer/cli/run/batch_flags.h"
 #include "transkimmer/config.h"
 
@@ -93,8 +94,46 @@ std::vector<ReportLayer> layers(const RunReportInputs& in) {
   return result;
 }
 
+// "Oslo/B-location, ..." of the words that are part of an entity. `values`: the class of each token, -1 where none is
+// asked for.
+std::string tags_text(const RunReportInputs& in, const std::vector<double>& values, std::size_t at) {
+  const Example& example = in.dev.examples[at];
+  const std::int64_t first = label_starts(in.dev.tokenized, TaskKind::kTokens)[at];
+  const std::vector<std::string_view> words = words_of(example);
+  const std::vector<std::int64_t> starts =
+      word_starts(in.model.tokenizer, example, std::ssize(in.dev.tokenized[at].ids));
+  std::vector<std::string> tagged;
+  for (std::size_t word = 0; word < words.size(); ++word) {
+    const double value = starts[word] < 0 ? -1 : values[static_cast<std::size_t>(first + starts[word])];
+    if (value < 0) continue;
+    const std::string& tag = in.model.task.labels[static_cast<std::size_t>(value)];
+    if (tag != "O") tagged.push_back(fmt::format("{}/{}", words[word], tag));
+  }
+  return tagged.empty() ? "no entity" : fmt::format("{}", fmt::join(tagged, ", "));
+}
+
+// What a dev example's label is, or what a model says of it, by the labels or predictions of all.
+std::string answer_text(const RunReportInputs& in, const std::vector<double>& values, std::size_t at) {
+  const Task& task = in.model.task;
+  switch (task.kind) {
+    case TaskKind::kRegression:
+      return fmt::format("{:.2f}", values[at]);
+    case TaskKind::kTokens:
+      return tags_text(in, values, at);
+    case TaskKind::kMultiLabel: {
+      const std::size_t several = task.labels.size();
+      const auto names = applying_labels(task, std::span(values).subspan(at * several, several));
+      return names.empty() ? "no label" : fmt::format("{}", fmt::join(names, ", "));
+    }
+    case TaskKind::kClassification:
+      break;
+  }
+  return task.labels[static_cast<std::size_t>(values[at])];
+}
+
 std::vector<ReportExample> examples(const RunReportInputs& in) {
   if (!skims(in)) return {};
+  const std::vector<double> gold = labels_of(in.dev.tokenized, in.model.task.kind);
   const std::vector<double> predictions = predictions_from_logits(in.model.task, evaluation(in).logits);
   std::vector<double> dense;
   if (!in.teaching.scores.empty()) {
@@ -105,9 +144,9 @@ std::vector<ReportExample> examples(const RunReportInputs& in) {
        trace_words(*in.model.model, in.model.tokenizer, in.dev, readable_examples(in.dev, kExamples))) {
     const auto at = static_cast<std::size_t>(trace.index);
     result.push_back({.words = trace.words,
-                      .gold = label_text(in.model.task, in.dev.examples[at].label),
-                      .prediction = label_text(in.model.task, predictions[at]),
-                      .dense_prediction = dense.empty() ? "" : label_text(in.model.task, dense[at]),
+                      .gold = answer_text(in, gold, at),
+                      .prediction = answer_text(in, predictions, at),
+                      .dense_prediction = dense.empty() ? "" : answer_text(in, dense, at),
                       .cost_share = trace.cost_share});
   }
   return result;
@@ -147,10 +186,6 @@ std::vector<std::pair<std::string, std::string>> manifest_facts(const nlohmann::
     result.emplace_back(file["path"].get<std::string>(), fact_text(file["bytes"]) + " bytes");
   }
   return result;
-}
-
-std::string label_text(const Task& task, double value) {
-  return task.regression() ? fmt::format("{:.2f}", value) : task.labels[static_cast<std::size_t>(value)];
 }
 
 Report make_run_report(const RunReportInputs& in) {

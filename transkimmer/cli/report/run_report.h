@@ -29,7 +29,4 @@ Report make_run_report(const RunReportInputs& inputs);
 /// What a run's manifest says of machine, build, time and inputs, each with its name.
 std::vector<std::pair<std::string, std::string>> manifest_facts(const nlohmann::json& manifest);
 
-/// The label or number that a prediction stands for.
-std::string label_text(const Task& task, double value);
-
 }  // namespace tk

@@ -33,7 +33,7 @@ double number_if_there(const json& results, const std::string& key, const fs::pa
 // The first dev set's metrics, in the task's order.
 std::vector<Metric> metrics_in(const Task& task, const json& results, const fs::path& file) {
   std::vector<std::string> names = task.metrics;
-  if (names.size() > 1 && task.kind != TaskKind::kTokens) names.emplace_back("combined_score");
+  if (task.has_combined_score()) names.emplace_back("combined_score");
   std::vector<Metric> metrics;
   for (const std::string& name : names) metrics.push_back({name, number_in(results, "eval_" + name, file)});
   return metrics;

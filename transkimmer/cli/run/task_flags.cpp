@@ -55,8 +55,10 @@ void tell_columns(const std::filesystem::path& file, const OwnColumns& found) {
 
 void tell_task(const Task& task) {
   if (task.regression()) return info("the labels are numbers: a regression");
-  info("{} {}: {}", task.labels.size(), task.kind == TaskKind::kTokens ? "labels of words" : "classes",
-       listed(task.labels));
+  const char* const what = task.kind == TaskKind::kTokens       ? "labels of words"
+                           : task.kind == TaskKind::kMultiLabel ? "labels, any number of which apply"
+                                                                : "classes";
+  info("{} {}: {}", task.labels.size(), what, listed(task.labels));
 }
 
 // A script may hand all of its flags to each command.

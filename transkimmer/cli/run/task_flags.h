@@ -15,6 +15,7 @@ namespace tk {
 
 /// By Hugging Face's names for `problem_type`, and that of its task of tokens.
 inline constexpr Choice<TaskKind> kTaskKinds[] = {{TaskKind::kClassification, "single_label_classification"},
+                                                  {TaskKind::kMultiLabel, "multi_label_classification"},
                                                   {TaskKind::kRegression, "regression"},
                                                   {TaskKind::kTokens, "token_classification"}};
 inline Choices<TaskKind> choices(TaskKind) { return kTaskKinds; }
