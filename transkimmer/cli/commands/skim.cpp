@@ -104,7 +104,7 @@ void SkimCommand::add_dense_flags() {
             "task whose model the dense ones start from, or none (default: mnli for rte, mrpc, stsb and wnli where "
             "--data_dir has it)",
             "TASK");
-  flags.add("--dense_epochs", dense_epochs, "passes over the training set (default: 3 to 8, by the task)").above(0);
+  flags.add("--dense_epochs", dense_epochs, "passes over the training set (default: 3 to 10, by the task)").above(0);
   flags.add("--dense_steps", dense_steps, "steps of each dense model, in place of epochs; -1: not set").at_least(-1);
 }
 
