@@ -1,6 +1,6 @@
 #include "nn/feed_forward.h"
 
-#include "autograd/ops/bias_gelu.h"
+#include "autograd/ops/bias_activation.h"
 #include "autograd/ops/residual_dropout_layer_norm.h"
 
 namespace tk {
@@ -13,7 +13,7 @@ FeedForward::FeedForward(const FeedForwardOptions& options)
 
 Variable FeedForward::operator()(const Variable& y, const Packed& rows, const Variable& scale,
                                  const Context& context) const {
-  const Variable inner = bias_gelu(intermediate.without_bias(y), intermediate.bias);
+  const Variable inner = bias_activation(intermediate.without_bias(y), intermediate.bias, options_.activation);
   const DropoutKey dropout =
       context.dropout(options_.hidden_dropout, rows, {Purpose::kHiddenDropout, options_.layer, 1});
   return residual_dropout_layer_norm(output.without_bias(inner), output.bias, y, scale, norm.weight, norm.bias,

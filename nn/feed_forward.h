@@ -6,18 +6,21 @@
 #include "nn/layer_names.h"
 #include "nn/layer_norm.h"
 #include "nn/linear.h"
+#include "tensor/activation.h"
 
 namespace tk {
 
 struct FeedForwardOptions {
   std::int64_t hidden = 0;
   std::int64_t intermediate = 0;
+  Activation activation = Activation::kGelu;
   double layer_norm_epsilon = 1e-12;
   double hidden_dropout = 0;
   std::uint8_t layer = 0;
 };
 
-/// The second half of an encoder layer: LN(y + scale * dropout(W_2 gelu(W_1 y + b_1) + b_2)).
+/// The second half of an encoder layer: LN(y + scale * dropout(W_2 f(W_1 y + b_1) + b_2)), f the
+/// activation.
 class FeedForward {
  public:
   FeedForward() = default;

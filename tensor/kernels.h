@@ -1,7 +1,9 @@
 #pragma once
 
+#include <optional>
 #include <type_traits>
 
+#include "tensor/activation.h"
 #include "tensor/binary_ops.h"
 #include "tensor/kernel_arguments.h"
 #include "tensor/profile.h"
@@ -35,7 +37,7 @@ void check_device(const char* op, Device device, const Argument& argument) {
 template <class... Args>
 const char* op_name(const char* kernel, const Args&... args) {
   const auto look = [&](const auto& argument) {
-    if constexpr (std::is_enum_v<std::remove_cvref_t<decltype(argument)>>) kernel = tk::name(argument);
+    if constexpr (requires { tk::name(argument); }) kernel = tk::name(argument);
   };
   (look(args), ...);
   return kernel;

@@ -120,18 +120,49 @@ struct Gelu {
   }
 };
 
+// GELU by a hyperbolic tangent (Hendrycks & Gimpel), x (1 + tanh u) / 2 = x sigmoid(2 u) with u = sqrt(2 / pi) (x + c
+// x^3).
+struct GeluTanh {
+  static constexpr double kScale = 1.59576912160573071176;  // 2 sqrt(2 / pi)
+  static constexpr double kCubic = 0.044715;
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return x * math::sigmoid(T(kScale) * (x + T(kCubic) * x * x * x));
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T x, T) {
+    const T s = math::sigmoid(T(kScale) * (x + T(kCubic) * x * x * x)), slope = s * (T(1) - s);
+    // Where the slope is 0 the square may be infinite.
+    return slope == T(0) ? s : s + x * slope * T(kScale) * (T(1) + T(3 * kCubic) * x * x);
+  }
+};
+
+struct Silu {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return x * math::sigmoid(x);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T x, T) {
+    const T s = math::sigmoid(x);
+    return s + x * s * (T(1) - s);
+  }
+};
+
 // F(function name, functor)
-#define TK_UNARY_OPS(F) \
-  F(neg, Neg)           \
-  F(abs, Abs)           \
-  F(exp, Exp)           \
-  F(log, Log)           \
-  F(sqrt, Sqrt)         \
-  F(square, Square)     \
-  F(tanh, Tanh)         \
-  F(sigmoid, Sigmoid)   \
-  F(relu, Relu)         \
-  F(gelu, Gelu)
+#define TK_UNARY_OPS(F)  \
+  F(neg, Neg)            \
+  F(abs, Abs)            \
+  F(exp, Exp)            \
+  F(log, Log)            \
+  F(sqrt, Sqrt)          \
+  F(square, Square)      \
+  F(tanh, Tanh)          \
+  F(sigmoid, Sigmoid)    \
+  F(relu, Relu)          \
+  F(gelu, Gelu)          \
+  F(gelu_tanh, GeluTanh) \
+  F(silu, Silu)
 
 enum class UnaryOp : std::uint8_t {
 #define TK_ENUMERATOR(name, functor) k##functor,

@@ -181,19 +181,19 @@ std::vector<std::string> take_labels(Keys& keys) {
 
 // The value that a key names, if it is there: one that people choose, or `unchosen`.
 template <class Enum>
-std::optional<Enum> take_named(Keys& keys, const char* key, std::optional<Enum> unchosen = {}) {
+std::optional<Enum> take_named(Keys& keys, const char* key, std::optional<Choice<Enum>> unchosen = {}) {
   const auto text = keys.text(key);
   if (!text) return std::nullopt;
-  if (unchosen && *text == name(*unchosen)) return unchosen;
+  if (unchosen && *text == unchosen->name) return unchosen->value;
   if (const std::optional<Enum> value = find_choice<Enum>(*text)) return value;
   std::vector<std::string> names = choice_names<Enum>();
-  if (unchosen) names.emplace_back(name(*unchosen));
+  if (unchosen) names.emplace_back(unchosen->name);
   keys.fail(key, "expected ", choice(names), ", got ", in_quotes(*text));
 }
 
 void take_skimming(Keys& keys, Config& config, std::optional<PredictorShape> predictor) {
   constexpr SkimGate kPublished = SkimGate::kLayer;
-  if (const auto gate = take_named<SkimGate>(keys, "skim_gate", SkimGate::kNone)) {
+  if (const auto gate = take_named<SkimGate>(keys, "skim_gate", Choice{SkimGate::kNone, name(SkimGate::kNone)})) {
     config.skim_gate = *gate;
   } else if (predictor) {
     if (predictor->outputs != traits(kPublished).outputs) {
@@ -300,6 +300,7 @@ Config parse_config(std::string_view text, std::string_view source, std::optiona
   for (const NumberKey& number : family.numbers) {
     c.*number.member = keys.number(number.key).value_or(c.*number.member);
   }
+  c.hidden_act = take_named<Activation>(keys, family.activation).value_or(c.hidden_act);
   c.classifier_dropout = keys.number("classifier_dropout");
   c.labels = take_labels(keys);
   c.problem_type = keys.text("problem_type");
@@ -325,11 +326,9 @@ std::string to_json(const Config& c) {
   json object = json::parse(c.other_keys);
   const Family& family = c.family();
   object["model_type"] = family.model_type;
-  for (const FixedKey& fixed : family.fixed) {
-    if (fixed.written) object[fixed.key] = json::parse(fixed.value);
-  }
   for (const SizeKey& size : family.sizes) object[size.key] = c.*size.member;
   for (const NumberKey& number : family.numbers) object[number.key] = c.*number.member;
+  object[family.activation] = choice_name(c.hidden_act);
   object["classifier_dropout"] = c.classifier_dropout ? json(*c.classifier_dropout) : json();
   object["architectures"] = c.architectures;
   object["torch_dtype"] = c.torch_dtype;

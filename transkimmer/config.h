@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tensor/activation.h"
+#include "tensor/choices.h"
 #include "transkimmer/skim/gate.h"
 
 namespace tk {
@@ -16,8 +18,16 @@ struct Family;
 /// What a model answers for: each sentence, or each of its tokens.
 enum class HeadKind : std::uint8_t { kSequence, kToken };
 
+/// An activation's names in transformers, the first of each for writing. Its GELU by tanh exists under three.
+inline constexpr Choice<Activation> kActivations[] = {
+    {Activation::kGelu, "gelu"},          {Activation::kGelu, "gelu_python"},
+    {Activation::kGeluTanh, "gelu_new"},  {Activation::kGeluTanh, "gelu_pytorch_tanh"},
+    {Activation::kGeluTanh, "gelu_fast"}, {Activation::kRelu, "relu"},
+    {Activation::kSilu, "silu"},          {Activation::kSilu, "swish"}};
+inline Choices<Activation> choices(Activation) { return kActivations; }
+
 /// The shape of a model with a head and its skim predictors. Members have the names of Hugging Face's `config.json`;
-/// defaults are those of bert-base-uncased. Only erf GELU and absolute positions exist.
+/// defaults are those of bert-base-uncased. Only absolute positions exist.
 struct Config {
   std::string model_type = "bert";  ///< of one of families()
   std::int64_t vocab_size = 30522;
@@ -25,6 +35,7 @@ struct Config {
   std::int64_t num_hidden_layers = 12;
   std::int64_t num_attention_heads = 12;
   std::int64_t intermediate_size = 3072;
+  Activation hidden_act = Activation::kGelu;  ///< of the feed-forward network; predictors have GELU
   std::int64_t max_position_embeddings = 512;
   std::int64_t type_vocab_size = 2;
   double layer_norm_eps = 1e-12;

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "tensor/cuda/gelu.h"
+#include "tensor/cuda/activation.h"
 #include "tensor/cuda/hopper.h"
 #include "tensor/cuda/launch.h"
 #include "tensor/cuda/mma.h"
@@ -130,8 +130,15 @@ __device__ void gather_blocks(std::uint32_t (&x)[4], int t) {
   }
 }
 
-// A warpgroup's 64 rows of a tile.
-template <bool kGelu>
+struct Identity {
+  template <class T>
+  __device__ static T forward(T x) {
+    return x;
+  }
+};
+
+// A warpgroup's 64 rows of a tile, through F.
+template <class F>
 __device__ void store_rows(const float (&c)[64], const TileOf& tile, int first_row, int rows, const Problem& p) {
   const Part& part = p.parts[tile.part];
   const int lane = static_cast<int>(threadIdx.x) % kWarp, g = lane / 4, t = lane % 4;
@@ -151,12 +158,7 @@ __device__ void store_rows(const float (&c)[64], const TileOf& tile, int first_r
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
         const int at = 4 * (4 * group + j) + 2 * i;
-        float low = c[at] + bias[j].x, high = c[at + 1] + bias[j].y;
-        if constexpr (kGelu) {
-          low = gelu(low);
-          high = gelu(high);
-        }
-        words[j] = pack_bfloat16(low, high);
+        words[j] = pack_bfloat16(activate<F>(c[at] + bias[j].x), activate<F>(c[at + 1] + bias[j].y));
       }
       gather_blocks(words, t);
       const int row = first_row + g + 8 * i, column = tile.column + 32 * group + 8 * t;
@@ -201,7 +203,7 @@ __device__ void pass_over(Shared& shared, Turn& turn, int slices) {
   }
 }
 
-template <bool kGelu>
+template <class F>
 __global__ void __launch_bounds__(kBlock, kBlocks)
     multiply(const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap more_x,
              const __grid_constant__ CUtensorMap w, const __grid_constant__ Problem p) {
@@ -233,7 +235,7 @@ __global__ void __launch_bounds__(kBlock, kBlocks)
     }
     float c[64] = {};
     multiply_tile(c, shared, turn, group, p.slices);
-    store_rows<kGelu>(c, tile, first + warp % 4 * 16, rows, p);
+    store_rows<F>(c, tile, first + warp % 4 * 16, rows, p);
   }
 }
 
@@ -296,22 +298,25 @@ bool has_counted_products() {
 }
 
 void counted_linear(Tensor& y, const Tensor& x, const Tensor& count, Tensor& more_y, const Tensor& more_x,
-                    const Tensor& more_count, const Tensor& w, const Tensor& bias, bool gelu) {
+                    const Tensor& more_count, const Tensor& w, const Tensor& bias,
+                    std::optional<Activation> activation) {
   const std::int64_t tiles = most_tiles(y) + most_tiles(more_y);
   if (tiles == 0) return;
   const Part first = part_of(y, count, 0);
   const Problem p{{first, part_of(more_y, more_count, static_cast<int>(y.shape()[1]))},
                   data_or_null<float>(bias),
                   static_cast<int>(blocks(w.shape()[1], kDepth))};
-  const auto kernel = gelu ? multiply<true> : multiply<false>;
-  static const cudaError_t allowed[] = {
-      cudaFuncSetAttribute(multiply<false>, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes),
-      cudaFuncSetAttribute(multiply<true>, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes)};
-  for (const cudaError_t status : allowed) check(status, "counted_linear: cudaFuncSetAttribute");
   const CUtensorMap rows = map_of(first.y != nullptr ? x : more_x);
   const auto grid = static_cast<unsigned>(std::min<std::int64_t>(tiles, kBlocks * multiprocessors()));
-  kernel<<<grid, kBlock, kSharedBytes, stream()>>>(rows, p.parts[1].y != nullptr ? map_of(more_x) : rows, map_of(w), p);
-  check_launch("counted_linear");
+  const CUtensorMap more_rows = p.parts[1].y != nullptr ? map_of(more_x) : rows, weights = map_of(w);
+  const auto launch = [&]<class F>() {
+    static const cudaError_t allowed =
+        cudaFuncSetAttribute(multiply<F>, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes);
+    check(allowed, "counted_linear: cudaFuncSetAttribute");
+    multiply<F><<<grid, kBlock, kSharedBytes, stream()>>>(rows, more_rows, weights, p);
+    check_launch("counted_linear");
+  };
+  activation ? dispatch_activation(*activation, launch) : launch.operator()<Identity>();
 }
 
 }  // namespace tk::cuda

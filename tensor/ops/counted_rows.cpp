@@ -60,10 +60,10 @@ bool has_counted_rows(Device device, DType dtype, std::int64_t hidden, std::int6
 }
 
 Tensor counted_linear(const Tensor& x, const Tensor& count, const Tensor& w, const Tensor& bias,
-                      Activation activation) {
+                      std::optional<Activation> activation) {
   check_product(x, count, w, bias);
   Tensor y = empty({x.shape()[0], w.shape()[0]}, x.dtype(), x.device()), none;
-  counted_linear_kernel(x.device(), y, x, count, none, none, none, w, bias, activation == Activation::kGelu);
+  counted_linear_kernel(x.device(), y, x, count, none, none, none, w, bias, activation);
   return y;
 }
 
@@ -75,7 +75,7 @@ TwoProducts counted_linear(const Tensor& x, const Tensor& count, std::int64_t fi
            w.shape());
   TwoProducts products{empty({x.shape()[0], first}, x.dtype(), x.device()),
                        empty({more_x.shape()[0], w.shape()[0] - first}, x.dtype(), x.device())};
-  counted_linear_kernel(x.device(), products.y, x, count, products.more_y, more_x, more_count, w, bias, false);
+  counted_linear_kernel(x.device(), products.y, x, count, products.more_y, more_x, more_count, w, bias, {});
   return products;
 }
 

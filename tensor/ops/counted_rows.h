@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+
+#include "tensor/activation.h"
 #include "tensor/kernel_arguments.h"
 
 // Work on the rows at the front of a buffer of which only the device knows the number: `count`, one int32 that lies
@@ -13,11 +16,9 @@ bool has_counted_rows(Device device, DType dtype, std::int64_t hidden, std::int6
 /// Batches of more rows have none: places of a row in three sets share a word.
 inline constexpr std::int64_t kMostCountedRows = (std::int64_t{1} << 20) - 1;
 
-enum class Activation : std::uint8_t { kNone, kGelu };
-
-/// x w^T + bias, w [columns, inner] and bias [columns], through the activation.
+/// x w^T + bias, w [columns, inner] and bias [columns], through the activation if one is given.
 Tensor counted_linear(const Tensor& x, const Tensor& count, const Tensor& w, const Tensor& bias,
-                      Activation activation = Activation::kNone);
+                      std::optional<Activation> activation = {});
 
 /// Of one matrix w: `first` rows of it for the rows of `x`, the others for those of `more_x`. One kernel.
 struct TwoProducts {

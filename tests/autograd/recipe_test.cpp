@@ -1,5 +1,5 @@
 // Values that a backward computes again instead of keeping them.
-#include "autograd/ops/bias_gelu.h"
+#include "autograd/ops/bias_activation.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/layer_norm.h"
 #include "autograd/ops/matmul.h"
@@ -45,7 +45,7 @@ Tensors feed_forward_gradients(DType dtype, Device device, const std::function<V
                  gamma = input({32}, 7, row), beta = input({32}, 8, row);
   const Packed rows = make_packed({5, 9, 10}, {1, 2, 3});
   const DropoutKey key = to(dropout_key(0.1, rows), device);
-  const Variable h = between(bias_gelu(linear(x, w1, Variable()), b1));
+  const Variable h = between(bias_activation(linear(x, w1, Variable()), b1, Activation::kGelu));
   const Variable y =
       between(residual_dropout_layer_norm(linear(h, w2, Variable()), b2, x, Variable(), gamma, beta, 1e-12, key));
   const Variable z = linear(between(layer_norm(y, gamma, beta, 1e-12)), w3, Variable());
@@ -202,6 +202,6 @@ TEST_CASE("cuda recipe: the layer norm of its sum is residual_dropout_layer_norm
 TEST_CASE("cuda recipe: GELU between two linears keeps one tensor, not two") {
   if (!has_cuda()) return;
   const Variable bias(zeros({kInner}, DType::kFloat32, Device::kCuda), true);
-  const auto gelu = [&](const Variable& x) { return bias_gelu(x, bias); };
+  const auto gelu = [&](const Variable& x) { return bias_activation(x, bias, Activation::kGelu); };
   CHECK(kept_between_linears(Device::kCuda, gelu) == 4 * kRows * kInner);
 }

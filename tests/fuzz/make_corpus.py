@@ -137,6 +137,7 @@ def config():
         "null_for_all": "-" + json.dumps({key: None for key in tiny}),
         "other_keys": given(transformers_version="4.1", pruned_heads={}, nested={"a": [{"b": [1, 2.5, None]}]}),
         "activation": given(hidden_act="relu"),
+        "activation_unknown": given(hidden_act="mish"),
         "key_twice": '-{"vocab_size": 1, "vocab_size": 2}',
         "list": "-[1, 2]",
         "deep": '-{"a":' + "[" * 200,

@@ -6,7 +6,7 @@
 #include "autograd/estimators/gumbel_softmax.h"
 #include "autograd/estimators/straight_through.h"
 #include "autograd/ops/attention.h"
-#include "autograd/ops/bias_gelu.h"
+#include "autograd/ops/bias_activation.h"
 #include "autograd/ops/cross_entropy.h"
 #include "autograd/ops/dropout.h"
 #include "autograd/ops/elementwise.h"
@@ -21,6 +21,7 @@
 #include "autograd/ops/softmax.h"
 #include "autograd/ops/to.h"
 #include "tensor/ops/gate.h"
+#include "tests/support/activations.h"
 #include "tests/support/tensors.h"
 
 namespace tk::test {
@@ -263,11 +264,14 @@ void add_rows(Table& table) {
   const Function gamma_is_beta = [](const Variables& x) { return layer_norm(x[0], x[1], x[1], 1e-5); };
   table.add("layer_norm, gamma is beta", gamma_is_beta, {{{3, 33}}, {{33}}}).columns = 1;
 
-  const Function activated = [](const Variables& x) { return bias_gelu(x[0], x[1]); };
-  for (const Shape& shape : std::vector<Shape>{{5}, {0, 4}, {3, 0}, {3, 1}, {3, 33}, {2, 3, 4}}) {
-    table.add("bias_gelu", activated, {{shape}, {{shape.back()}}}).columns = 1;
+  for (const ActivationCase& each : kEveryActivation) {
+    const Function activated = [&each](const Variables& x) { return bias_activation(x[0], x[1], each.activation); };
+    const std::string name = concat("bias_activation ", tk::name(each.op));
+    for (const Shape& shape : std::vector<Shape>{{5}, {0, 4}, {3, 0}, {3, 1}, {3, 33}, {2, 3, 4}}) {
+      table.add(name, activated, {{shape}, {{shape.back()}}}).columns = 1;
+    }
+    table.add_large(name, activated, {{{700, 65}}, {{65}}}).columns = 1;
   }
-  table.add_large("bias_gelu", activated, {{{700, 65}}, {{65}}}).columns = 1;
 
   const auto cross = [](const std::vector<std::int32_t>& labels) -> Function {
     return [labels = from_values(labels)](const Variables& x) { return cross_entropy(x[0], on(x, labels)); };

@@ -6,7 +6,6 @@
 #include "tensor/backend.h"
 #include "tensor/capture.h"
 #include "tensor/kernels.h"
-#include "tensor/ops/bias_gelu.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/gate.h"
 #include "tensor/ops/gate_scores.h"
@@ -16,6 +15,7 @@
 #include "tensor/ops/residual_dropout_layer_norm.h"
 #include "tensor/packed.h"
 #include "tensor/step_state.h"
+#include "tests/support/activations.h"
 #include "tests/support/catch.h"
 #include "tests/support/devices.h"
 #include "tests/support/tensors.h"
@@ -80,13 +80,17 @@ TEST_CASE("cuda counted_linear: the first rows alone, any number of them, near t
     const Tensor x = on_device({kMost, c.inner}, 1), w = on_device({c.columns, c.inner}, 2);
     const Tensor bias = on_device({c.columns}, 3, DType::kFloat32);
     const Tensor product = linear(x, w, Tensor()).to(DType::kFloat32);
-    for (const bool gelu : {false, true}) {
-      const Tensor expected = gelu ? tk::gelu(add(product, bias)) : product;
+    for (std::size_t i = 0; i <= std::size(kEveryActivation); ++i) {  // behind the last: none, and no bias
+      const ActivationCase* each = i < std::size(kEveryActivation) ? &kEveryActivation[i] : nullptr;
+      const std::optional<Activation> activation = each ? std::optional(each->activation) : std::nullopt;
+      const Tensor expected = each ? unary(each->op, add(product, bias)) : product;
       for (const std::int64_t n : {0, 1, 63, 64, 65, 127, 128, 129, 500, 700}) {
-        INFO(c.inner << " -> " << c.columns << ", " << n << " rows" << (gelu ? ", GELU" : ""));
+        INFO(c.inner << " -> " << c.columns << ", " << n << " rows"
+                     << ", " << (each ? name(each->op) : "no activation"));
         Tensor y = unwritten(kMost, c.columns), again = unwritten(kMost, c.columns), none;
         for (Tensor* to : {&y, &again}) {
-          counted_linear_kernel(Device::kCuda, *to, x, count_of(n), none, none, none, w, gelu ? bias : none, gelu);
+          counted_linear_kernel(Device::kCuda, *to, x, count_of(n), none, none, none, w, each ? bias : none,
+                                activation);
         }
         CHECK(relative_difference(rows_from(y, 0, n), rows_from(expected, 0, n)) <= kBFloat16);
         CHECK(all_unwritten(rows_from(y, n, kMost)));
@@ -118,7 +122,7 @@ TEST_CASE("cuda counted_linear: one recorded product follows its count, and a ro
   const Tensor all = counted_linear(x, count, w, Tensor()).clone();
   Tensor y = unwritten(1000, 512), none;
   const Capture capture = Capture::record(
-      Device::kCuda, [&] { counted_linear_kernel(Device::kCuda, y, x, count, none, none, none, w, none, false); });
+      Device::kCuda, [&] { counted_linear_kernel(Device::kCuda, y, x, count, none, none, none, w, none, {}); });
   for (const std::int64_t n : {1000, 1, 640, 0, 129}) {
     count.copy_from(count_of(n));
     y.fill(kUnwritten);

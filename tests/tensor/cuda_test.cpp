@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "tensor/backend.h"
-#include "tensor/ops/bias_gelu.h"
+#include "tensor/ops/bias_activation.h"
 #include "tensor/ops/cross_entropy.h"
 #include "tensor/ops/dropout.h"
 #include "tensor/ops/elementwise.h"
@@ -13,6 +13,7 @@
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/residual_dropout_layer_norm.h"
 #include "tensor/ops/softmax.h"
+#include "tests/support/activations.h"
 #include "tests/support/catch.h"
 #include "tests/support/tensors.h"
 
@@ -58,6 +59,8 @@ Tensors elementwise(const Place& p) {
   const Tensor sum = x.clone();
   add_to(sum, dy);
   Tensors results = {gelu(x),
+                     gelu_tanh(x),
+                     silu(x),
                      exp(x.transpose(0, 1)),
                      affine(x, 2, -1),
                      sum,
@@ -109,12 +112,16 @@ Tensors residual(const Place& p, bool bias, bool scale, double rate) {
   return results;
 }
 
-Tensors bias_gelus(const Place& p) {
+Tensors bias_activations(const Place& p) {
   const Tensor x = p.activation(1), bias = p.columns(2), dbias = p.columns(4), sum = p.columns(5);
-  Tensors results = {bias_gelu(x, bias), bias_gelu_backward(p.activation(3), x, bias),
-                     bias_gelu_backward(p.activation(3), x, bias, {dbias}),
-                     bias_gelu_backward(p.activation(3), x, bias, {sum, true})};
-  results.insert(results.end(), {dbias, sum});
+  Tensors results;
+  for (const ActivationCase& each : kEveryActivation) {
+    const Activation f = each.activation;
+    results.insert(results.end(),
+                   {bias_activation(x, bias, f), bias_activation_backward(p.activation(3), x, bias, f),
+                    bias_activation_backward(p.activation(3), x, bias, f, {dbias}),
+                    bias_activation_backward(p.activation(3), x, bias, f, {sum, true}), dbias.clone(), sum.clone()});
+  }
   return results;
 }
 
@@ -149,7 +156,7 @@ const std::vector<Case>& cases() {
       {"residual, bias, scale, dropout", [](const Place& p) { return residual(p, true, true, 0.1); }},
       {"residual, bias, dropout", [](const Place& p) { return residual(p, true, false, 0.1); }},
       {"residual, scale", [](const Place& p) { return residual(p, false, true, 0); }},
-      {"bias_gelu", bias_gelus},
+      {"bias_activation", bias_activations},
       {"dropout", [](const Place& p) { return Tensors{dropout(p.activation(1), p.key(0.3))}; }},
       {"cross_entropy", losses},
       {"gates", gates},

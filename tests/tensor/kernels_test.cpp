@@ -85,9 +85,9 @@ TEST_CASE("kernels: a tensor inside a key that lies on another device is refused
                     [&](const PredictorWeights& weights) { gate_scores_kernel(Device::kCuda, none, none, weights); }),
                 8, "gate_scores: tensors on cuda and on cpu"));
   CHECK(all_say(refusals<SumTarget>([&](const SumTarget& sum) {
-                  bias_gelu_backward_kernel(Device::kCuda, none, sum, none, none, none);
+                  bias_activation_backward_kernel(Device::kCuda, none, sum, none, none, none, Activation::kGelu);
                 }),
-                1, "bias_gelu_backward: tensors on cuda and on cpu"));
+                1, "bias_activation_backward: tensors on cuda and on cpu"));
   CHECK(all_say(refusals<ChosenRows>([&](const ChosenRows& to) { choose_rows_kernel(Device::kCuda, to, {}); }), 14,
                 "choose_rows: tensors on cuda and on cpu"));
   CHECK(all_say(refusals<RowChoice>([&](const RowChoice& from) { choose_rows_kernel(Device::kCuda, {}, from); }), 20,

@@ -67,6 +67,38 @@ TEST_CASE("scalar math: erf, gelu and its derivative are good to 1e-6") {
                       [](double x) { return 1 / (1 + std::exp(-x)); }) < 2e-7);
 }
 
+TEST_CASE("scalar math: gelu by tanh and silu, and their derivatives, are good to 3e-6") {
+  const double scale = std::sqrt(2 / std::acos(-1.0));
+  const auto u = [&](double x) { return scale * (x + 0.044715 * x * x * x); };
+  const auto gelu_tanh64 = [&](double x) { return 0.5 * x * (1 + std::tanh(u(x))); };
+  const auto gelu_tanh_derivative64 = [&](double x) {
+    const double t = std::tanh(u(x));
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * scale * (1 + 3 * 0.044715 * x * x);
+  };
+  const auto silu64 = [](double x) { return x / (1 + std::exp(-x)); };
+  const auto silu_derivative64 = [](double x) {
+    const double s = 1 / (1 + std::exp(-x));
+    return s * (1 + x * (1 - s));
+  };
+  CHECK(largest_error(-12, 12, false, [](float x) { return GeluTanh::forward(x); }, gelu_tanh64) < 3e-6);
+  CHECK(largest_error(-12, 12, false, [](float x) { return GeluTanh::derivative(x, 0.0f); }, gelu_tanh_derivative64) <
+        3e-6);
+  CHECK(largest_error(-12, 12, false, [](float x) { return Silu::forward(x); }, silu64) < 3e-6);
+  CHECK(largest_error(-12, 12, false, [](float x) { return Silu::derivative(x, 0.0f); }, silu_derivative64) < 3e-6);
+  for (const float x : {100.0f, 1e4f, 1e30f}) {
+    CHECK(GeluTanh::forward(x) == x);
+    CHECK(GeluTanh::forward(-x) == 0.0f);
+    CHECK(GeluTanh::derivative(x, x) == 1.0f);
+    CHECK(GeluTanh::derivative(-x, x) == 0.0f);
+    CHECK(Silu::forward(x) == x);
+    CHECK(Silu::forward(-x) == 0.0f);
+    CHECK(Silu::derivative(x, x) == 1.0f);
+    CHECK(Silu::derivative(-x, x) == 0.0f);
+  }
+  for (const auto f : {GeluTanh::forward<float>, Silu::forward<float>}) CHECK(std::isnan(f(kNan)));
+  for (const auto f : {GeluTanh::derivative<float>, Silu::derivative<float>}) CHECK(std::isnan(f(kNan, kNan)));
+}
+
 TEST_CASE("scalar math: gelu and sigmoid far out") {
   for (const float x : {20.0f, 1e4f, 1e30f}) {
     CHECK(math::gelu(x) == x);

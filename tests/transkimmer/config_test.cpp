@@ -118,12 +118,30 @@ TEST_CASE("config: missing, mistyped and out-of-range sizes are refused by key")
 
 TEST_CASE("config: models that this one is not are refused") {
   check_refused(R"("model_type": "roberta")", R"(model_type: expected "bert", the only one supported, got "roberta")");
-  check_refused(R"("hidden_act": "gelu_new")", R"(hidden_act: expected "gelu", the only one supported)");
   check_refused(R"("position_embedding_type": "relative_key")", R"(position_embedding_type: expected "absolute")");
   check_refused(R"("is_decoder": true)", "is_decoder: expected false");
   check_refused(R"("add_cross_attention": true)", "add_cross_attention: expected false");
   check_refused(R"("pruned_heads": {"0": [1]})", "pruned_heads: expected {}");
   CHECK_NOTHROW(parse(R"("pruned_heads": {}, "is_decoder": false, "model_type": "bert")"));
+}
+
+TEST_CASE("config: an activation is read by each of transformers' names, and written by one that it has") {
+  CHECK(parse("").hidden_act == Activation::kGelu);
+  const std::pair<const char*, Activation> names[] = {
+      {"gelu", Activation::kGelu},          {"gelu_python", Activation::kGelu},
+      {"gelu_new", Activation::kGeluTanh},  {"gelu_pytorch_tanh", Activation::kGeluTanh},
+      {"gelu_fast", Activation::kGeluTanh}, {"relu", Activation::kRelu},
+      {"silu", Activation::kSilu},          {"swish", Activation::kSilu}};
+  for (const auto& [name, activation] : names) {
+    const Config config = parse(R"("hidden_act": ")" + std::string(name) + '"');
+    CHECK(config.hidden_act == activation);
+    CHECK(parse_config(to_json(config), "again").hidden_act == activation);
+  }
+  CHECK_THAT(to_json(Config()), ContainsSubstring(R"("hidden_act": "gelu")"));
+  check_refused(R"("hidden_act": "mish")",
+                R"(hidden_act: expected "gelu", "gelu_python", "gelu_new", "gelu_pytorch_tanh", "gelu_fast", "relu", )"
+                R"("silu" or "swish", got "mish")");
+  check_refused(R"("hidden_act": 1)", "hidden_act: expected a string, got 1");
 }
 
 TEST_CASE("config: labels come from id2label, label2id or num_labels, which must agree") {

@@ -23,14 +23,18 @@ PackedTokens golden_inputs(const SafetensorsFile& file, Device device, const std
           file.tensor(prefix + "token_types").to(device)};
 }
 
-std::unique_ptr<BertClassifier> golden_model(const std::string& folder, Device device) {
+std::unique_ptr<BertClassifier> golden_model(const std::string& folder, Device device, const Config& config) {
   const std::string path = golden_path(folder);
-  auto model = std::make_unique<BertClassifier>(load_config(path));
+  auto model = std::make_unique<BertClassifier>(config);
   const LoadReport report = load_weights(path, named_values(model->parameters()), kBert);
   CHECK(report.missing.empty());
   CHECK(report.unexpected.empty());
   model->place(device);
   return model;
+}
+
+std::unique_ptr<BertClassifier> golden_model(const std::string& folder, Device device) {
+  return golden_model(folder, device, load_config(golden_path(folder)));
 }
 
 void check_gradients(Device device) {
@@ -42,6 +46,29 @@ void check_gradients(Device device) {
   CHECK(loss.item() == Approx(file.tensor("loss").item()).margin(1e-5));
   loss.backward();
   CHECK(first_difference(named_gradients(model->parameters()), file, "grad.", 1e-5) == "");
+}
+
+// The tiny model with each activation that a config.json may name.
+void check_activations(Device device) {
+  const SafetensorsFile file = golden("activations");
+  for (const Choice<Activation>& choice : kActivations) {
+    INFO(choice.name);
+    Config config = load_config(golden_path("bert_tiny_config"));
+    config.hidden_act = choice.value;
+    const auto model = golden_model("bert_tiny_config", device, config);
+    const ClassifierOutput out = (*model)(golden_inputs(file, device), {});
+    const std::string prefix = concat("bert_", choice.name, '.');
+    CHECK(largest_difference(out.logits.value(), file.tensor(prefix + "logits")) < 1e-5);
+    const Variable loss = cross_entropy_loss(out.logits, file.tensor("labels").to(device));
+    CHECK(loss.item() == Approx(file.tensor(prefix + "loss").item()).margin(1e-5));
+    loss.backward();
+    std::vector<NamedTensor> gradients = named_gradients(model->parameters());
+    std::erase_if(gradients, [](const NamedTensor& gradient) {
+      return gradient.name != "bert.encoder.layer.0.intermediate.dense.weight";
+    });
+    REQUIRE(gradients.size() == 1);
+    CHECK(first_difference(gradients, file, prefix + "grad.", 1e-5) == "");
+  }
 }
 
 void check_ten_steps(Device device) {
@@ -81,6 +108,14 @@ TEST_CASE("model: logits, loss and all gradients equal transformers'") { check_g
 
 TEST_CASE("cuda model: logits, loss and all gradients equal transformers'") {
   if (has_cuda()) check_gradients(Device::kCuda);
+}
+
+TEST_CASE("model: with every activation, logits, loss and gradients equal transformers'") {
+  check_activations(Device::kCpu);
+}
+
+TEST_CASE("cuda model: with every activation, logits, loss and gradients equal transformers'") {
+  if (has_cuda()) check_activations(Device::kCuda);
 }
 
 TEST_CASE("model: ten steps without dropout give PyTorch's losses, gradient norms and parameters") {

@@ -23,8 +23,9 @@ constexpr NumberKey kNumbers[] = {
 };
 
 constexpr FixedKey kFixed[] = {
-    {"hidden_act", "\"gelu\"", true}, {"position_embedding_type", "\"absolute\""},
-    {"is_decoder", "false"},          {"add_cross_attention", "false"},
+    {"position_embedding_type", "\"absolute\""},
+    {"is_decoder", "false"},
+    {"add_cross_attention", "false"},
     {"pruned_heads", "{}"},
 };
 
@@ -85,6 +86,7 @@ constinit const Family kBert = {
                 .classifier = "classifier"},
     .sizes = kSizes,
     .numbers = kNumbers,
+    .activation = "hidden_act",
     .fixed = kFixed,
     .presets = kPresets,
     .tokenizer_class = "BertTokenizer",

@@ -34,11 +34,10 @@ struct NumberKey {
   const char* key;
   double Config::*member;
 };
-/// A key of config.json with the one value, as JSON, that a model here can have.
+/// A key of config.json with the one value, as JSON, that a model here can have. Written only where it was.
 struct FixedKey {
   const char* key;
   const char* value;
-  bool written = false;  ///< into every config.json, else only into one that had it
 };
 
 /// The classes that transformers loads a folder with.
@@ -63,6 +62,7 @@ struct Family {
   WeightNames weights;
   std::span<const SizeKey> sizes;
   std::span<const NumberKey> numbers;
+  const char* activation;  ///< key of config.json
   std::span<const FixedKey> fixed;
   std::span<const Preset> presets;
   const char* tokenizer_class;  ///< in tokenizer_config.json

@@ -2,7 +2,8 @@
 // room for all rows, a kernel works on as many of them as there are, and one kernel makes a layer's choice. A layer is
 // seven kernels for either gate:
 //
-//   query, key and value | attention | output | choice, with the layer norm before it | W1 and GELU | W2 | layer norm
+//   query, key and value | attention | output | choice, with the layer norm before it | W1 and activation | W2 | layer
+//   norm
 //
 // A gate before attention chooses behind the second layer norm, one after it behind the first.
 
@@ -117,7 +118,7 @@ class CountedRows final : public RowSets {
     if (!rows_are_chosen) fed_ = {counted_residual_norm(asking_.x, branch_, norm_, asking_.count()), asking_.offsets};
     const States fed = std::exchange(fed_, {});
     const Tensor inner = counted_linear(fed.x, fed.count(), weight_of(feed_forward.intermediate),
-                                        feed_forward.intermediate.bias.value(), Activation::kGelu);
+                                        feed_forward.intermediate.bias.value(), in_.config.hidden_act);
     const Tensor branch = counted_linear(inner, fed.count(), weight_of(feed_forward.output), Tensor());
     const ResidualNorm norm = norm_of(feed_forward.output, feed_forward.norm);
     if (rows_are_chosen) {

@@ -21,6 +21,7 @@ SkimEncoder::SkimEncoder(const Config& config) : config_(config) {
                                          .layer = layer},
                         FeedForwardOptions{.hidden = config.hidden_size,
                                            .intermediate = config.intermediate_size,
+                                           .activation = config.hidden_act,
                                            .layer_norm_epsilon = config.layer_norm_eps,
                                            .hidden_dropout = config.hidden_dropout_prob,
                                            .layer = layer});

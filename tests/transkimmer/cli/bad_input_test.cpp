@@ -257,7 +257,7 @@ TEST_CASE("config.json: missing, negative, huge and contradicting numbers") {
   fails("num_hidden_layers", 0, "num_hidden_layers");
   fails("num_hidden_layers", 5, "lacks weights");
   fails("vocab_size", 1e300, "vocab_size");
-  fails("hidden_act", "relu", "hidden_act");
+  fails("hidden_act", "mish", "hidden_act");
   fails("id2label", {{"0", "negative"}, {"2", "positive"}}, "id2label");
   fails("skim_gate", "sometimes", "skim_gate");
   fails("skim_cls", "free", "skim_cls: expected \"kept\"");

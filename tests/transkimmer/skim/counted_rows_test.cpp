@@ -5,6 +5,7 @@
 #include "autograd/grad_mode.h"
 #include "tensor/backend.h"
 #include "tensor/capture.h"
+#include "tests/support/activations.h"
 #include "tests/support/catch.h"
 #include "tests/support/devices.h"
 #include "tests/support/golden.h"
@@ -109,6 +110,23 @@ constexpr Sizes kSizes[] = {{64, 4, 16}, {64, 1, 3}, {64, 2, 1}, {384, 6, 150}};
 
 TEST_CASE("counted rows: on the CPU and in float32 a pass is told its numbers") {
   for (const Skimming& gate : kSkimming) CHECK_FALSE(mixing_model(small_config(gate))->counts_rows());
+}
+
+TEST_CASE("cuda counted rows: with every activation the logits are those of a pass that is told its numbers") {
+  if (!counts()) return;
+  const NoGrad no_grad;
+  for (const ActivationCase& each : kEveryActivation) {
+    INFO(name(each.op));
+    Config config = config_of(SkimGate::kStaged, 64, 4);
+    config.hidden_act = each.activation;
+    const auto model = model_on_cuda(config);
+    const PackedTokens inputs = on_cuda(with_dummies(random_inputs(16, 5), 11));
+    const std::vector<double> shares = shares_of(4);
+    const Tensor told = logits_of((*model)(inputs, {}, {.keep_shares = &shares, .row_step = 1}));
+    const Tensor counted = logits_of((*model)(inputs, {}, {.keep_shares = &shares}));
+    const double scale = std::max(1.0, largest_difference(told, zeros_like(told)));
+    CHECK(largest_difference(counted, told) < 3 * kBFloat16 * scale);
+  }
 }
 
 TEST_CASE(

@@ -5,7 +5,7 @@
 #include "autograd/estimators/straight_through.h"
 #include "autograd/gradcheck.h"
 #include "autograd/ops/attention.h"
-#include "autograd/ops/bias_gelu.h"
+#include "autograd/ops/bias_activation.h"
 #include "autograd/ops/cross_entropy.h"
 #include "autograd/ops/dropout.h"
 #include "autograd/ops/elementwise.h"
@@ -161,7 +161,11 @@ void add_products_and_rows(Table& table) {
   table.add("softmax", [](const Variables& v) { return softmax(v[0]); }, {{3, 5}});
   table.add("log_softmax", [](const Variables& v) { return log_softmax(v[0]); }, {{3, 5}});
   table.add("layer_norm", [](const Variables& v) { return layer_norm(v[0], v[1], v[2], 1e-5); }, {{3, 9}, {9}, {9}});
-  table.add("bias_gelu", [](const Variables& v) { return bias_gelu(v[0], v[1]); }, {{3, 9}, {9}});
+  for (const auto& [name, f] : {std::pair("gelu", Activation::kGelu), std::pair("gelu_tanh", Activation::kGeluTanh),
+                                std::pair("relu", Activation::kRelu), std::pair("silu", Activation::kSilu)}) {
+    table.add(concat("bias_activation, ", name), [f = f](const Variables& v) { return bias_activation(v[0], v[1], f); },
+              {{3, 9}, {9}});
+  }
   const Tensor labels = from_values<std::int32_t>({2, 0, 1, 2});
   table.add("cross_entropy", [=](const Variables& v) { return cross_entropy(v[0], labels); }, {{4, 3}});
 }

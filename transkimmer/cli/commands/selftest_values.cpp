@@ -176,6 +176,12 @@ void add_values(std::vector<SelfCheck>& checks) {
                                        error(tanh(x), 0.4621171573), error(sigmoid(x), 0.6224593312),
                                        error(gelu(x), 0.3457312306)});
                     }});
+  checks.push_back({"gelu_tanh, relu, silu at -0.5", kFloat32, [] {
+                      const Variable x = constant({-0.5}, {1});
+                      return std::max({largest_difference(gelu_tanh(x).value(), {-0.1542859902}),
+                                       largest_difference(relu(x).value(), {0}),
+                                       largest_difference(silu(x).value(), {-0.1887703344})});
+                    }});
   checks.push_back({"softmax of 1, 2, 3", kFloat32, [] {
                       return largest_difference(softmax(constant({1, 2, 3}, {3})).value(),
                                                 {0.09003057317, 0.24472847105, 0.66524095577});

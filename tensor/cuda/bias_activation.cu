@@ -1,5 +1,5 @@
+#include "tensor/cuda/activation.h"
 #include "tensor/cuda/column_sums.h"
-#include "tensor/cuda/gelu.h"
 #include "tensor/cuda/pack.h"
 #include "tensor/kernels.h"
 
@@ -29,8 +29,8 @@ struct Tile {
   }
 };
 
-template <class T>
-__global__ void bias_gelu_tiles(T* y, const T* x, const compute_t<T>* bias, std::int64_t rows, std::int64_t cols,
+template <class F, class T>
+__global__ void bias_activation_tiles(T* y, const T* x, const compute_t<T>* bias, std::int64_t rows, std::int64_t cols,
                                 bool wide) {
   constexpr int N = kUnit<T>;
   const Tile<T> tile(rows, cols);
@@ -46,7 +46,7 @@ __global__ void bias_gelu_tiles(T* y, const T* x, const compute_t<T>* bias, std:
   for (int r = 0; r < kRows; ++r) {
     compute_t<T> result[N];
     for (int k = 0; k < N; ++k) {
-      result[k] = gelu(from[r][k] + b[k]);
+      result[k] = activate<F>(from[r][k] + b[k]);
     }
     if (r < tile.count) store(y + at + r * cols, result, count, wide);
   }
@@ -57,9 +57,9 @@ constexpr std::int64_t kMostRowBlocks = 64;  // of a backward, few enough for th
 
 // A block takes a unit of columns for each lane and rows_per_block rows, a warp kRows of them at a time. partial
 // [blockIdx.y, cols] is the sum of dx over the block's rows: a thread's own first, then over the warps.
-template <class T, class C>
+template <class F, class T, class C>
 __global__ void __launch_bounds__(kThreads)
-    bias_gelu_backward_tiles(T* dx, C* partial, const T* dy, const T* x, const C* bias, std::int64_t rows,
+    bias_activation_backward_tiles(T* dx, C* partial, const T* dy, const T* x, const C* bias, std::int64_t rows,
                              std::int64_t cols, std::int64_t rows_per_block, bool wide) {
   constexpr int N = kUnit<T>, kTile = kWarp * N;
   const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
@@ -81,7 +81,7 @@ __global__ void __launch_bounds__(kThreads)
       if (r >= count) continue;
       C result[N];
       for (int k = 0; k < N; ++k) {
-        result[k] = upstream[r][k] * gelu_derivative(from[r][k] + b[k]);
+        result[k] = upstream[r][k] * activation_derivative<F>(from[r][k] + b[k]);
         sum[k] += result[k];
       }
       store(dx + at + r * cols, result, columns, wide);
@@ -99,29 +99,34 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void bias_gelu(Tensor& y, const Tensor& x, const Tensor& bias) {
+void bias_activation(Tensor& y, const Tensor& x, const Tensor& bias, Activation activation) {
   if (y.numel() == 0) return;
-  dispatch_arithmetic(y.dtype(), "bias_gelu", [&]<class T>() {
-    const std::int64_t cols = bias.numel(), rows = y.numel() / cols;
-    bias_gelu_tiles<<<Tile<T>::grid(rows, cols), kThreads, 0, stream()>>>(
-        y.data<T>(), x.data<T>(), bias.data<compute_t<T>>(), rows, cols, wide_rows(cols, kUnit<T>, y, x, bias));
-    check_launch("bias_gelu");
+  dispatch_arithmetic(y.dtype(), "bias_activation", [&]<class T>() {
+    dispatch_activation(activation, [&]<class F>() {
+      const std::int64_t cols = bias.numel(), rows = y.numel() / cols;
+      bias_activation_tiles<F><<<Tile<T>::grid(rows, cols), kThreads, 0, stream()>>>(
+          y.data<T>(), x.data<T>(), bias.data<compute_t<T>>(), rows, cols, wide_rows(cols, kUnit<T>, y, x, bias));
+    });
+    check_launch("bias_activation");
   });
 }
 
-void bias_gelu_backward(Tensor& dx, const SumTarget& dbias, const Tensor& dy, const Tensor& x, const Tensor& bias) {
+void bias_activation_backward(Tensor& dx, const SumTarget& dbias, const Tensor& dy, const Tensor& x, const Tensor& bias,
+                              Activation activation) {
   const std::int64_t cols = bias.numel();
   if (cols == 0) return;
   const std::int64_t rows = dx.numel() / cols;
-  dispatch_arithmetic(dx.dtype(), "bias_gelu", [&]<class T>() {
+  dispatch_arithmetic(dx.dtype(), "bias_activation", [&]<class T>() {
     using C = compute_t<T>;
     const PartialSums sums(1, rows, cols, kWarps * kRows, kMostRowBlocks, dtype_of<C>);
     if (rows > 0) {
-      const dim3 grid(blocks(cols, kWarp * kUnit<T>), blocks(sums.blocks, 1));
-      bias_gelu_backward_tiles<<<grid, kThreads, 0, stream()>>>(
-          dx.data<T>(), sums.partial.data<C>(), dy.data<T>(), x.data<T>(), bias.data<C>(), rows, cols,
-          sums.rows_per_block, wide_rows(cols, kUnit<T>, dx, dy, x, bias));
-      check_launch("bias_gelu_backward");
+      dispatch_activation(activation, [&]<class F>() {
+        const dim3 grid(blocks(cols, kWarp * kUnit<T>), blocks(sums.blocks, 1));
+        bias_activation_backward_tiles<F><<<grid, kThreads, 0, stream()>>>(
+            dx.data<T>(), sums.partial.data<C>(), dy.data<T>(), x.data<T>(), bias.data<C>(), rows, cols,
+            sums.rows_per_block, wide_rows(cols, kUnit<T>, dx, dy, x, bias));
+      });
+      check_launch("bias_activation_backward");
     }
     sums.finish<C>({dbias});
   });
