@@ -115,7 +115,7 @@ void write_files(const fs::path& folder, Config config, std::span<const NamedTen
 }  // namespace
 
 Config load_config(const fs::path& folder) {
-  TK_CHECK(fs::exists(folder), folder.string(), ": no such file or folder");
+  check_exists(folder);
   TK_CHECK(fs::is_directory(folder), folder.string(), ": expected a model folder, got a file");
   return read_config(folder / "config.json", predictor_shape(folder));
 }

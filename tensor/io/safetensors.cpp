@@ -1,9 +1,7 @@
 #include "tensor/io/safetensors.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <tuple>
 
@@ -11,39 +9,10 @@
 #include "tensor/io/float16.h"
 #include "tensor/io/in_quotes.h"
 #include "tensor/io/input_file.h"
+#include "tensor/io/stored_elements.h"
 
 namespace tk {
 namespace {
-
-static_assert(std::endian::native == std::endian::little, "safetensors data is used as it lies in the file");
-
-struct StoredType {
-  std::string_view name;
-  DType dtype;
-};
-
-// The dtypes of files that are dtypes of tensors too.
-constexpr StoredType kStoredTypes[] = {{"BOOL", DType::kBool},     {"I32", DType::kInt32},   {"I64", DType::kInt64},
-                                       {"BF16", DType::kBFloat16}, {"F32", DType::kFloat32}, {"F64", DType::kFloat64}};
-
-std::string_view stored_name(DType dtype) { return std::ranges::find(kStoredTypes, dtype, &StoredType::dtype)->name; }
-
-// A new tensor with the bytes of the file from `begin` on.
-Tensor stored(const InputFile& file, std::int64_t begin, const Shape& shape, DType dtype) {
-  const Tensor x = empty(shape, dtype);
-  file.read(begin, {static_cast<std::byte*>(x.raw_data()), static_cast<std::size_t>(x.bytes())});
-  return x;
-}
-
-// A new tensor with each element of type `From` in the file turned into a `To`.
-template <class To, class From, class F>
-Tensor converted(const InputFile& file, std::int64_t begin, const Shape& shape, F&& convert) {
-  const Tensor x = empty(shape, dtype_of<To>);
-  std::vector<From> elements(static_cast<std::size_t>(x.numel()));
-  file.read(begin, std::as_writable_bytes(std::span(elements)));
-  std::ranges::transform(elements, x.data<To>(), convert);
-  return x;
-}
 
 // A tensor to be written: the elements are converted only when their turn comes.
 struct Output {
@@ -121,8 +90,7 @@ void write_elements(AtomicFile& file, const Output& output) {
     const std::vector<Float16> halves = to_float16(*output.source);
     return file.write(std::as_bytes(std::span(halves)));
   }
-  const DType dtype = std::ranges::find(kStoredTypes, output.dtype, &StoredType::name)->dtype;
-  const Tensor x = output.source->tensor.to(Device::kCpu).to(dtype).contiguous();
+  const Tensor x = output.source->tensor.to(Device::kCpu).to(stored_dtype(output.dtype)).contiguous();
   file.write({static_cast<const std::byte*>(x.raw_data()), static_cast<std::size_t>(x.bytes())});
 }
 
@@ -150,17 +118,7 @@ Tensor SafetensorsFile::tensor(std::string_view name) const {
 }
 
 Tensor SafetensorsFile::tensor(const SafetensorsEntry& entry) const {
-  TK_CHECK(std::ssize(entry.shape) <= Shape::kMaxRank, path(), ": tensor ", in_quotes(entry.name), " has ",
-           entry.shape.size(), " dimensions, at most ", Shape::kMaxRank, " are supported");
-  const Shape shape{std::span(entry.shape)};
-  const std::int64_t begin = header_.data_begin + entry.begin;
-  if (entry.dtype == "F16") return converted<float, Float16>(*file_, begin, shape, [](Float16 x) { return float(x); });
-  if (entry.dtype == "U8") return converted<std::int32_t, std::uint8_t>(*file_, begin, shape, std::identity());
-  if (entry.dtype == "BOOL") return converted<bool, std::uint8_t>(*file_, begin, shape, [](auto x) { return x != 0; });
-  const auto* found = std::ranges::find(kStoredTypes, entry.dtype, &StoredType::name);
-  TK_CHECK(found != std::end(kStoredTypes), path(), ": tensor ", in_quotes(entry.name), " has dtype ", entry.dtype,
-           ", which cannot be loaded; supported: F64, F32, F16, BF16, I64, I32, U8, BOOL");
-  return stored(*file_, begin, shape, found->dtype);
+  return read_elements(*file_, header_.data_begin + entry.begin, entry.shape, entry.dtype, entry.name);
 }
 
 void save_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,

@@ -33,9 +33,8 @@ class SafetensorsFile {
   /// Null when there is none.
   const SafetensorsEntry* find(std::string_view name) const;
 
-  /// F32, F64, BF16, I32, I64 and BOOL keep their dtype; F16 becomes float32 and U8 int32. Throws for any other dtype,
-  /// for more than Shape::kMaxRank dimensions, for a name that the file does not have, and for a file that was
-  /// shortened since it was opened.
+  /// As read_elements converts it. Throws for a dtype or a number of dimensions that tensors do not have, for a name
+  /// that the file does not have, and for a file that was shortened since it was opened.
   Tensor tensor(std::string_view name) const;
   Tensor tensor(const SafetensorsEntry& entry) const;
 

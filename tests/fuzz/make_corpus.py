@@ -74,6 +74,61 @@ def safetensors():
     }
 
 
+def pickled(value):
+    if isinstance(value, str):
+        return b"X" + len(value.encode()).to_bytes(4, "little") + value.encode()
+    if isinstance(value, tuple):
+        return b"(" + b"".join(map(pickled, value)) + b"t"
+    return b"\x8a\x08" + value.to_bytes(8, "little", signed=True)
+
+
+def torch():
+    golden = CORPUS.parent.parent / "tensor/io/golden"
+
+    def tensor(offset=0, shape=(2, 3), strides=(3, 1), kind="FloatStorage", numel=6, key="0"):
+        storage = b"(" + pickled("storage") + f"ctorch\n{kind}\n".encode() + pickled(key) + pickled("cpu") + pickled(numel)
+        return (b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"tQ" + pickled(offset) + pickled(shape)
+                + pickled(strides) + b"\x89ccollections\nOrderedDict\n)RtR")
+
+    def case(pickle, data_bytes=24):
+        """The form of torch_fuzz.cpp whose archive is computed."""
+        return b"P" + bytes([data_bytes]) + b"\x80\x02" + pickle
+
+    def one(**changes):
+        return case(b"}" + pickled("x") + tensor(**changes) + b"s.")
+
+    return {
+        "empty": b"",
+        "saved": (golden / "state_dict.bin").read_bytes(),
+        "legacy": (golden / "legacy.bin").read_bytes(),
+        "module": (golden / "module.bin").read_bytes(),
+        "contiguous": one(),
+        "transposed": one(shape=(3, 2), strides=(1, 3)),
+        "middle": one(offset=1, shape=(2, 2)),
+        "scalar": one(offset=5, shape=(), strides=()),
+        "no_elements": one(offset=6, shape=(0,), strides=(1,)),
+        "half": case(b"}" + pickled("x") + tensor(kind="HalfStorage") + b"s.", 12),
+        "short": case(b"}" + pickled("x") + tensor(kind="ShortStorage") + b"s.", 12),
+        "outside": one(offset=1),
+        "repeated": one(shape=(1 << 40,), strides=(0,)),
+        "overflow": one(shape=(2**63 - 1, 3), strides=(2**63 - 1, 1)),
+        "negative": one(shape=(-2, -3)),
+        "storage_missing": one(key="1"),
+        "storage_short": case(b"}" + pickled("x") + tensor() + b"s.", 23),
+        "seven_dimensions": one(shape=(1,) * 7, strides=(1,) * 7),
+        "memo": case(b"}q\1(" + pickled("x") + tensor() + b"q\2" + pickled("y") + b"h\2u."),
+        "attributes": case(b"ccollections\nOrderedDict\n)R(" + pickled("x") + tensor() + b"u}" + pickled("_metadata") + b"}sb."),
+        "parameter": case(b"}" + pickled("x") + b"ctorch._utils\n_rebuild_parameter\n" + tensor() + b"\x88N\x87Rs."),
+        "holds_itself": case(b"}q\1" + pickled("x") + b"h\1s."),
+        "tuples_of_tuples": case(b")q\0" + b"h\0h\0\x86q\0" * 60 + b"."),
+        "call": case(b"cposix\nsystem\n" + pickled("true") + b"\x85R."),
+        "instance": case(b"(iposix\nsystem\n."),
+        "marks": case(b"(" * 200 + b"t" * 200 + b"."),
+        "stack_empty": case(b"0R."),
+        "cut": case(b"X\xff\xff\xff\xff"),
+    }
+
+
 def texts_of_json():
     return {
         "object": '{"a": [1, -2.5e3, true, null, "text"]}',
@@ -327,6 +382,6 @@ def command_line():
     }
 
 
-for target in (safetensors, config, vocabulary, tokenizer, tsv, table, command_line):
+for target in (safetensors, torch, config, vocabulary, tokenizer, tsv, table, command_line):
     write(target.__name__, target())
 write("json", texts_of_json())
