@@ -34,6 +34,8 @@ class Keys {
     throw Error(concat(source_, ": ", key, ": ", parts...));
   }
 
+  std::string about(const std::string& text) const { return concat(source_, ": ", text); }
+
   // null counts as not given, as it does for Hugging Face.
   json take(const char* key) {
     json value = peek(key);
@@ -146,25 +148,30 @@ std::vector<std::string> labels_of_label2id(const Keys& keys, const json& label2
   return labels;
 }
 
-void check_agreement(const Keys& keys, const std::vector<std::string>& labels, const json& label2id) {
+// What label2id says other than id2label, whose labels these are; empty if nothing.
+std::string disagreement(const std::vector<std::string>& labels, const json& label2id) {
   for (const auto& [label, id] : label2id.items()) {
     const bool known = id.is_number_unsigned() && id.get<std::uint64_t>() < labels.size();
     if (!known || labels[id.get<std::size_t>()] != label) {
-      keys.fail("label2id", in_quotes(label), " has id ", shown(id), ", which contradicts id2label");
+      return concat("label2id has ", in_quotes(label), " as ", shown(id), " and is passed over: id2label counts, ",
+                    listed(labels));
     }
   }
+  return "";
 }
 
-std::vector<std::string> take_labels(Keys& keys) {
+std::vector<std::string> take_labels(Keys& keys, std::vector<std::string>& notes) {
   const json id2label = keys.take("id2label");
   const json label2id = keys.take("label2id");
   if (!id2label.is_null() && !id2label.is_object()) keys.fail("id2label", "expected an object, got ", shown(id2label));
-  if (!label2id.is_null() && !label2id.is_object()) keys.fail("label2id", "expected an object, got ", shown(label2id));
+  if (id2label.is_null() && !label2id.is_null() && !label2id.is_object()) {
+    keys.fail("label2id", "expected an object, got ", shown(label2id));
+  }
 
   std::vector<std::string> labels;
   if (!id2label.is_null()) {
     labels = labels_of_id2label(keys, id2label);
-    check_agreement(keys, labels, label2id);
+    if (std::string text = disagreement(labels, label2id); !text.empty()) notes.push_back(keys.about(text));
   } else if (!label2id.is_null()) {
     labels = labels_of_label2id(keys, label2id);
   }
@@ -302,7 +309,7 @@ Config parse_config(std::string_view text, std::string_view source, std::optiona
   }
   c.hidden_act = take_named<Activation>(keys, family.activation).value_or(c.hidden_act);
   c.classifier_dropout = keys.number("classifier_dropout");
-  c.labels = take_labels(keys);
+  c.labels = take_labels(keys, c.notes);
   c.problem_type = keys.text("problem_type");
   c.finetuning_task = keys.text("finetuning_task");
   c.architectures = keys.texts("architectures");

@@ -56,6 +56,8 @@ struct Config {
   std::int64_t skim_width = 0;  ///< hidden width of the predictors; unused without a gate
   double skim_threshold = 0;    ///< evaluation passes a gate where z is above it
 
+  /// What a file that was read contradicts itself in, a line each, with what counts. Not written.
+  std::vector<std::string> notes = {};
   std::string other_keys = "{}";  ///< JSON object of the file's other keys, which writing puts back
 
   std::int64_t num_labels() const { return static_cast<std::int64_t>(labels.size()); }
@@ -84,7 +86,8 @@ struct PredictorShape {
   std::int64_t outputs = 0;
 };
 
-/// Reads and validates the text of a `config.json`. Where it names no skim_gate, a predictor with two outputs means the
+/// Reads and validates the text of a `config.json`. Where label2id disagrees with id2label, that counts, as in
+/// transformers, and a note says so. Where it names no skim_gate, a predictor with two outputs means the
 /// published gate; where it names no skim_width, that is the predictor's, else hidden_size / 4. Errors start with
 /// `source` and the key at fault.
 Config parse_config(std::string_view json, std::string_view source, std::optional<PredictorShape> predictor = {});

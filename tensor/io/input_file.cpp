@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <string_view>
 #include <system_error>
 
 #include "tensor/error.h"
@@ -32,6 +33,7 @@ InputFile::InputFile(const std::filesystem::path& path) : path_(path.string()) {
   TK_CHECK(fd_ >= 0, path_, ": cannot open: ", system_message());
   try {
     size_ = size_of_regular(fd_, path_);
+    check_no_pointer();
   } catch (...) {
     ::close(fd_);
     throw;
@@ -39,6 +41,16 @@ InputFile::InputFile(const std::filesystem::path& path) : path_(path.string()) {
 }
 
 InputFile::~InputFile() { ::close(fd_); }
+
+// Pointers have fewer than 1024 bytes (github.com/git-lfs/git-lfs, docs/spec.md).
+void InputFile::check_no_pointer() const {
+  constexpr std::string_view kFirstLine = "version https://git-lfs.github.com/spec/v1\n";
+  if (size_ < std::ssize(kFirstLine) || size_ >= 1024) return;
+  std::string head(kFirstLine.size(), '\0');
+  read(0, std::as_writable_bytes(std::span(head)));
+  TK_CHECK(head != kFirstLine, path_,
+           ": is a pointer of Git LFS, not the file; git lfs pull, in its folder, fetches that");
+}
 
 void InputFile::read(std::int64_t offset, std::span<std::byte> bytes) const {
   while (!bytes.empty()) {

@@ -13,7 +13,8 @@ namespace tk {
 class InputFile {
  public:
   /// Throws tk::Error that starts with the path unless it is a readable regular file: a named pipe or a terminal would
-  /// keep its reader waiting, and a device like /dev/zero has no end.
+  /// keep its reader waiting, and a device like /dev/zero has no end. A pointer that Git LFS left in a file's place is
+  /// refused as what it is.
   explicit InputFile(const std::filesystem::path& path);
   ~InputFile();
   InputFile(const InputFile&) = delete;
@@ -26,6 +27,8 @@ class InputFile {
   void read(std::int64_t offset, std::span<std::byte> bytes) const;
 
  private:
+  void check_no_pointer() const;
+
   std::string path_;
   int fd_ = -1;
   std::int64_t size_ = 0;

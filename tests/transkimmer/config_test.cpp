@@ -144,7 +144,7 @@ TEST_CASE("config: an activation is read by each of transformers' names, and wri
   check_refused(R"("hidden_act": 1)", "hidden_act: expected a string, got 1");
 }
 
-TEST_CASE("config: labels come from id2label, label2id or num_labels, which must agree") {
+TEST_CASE("config: labels come from id2label, label2id or num_labels") {
   using Labels = std::vector<std::string>;
   CHECK(parse(R"("id2label": {"0": "a", "1": "b", "2": "c"})").labels == Labels{"a", "b", "c"});
   CHECK(parse(R"("label2id": {"b": 1, "a": 0})").labels == Labels{"a", "b"});
@@ -156,11 +156,25 @@ TEST_CASE("config: labels come from id2label, label2id or num_labels, which must
   check_refused(R"("id2label": {})", "id2label: expected at least one label");
   check_refused(R"("label2id": {"a": 0, "b": 0})", "label2id: expected each id from 0 to 1 once");
   check_refused(R"("label2id": {"a": 1})", "label2id: expected each id");
-  check_refused(R"("id2label": {"0": "a", "1": "b"}, "label2id": {"a": 1, "b": 0})",
-                R"(label2id: "a" has id 1, which contradicts id2label)");
   check_refused(R"("id2label": {"0": "a", "1": "b"}, "num_labels": 3)", "num_labels: 3 contradicts the 2 labels");
   check_refused(R"("num_labels": 0)", "num_labels: expected 1 to 16384, got 0");
   check_refused(R"("num_labels": 16385)", "num_labels: expected 1 to 16384, got 16385");
+}
+
+TEST_CASE("config: where label2id disagrees with id2label, that counts, and a note says so") {
+  const std::string id2label = R"("id2label": {"0": "no", "1": "yes"}, "label2id": )";
+  for (const std::string label2id : {R"({"LABEL_0": 0, "LABEL_1": 1})", R"({"no": 1, "yes": 0})",
+                                     R"({"no": 0, "yes": 2})", R"({"no": "0", "yes": "1"})", "7"}) {
+    INFO(label2id);
+    const Config config = parse(id2label + label2id);
+    CHECK(config.labels == std::vector<std::string>{"no", "yes"});
+    REQUIRE(config.notes.size() == 1);
+    CHECK_THAT(config.notes[0], ContainsSubstring("config.json: label2id has ") &&
+                                    ContainsSubstring("and is passed over: id2label counts, no, yes"));
+    CHECK(parse_config(to_json(config), "again").notes.empty());
+  }
+  CHECK(parse(id2label + R"({"no": 0, "yes": 1})").notes.empty());
+  CHECK(parse(id2label + "null").notes.empty());
 }
 
 TEST_CASE("config: text that is no JSON object is refused in one short line") {

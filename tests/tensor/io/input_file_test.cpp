@@ -25,6 +25,19 @@ TEST_CASE("input file: gives the bytes of a file, also of an empty one, and refu
   CHECK_THROWS_WITH(InputFile(folder / "none"), ContainsSubstring("none: cannot open: No such file or directory"));
 }
 
+TEST_CASE("input file: what Git LFS leaves in a file's place is no file, and says how to fetch it") {
+  const TemporaryFolder folder;
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + std::string(64, 'a');
+  write_bytes(folder / "vocab.txt", pointer + "\nsize 231508\n");
+  CHECK_THROWS_WITH(read_file(folder / "vocab.txt"),
+                    (folder / "vocab.txt").string() +
+                        ": is a pointer of Git LFS, not the file; git lfs pull, in its folder, fetches that");
+  for (const std::string& text : {pointer.substr(0, 42), ' ' + pointer, pointer + std::string(1024, '\n')}) {
+    write_bytes(folder / "text", text);
+    CHECK(read_file(folder / "text") == text);
+  }
+}
+
 TEST_CASE("input file: a named pipe is refused at once") {
   const TemporaryFolder folder;
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);

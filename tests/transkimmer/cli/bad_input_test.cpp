@@ -267,6 +267,33 @@ TEST_CASE("config.json: missing, negative, huge and contradicting numbers") {
   check_all_fail(place, "config.json");
 }
 
+TEST_CASE("model folders: what is none, or another library's, says what it is and what to do") {
+  const Workplace place;
+  const std::string pointer =
+      "version https://git-lfs.github.com/spec/v1\noid sha256:" + std::string(64, 'a') + "\nsize 9\n";
+  const std::string weights = place / "model/model.safetensors", vocabulary = place / "model/vocab.txt";
+  const std::string good_vocabulary = read_bytes(vocabulary);
+  write_bytes(vocabulary, pointer);
+  check_all_fail(place, "vocab.txt: is a pointer of Git LFS, not the file; git lfs pull");
+  write_bytes(vocabulary, good_vocabulary);
+  write_bytes(weights, pointer);
+  check_all_fail(place, "model.safetensors: is a pointer of Git LFS, not the file; git lfs pull");
+  fs::remove(weights);
+  write_bytes(place / "model/tf_model.h5", "");
+  check_all_fail(place, "has only tf_model.h5, TensorFlow's weights, not read here; transformers 4 beside TensorFlow");
+  const fs::path golden = fs::path(TK_SOURCE_DIR) / "tests/tensor/io/golden";
+  for (const auto& [file, text] :
+       {std::pair("legacy.bin", "of torch before 1.6"), std::pair("module.bin", "is not run")}) {
+    fs::copy_file(golden / file, place / "model/pytorch_model.bin", fs::copy_options::overwrite_existing);
+    check_all_fail(place, text);
+    check_all_fail(place, "'cpu',weights_only=True).items()},'model.safetensors')\"");
+  }
+  for (const char* name : {"bert-base-uncased", "org/name"}) {
+    const Ran ran = run_program(Arguments{"eval"} + place.task() + Arguments{"--model_name_or_path", name});
+    check_failed(ran, kRunTimeError, std::string(name) + ": no such file or folder; if it is a model's name on a hub");
+  }
+}
+
 TEST_CASE("model.safetensors: truncated and hostile files") {
   const Workplace place;
   const std::string path = place / "model/model.safetensors";
