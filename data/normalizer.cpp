@@ -44,6 +44,35 @@ Normalizer::Character Normalizer::classify(char32_t c) const {
   return {folded[0], isolated ? Kind::kIsolated : Kind::kWord};
 }
 
+NormalizedText normalized(const Normalizer& normalizer, std::string_view text) {
+  NormalizedText result;
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
+  const auto size = static_cast<std::int32_t>(text.size());
+  for (ByteSpan from; from.end < size;) {
+    from.begin = from.end;
+    UChar32 c;
+    U8_NEXT_OR_FFFD(bytes, from.end, size, c);
+    const Normalizer::Character character = normalizer.character(static_cast<char32_t>(c));
+    switch (character.kind) {
+      case Normalizer::Kind::kWord:
+      case Normalizer::Kind::kIsolated:
+        append_utf8(result.text, character.folded);
+        break;
+      case Normalizer::Kind::kExpand:
+        for (const char32_t part : normalizer.expansion(static_cast<char32_t>(c))) append_utf8(result.text, part);
+        break;
+      case Normalizer::Kind::kSpace:
+        result.text += ' ';
+        break;
+      case Normalizer::Kind::kBarrier:
+      case Normalizer::Kind::kDrop:
+        break;
+    }
+    result.sources.resize(result.text.size(), from);
+  }
+  return result;
+}
+
 WordScanner::WordScanner(const Normalizer& normalizer, std::string_view text) : normalizer_(normalizer), text_(text) {
   TK_CHECK(text.size() <= std::numeric_limits<std::int32_t>::max(),
            "tokenizer: expected a text of less than 2 GiB, got ", text.size(), " bytes");

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "data/unicode.h"
 
@@ -64,6 +65,14 @@ class Normalizer {
   bool strip_accents_;
   std::shared_ptr<const std::array<Character, kTableSize>> table_;
 };
+
+/// A text as the normaliser leaves it, white space as single spaces but none around Han characters, marks in the order
+/// in which they came; and of each of its bytes the character of the text that it came from.
+struct NormalizedText {
+  std::string text;
+  std::vector<ByteSpan> sources;
+};
+NormalizedText normalized(const Normalizer& normalizer, std::string_view text);
 
 /// Reads a text word by word: normalised, split at white space, punctuation and Han characters apart.
 /// Invalid UTF-8 is read as U+FFFD, which the normaliser deletes. The normaliser and the text must outlive the scanner.

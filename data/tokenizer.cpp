@@ -72,10 +72,21 @@ void reserve(Encoding& encoding, std::size_t tokens) {
 
 Tokenizer::Tokenizer(Vocabulary vocabulary, const TokenizerOptions& options)
     : vocabulary_(std::move(vocabulary)), options_(options), normalizer_(options.normalizer), wordpiece_(vocabulary_) {
-  if (options.split_special_tokens) return;
+  const auto is_added = [&](std::string_view text) {
+    return std::ranges::count(options_.added_tokens, text, &AddedToken::text) > 0;
+  };
   for (const std::string_view text : kSpecialTokens) {
-    if (const auto id = vocabulary_.find(text)) special_tokens_.push_back({text, *id});
+    const auto id = vocabulary_.find(text);
+    if (id && !is_added(text)) add({.text = std::string(text), .special = true}, *id);
   }
+  for (const AddedToken& token : options_.added_tokens) add(token, vocabulary_.add(token.text));
+}
+
+void Tokenizer::add(const AddedToken& token, std::int32_t id) {
+  if (token.special && options_.split_special_tokens) return;
+  if (!token.normalized) return as_they_stand_.add(token.text, token, id);
+  std::string spelling = normalized(normalizer_, token.text).text;
+  if (!spelling.empty()) normalized_.add(std::move(spelling), token, id);
 }
 
 Encoding Tokenizer::encode(std::string_view a, std::optional<std::string_view> b,
@@ -104,25 +115,33 @@ Encoding Tokenizer::encode(std::string_view a, std::optional<std::string_view> b
   return encoding;
 }
 
-// All special tokens begin with the same byte, so that the usual text without one costs one search for it.
 void Tokenizer::append_text(std::string_view text, std::int32_t type, Encoding& encoding) const {
   std::size_t begin = 0;
-  if (!special_tokens_.empty()) {
-    for (std::size_t at = text.find('['); at != std::string_view::npos; at = text.find('[', at)) {
-      const auto special = std::find_if(special_tokens_.begin(), special_tokens_.end(), [&](const SpecialToken& token) {
-        return text.substr(at).starts_with(token.text);
-      });
-      if (special == special_tokens_.end()) {
-        ++at;
-        continue;
-      }
-      append_words(text, begin, at, type, encoding);
-      begin = at + special->text.size();
-      append(encoding, special->id, type, {static_cast<std::int32_t>(at), static_cast<std::int32_t>(begin)});
-      at = begin;
+  while (!as_they_stand_.empty()) {
+    const auto found = as_they_stand_.next(text, begin);
+    if (!found) break;
+    append_normalized(text, begin, found->begin, type, encoding);
+    append(encoding, found->id, type, {static_cast<std::int32_t>(found->begin), static_cast<std::int32_t>(found->end)});
+    begin = found->end;
+  }
+  append_normalized(text, begin, text.size(), type, encoding);
+}
+
+// Tokens of the normalised text; what lies between them is read from the text itself.
+void Tokenizer::append_normalized(std::string_view text, std::size_t begin, std::size_t end, std::int32_t type,
+                                  Encoding& encoding) const {
+  if (!normalized_.empty() && begin < end) {
+    const NormalizedText part = normalized(normalizer_, text.substr(begin, end - begin));
+    const std::size_t offset = begin;
+    for (auto found = normalized_.next(part.text, 0); found; found = normalized_.next(part.text, found->end)) {
+      // Not before what is done: one character may become several, and each be a token.
+      const std::size_t first = std::max(begin, offset + static_cast<std::size_t>(part.sources[found->begin].begin));
+      append_words(text, begin, first, type, encoding);
+      begin = offset + static_cast<std::size_t>(part.sources[found->end - 1].end);
+      append(encoding, found->id, type, {static_cast<std::int32_t>(first), static_cast<std::int32_t>(begin)});
     }
   }
-  append_words(text, begin, text.size(), type, encoding);
+  append_words(text, begin, end, type, encoding);
 }
 
 void Tokenizer::append_words(std::string_view text, std::size_t begin, std::size_t end, std::int32_t type,

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "data/added_tokens.h"
 #include "data/normalizer.h"
 #include "data/vocabulary.h"
 #include "data/wordpiece.h"
@@ -23,6 +25,7 @@ struct TokenizerOptions {
   NormalizerOptions normalizer;
   Truncation truncation = Truncation::kLongestFirst;
   bool split_special_tokens = false;  ///< Read "[CLS]" and its like in a text as text, not as the special token.
+  std::vector<AddedToken> added_tokens = {};  ///< Beside kSpecialTokens. Those that are no tokens yet get the next ids.
 };
 
 /// The tokens of a text, [CLS] A [SEP], or of a pair, [CLS] A [SEP] B [SEP]. All three have one entry a token.
@@ -42,9 +45,14 @@ class Tokenizer {
 
   explicit Tokenizer(Vocabulary vocabulary, const TokenizerOptions& options = {});
 
-  /// The tokenizer of a Hugging Face folder: `vocab.txt` and, where there, `do_lower_case`, `strip_accents` and
-  /// `tokenize_chinese_chars` of `tokenizer_config.json`; or, without `vocab.txt`, `tokenizer.json`.
-  /// Throws, naming the file, when that holds something else than a BERT tokenizer.
+  /// The tokenizer of a Hugging Face folder, put together as transformers' BertTokenizer does it:
+  /// - the vocabulary of `tokenizer.json`, else of `vocab.txt`;
+  /// - `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` of `tokenizer_config.json`, or the normalizer of
+  ///   `tokenizer.json` where there is no such file or its class is no BERT's (PreTrainedTokenizerFast);
+  /// - added tokens of `tokenizer_config.json`, else of `tokenizer.json` and `added_tokens.json`, and the special ones
+  /// of
+  ///   `special_tokens_map.json`.
+  /// What two files say differently is in the notes. Throws, naming the file, for something else than a BERT tokenizer.
   static Tokenizer from_folder(const std::filesystem::path& folder);
   /// The same from the texts of such files.
   static Tokenizer from_texts(const FolderTexts& texts);
@@ -56,14 +64,14 @@ class Tokenizer {
 
   const Vocabulary& vocabulary() const { return vocabulary_; }
   const TokenizerOptions& options() const { return options_; }
+  /// What the files that it was read from contradict each other in, a line each, with what counts.
+  const std::vector<std::string>& notes() const { return notes_; }
 
  private:
-  struct SpecialToken {
-    std::string_view text;
-    std::int32_t id;
-  };
-
+  void add(const AddedToken& token, std::int32_t id);
   void append_text(std::string_view text, std::int32_t type, Encoding& encoding) const;
+  void append_normalized(std::string_view text, std::size_t begin, std::size_t end, std::int32_t type,
+                         Encoding& encoding) const;
   void append_words(std::string_view text, std::size_t begin, std::size_t end, std::int32_t type,
                     Encoding& encoding) const;
 
@@ -71,7 +79,9 @@ class Tokenizer {
   TokenizerOptions options_;
   Normalizer normalizer_;
   WordPiece wordpiece_;
-  std::vector<SpecialToken> special_tokens_;
+  TokenFinder as_they_stand_;
+  TokenFinder normalized_;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace tk

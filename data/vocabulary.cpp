@@ -6,6 +6,7 @@
 
 #include "data/unicode.h"
 #include "tensor/error.h"
+#include "tensor/io/in_quotes.h"
 #include "tensor/io/input_file.h"
 #include "tensor/io/utf8.h"
 
@@ -63,6 +64,13 @@ Vocabulary Vocabulary::from_file(const std::filesystem::path& path) {
 std::optional<std::int32_t> Vocabulary::find(std::string_view token) const {
   const auto found = ids_.find(token);
   return found == ids_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::int32_t Vocabulary::add(const std::string& token) {
+  TK_CHECK(!token.empty() && !find_invalid_utf8(token), "vocabulary: cannot add the token ", in_quotes(token));
+  const auto [place, is_new] = ids_.emplace(token, static_cast<std::int32_t>(tokens_.size()));
+  if (is_new) tokens_.push_back(token);
+  return place->second;
 }
 
 const std::string& Vocabulary::token(std::int64_t id) const {

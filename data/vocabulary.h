@@ -23,6 +23,9 @@ class Vocabulary {
   static Vocabulary from_text(std::string_view text, const std::string& source);
   static Vocabulary from_file(const std::filesystem::path& path);
 
+  /// The token's id, a new one behind all others if it is not in the list. Not empty, and valid UTF-8.
+  std::int32_t add(const std::string& token);
+
   /// How many ids there are, used or not.
   std::int64_t size() const { return static_cast<std::int64_t>(tokens_.size()); }
 

@@ -86,12 +86,26 @@ std::string default_tokenizer_config(const Config& config, bool lower_case) {
   return settings.dump(2) + '\n';
 }
 
+// Of a tokenizer.json that had no settings beside it and goes on to count alone.
+std::string generic_tokenizer_config(const Config& config) {
+  const nlohmann::json settings = {{"tokenizer_class", "PreTrainedTokenizerFast"},
+                                   {"pad_token", "[PAD]"},
+                                   {"unk_token", "[UNK]"},
+                                   {"cls_token", "[CLS]"},
+                                   {"sep_token", "[SEP]"},
+                                   {"mask_token", "[MASK]"},
+                                   {"model_max_length", config.max_position_embeddings}};
+  return settings.dump(2) + '\n';
+}
+
 // A tokenizer_config.json goes with every tokenizer.
 void write_tokenizer(const fs::path& folder, const Config& config, const FolderTexts& tokenizer) {
   if (tokenizer.files.empty()) return;
   for (const auto& [file, text] : tokenizer.files) write_file_atomically(folder / file, text);
   if (tokenizer.find(kTokenizerConfig) == nullptr) {
-    write_file_atomically(folder / kTokenizerConfig, default_tokenizer_config(config, true));
+    const bool is_alone = tokenizer.find("tokenizer.json") != nullptr;
+    write_file_atomically(folder / kTokenizerConfig,
+                          is_alone ? generic_tokenizer_config(config) : default_tokenizer_config(config, true));
   }
 }
 

@@ -89,6 +89,15 @@ TEST_CASE("normalizer: a word knows the bytes that it came from") {
   CHECK_FALSE(scanner.next());
 }
 
+TEST_CASE("normalizer: a whole text knows the bytes that it came from") {
+  const Normalizer normalizer{NormalizerOptions{}};
+  const tk::NormalizedText text = tk::normalized(normalizer, "\u00c9\u200bA\t\u4e2d!\xff");
+  CHECK(text.text == "ea \u4e2d!");
+  CHECK(text.sources == std::vector<ByteSpan>{{0, 2}, {5, 6}, {6, 7}, {7, 10}, {7, 10}, {7, 10}, {10, 11}});
+  CHECK(tk::normalized(Normalizer({.strip_accents = false}), "\u0130").text == "i\u0307");
+  CHECK(tk::normalized(normalizer, "").text.empty());
+}
+
 TEST_CASE("normalizer: a word of more than 100 code points is too long, counted after normalisation") {
   const Normalizer normalizer;
   const auto too_long = [&](const std::string& text) {

@@ -200,9 +200,135 @@ TEST_CASE("tokenizer: a folder with tokenizer.json alone is read, as transformer
   rejects("/normalizer/lowercase", 1, "lowercase");
   rejects("/pre_tokenizer/type", "Whitespace", "Whitespace");
   rejects("/added_tokens/0/content", "[E1]", "[E1]");
+  rejects("/model/type", "Unigram", "Unigram");
   rejects("/added_tokens", 3, "added_tokens");
   tk::write_bytes(folder / "tokenizer.json", "{");
   CHECK_THROWS_WITH(Tokenizer::from_folder(folder.path()), ContainsSubstring("tokenizer.json"));
+}
+
+namespace {
+
+void write_files(const TemporaryFolder& folder, const Json& files) {
+  for (const auto& [name, content] : files.items()) {
+    tk::write_bytes(folder / name, content.is_string() ? content.get<std::string>() : content.dump());
+  }
+}
+
+Json golden_files(const std::string& name) {
+  const Json golden = read_json(kGolden / "tokenizer_folders.json");
+  for (const Json& folder : golden.at("folders")) {
+    if (folder.at("name") == name) return folder.at("files");
+  }
+  throw std::invalid_argument(name);
+}
+
+std::vector<std::string> notes_of(const Json& files) {
+  const TemporaryFolder folder;
+  write_files(folder, files);
+  std::vector<std::string> notes = Tokenizer::from_folder(folder.path()).notes();
+  for (std::string& note : notes) {
+    REQUIRE(note.starts_with(folder.path().string() + ": "));
+    note.erase(0, folder.path().string().size() + 2);
+  }
+  return notes;
+}
+
+}  // namespace
+
+TEST_CASE("tokenizer: folders of whatever files have the ids that transformers gives them") {
+  const Json golden = read_json(kGolden / "tokenizer_folders.json");
+  const auto texts = golden.at("texts").get<std::vector<std::string>>();
+  for (const Json& row : golden.at("folders")) {
+    INFO(row.at("name").get<std::string>());
+    const TemporaryFolder folder;
+    write_files(folder, row.at("files"));
+    const Tokenizer tokenizer = Tokenizer::from_folder(folder.path());
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      INFO(texts[i]);
+      CHECK(tokenizer.encode(texts[i]).ids == row.at("ids").at(i).get<Ids>());
+    }
+  }
+}
+
+TEST_CASE("tokenizer: where two files say different things, a note says which counts") {
+  using Notes = std::vector<std::string>;
+  CHECK(notes_of(golden_files("cased")).empty());
+  CHECK(notes_of(golden_files("tokenizer.json alone")).empty());
+  CHECK(notes_of(golden_files("tokenizer.json of a generic class, cased")).empty());
+  CHECK(notes_of(golden_files("vocab.txt beside another tokenizer.json")) ==
+        Notes{"vocab.txt has other tokens than tokenizer.json, which counts, as in transformers"});
+  CHECK(notes_of(golden_files("settings beside a cased tokenizer.json")) ==
+        Notes{"do_lower_case is true, and tokenizer.json says otherwise; tokenizer_config.json counts, as in "
+              "transformers"});
+  Json files = golden_files("cased settings beside an uncased tokenizer.json");
+  files["tokenizer_config.json"] = {{"strip_accents", false}};
+  CHECK(notes_of(files) == Notes{"strip_accents is false, and tokenizer.json says otherwise; tokenizer_config.json "
+                                 "counts, as in transformers"});
+  files["tokenizer_config.json"] = {{"tokenize_chinese_chars", false}};
+  CHECK(notes_of(files) == Notes{"tokenize_chinese_chars is false, and tokenizer.json says otherwise; "
+                                 "tokenizer_config.json counts, as in transformers"});
+  files["tokenizer_config.json"] = {{"strip_accents", true}};
+  CHECK(notes_of(files).empty());
+}
+
+TEST_CASE("tokenizer: tokenizer.json alone says itself whether it is cased") {
+  const TemporaryFolder folder;
+  Json files = golden_files("settings beside a cased tokenizer.json");
+  files.erase("tokenizer_config.json");
+  write_files(folder, files);
+  const Tokenizer tokenizer = Tokenizer::from_folder(folder.path());
+  CHECK_FALSE(tokenizer.options().normalizer.lower_case);
+  CHECK(tokenizer.notes().empty());
+}
+
+TEST_CASE("tokenizer: added tokens have the bytes of the text that they stand for, and are tokens of the vocabulary") {
+  TokenizerOptions options;
+  options.added_tokens = {{.text = "<e1>", .special = true}, {.text = "New Thing", .normalized = true}};
+  const Tokenizer tokenizer(Vocabulary({"[UNK]", "[CLS]", "[SEP]", "a"}), options);
+  CHECK(tokenizer.vocabulary().size() == 6);
+  CHECK(tokenizer.vocabulary().token(5) == "New Thing");
+  const Encoding encoding = tokenizer.encode("a<e1>A N\u00e9W\u200b Thinga");
+  CHECK(encoding.ids == Ids{1, 3, 4, 3, 5, 3, 2});
+  CHECK(to_rows(encoding.sources) ==
+        std::vector<std::vector<std::int32_t>>{{0, 0}, {0, 1}, {1, 5}, {5, 6}, {7, 20}, {20, 21}, {0, 0}});
+  options.split_special_tokens = true;
+  const Tokenizer split(Vocabulary({"[UNK]", "[CLS]", "[SEP]", "a"}), options);
+  CHECK(split.encode("a<e1>").ids == Ids{1, 3, 0, 0, 0, 2});
+  CHECK(split.encode("new thing").ids == Ids{1, 5, 2});
+}
+
+TEST_CASE("tokenizer: of a character that becomes several, each may be a token") {
+  TokenizerOptions options;
+  options.normalizer.strip_accents = false;
+  options.added_tokens = {{.text = "\u0307", .normalized = true}, {.text = "i", .normalized = true}};
+  const Tokenizer tokenizer(Vocabulary({"[UNK]", "[CLS]", "[SEP]", "a"}), options);
+  CHECK(tokenizer.encode("a\u0130a").ids == Ids{1, 3, 5, 4, 3, 2});
+}
+
+TEST_CASE("tokenizer: added tokens that BERT's cannot be, or that have no such id, are refused by name") {
+  const auto refused = [](const std::string& file, const Json& content, const std::string& message) {
+    const TemporaryFolder folder;
+    write_files(folder, golden_files("vocab.txt alone"));
+    tk::write_bytes(folder / file, content.dump());
+    CHECK_THROWS_WITH(Tokenizer::from_folder(folder.path()),
+                      ContainsSubstring(folder.path().string()) && ContainsSubstring(message));
+  };
+  const char* config = "tokenizer_config.json";
+  refused(config, {{"cls_token", "<s>"}}, R"(cls_token: expected "[CLS]", the only one supported, got "<s>")");
+  refused("special_tokens_map.json", {{"unk_token", {{"content", "<unk>"}}}}, R"(unk_token: expected "[UNK]")");
+  refused(config, {{"additional_special_tokens", {3}}}, "expected a token, got 3");
+  refused(config, {{"additional_special_tokens", {""}}}, "expected a token, got \"\"");
+  refused("added_tokens.json", {{"[E1]", 7}}, R"(the added token "[E1]" has the id 7, expected )");
+  refused("added_tokens.json", {{"[E1]", "x"}}, R"(for the token "[E1]", got "x")");
+  refused("added_tokens.json", {{"", 7}}, "added_tokens.json: an added token is empty");
+  refused(config, {{"added_tokens_decoder", 3}}, "expected an object added_tokens_decoder, got 3");
+  refused(config, {{"added_tokens_decoder", {{"x", {{"content", "a"}}}}}}, R"(for the token "a", got "x")");
+  refused(config, {{"added_tokens_decoder", {{"1", {{"content", 1}}}}}}, "expected a token, got {");
+  refused(config, {{"added_tokens_decoder", {{"1", {{"content", "[UNK]"}, {"lstrip", 1}}}}}},
+          "expected true or false for lstrip, got 1");
+  Json many = Json::object();
+  for (int i = 0; i < 5000; ++i) many[std::to_string(i)] = i;
+  refused("added_tokens.json", many, "expected at most 4096 added tokens");
 }
 
 TEST_CASE("tokenizer: what is no tokenizer's folder is an error that names it") {

@@ -85,6 +85,17 @@ TEST_CASE("vocabulary: what is no vocabulary is an error that names the file") {
   CHECK_THROWS_WITH(tk::Vocabulary::from_file(path), ContainsSubstring(path.string()) && ContainsSubstring("token 5"));
 }
 
+TEST_CASE("vocabulary: a token that is added has its own id, or the next one") {
+  tk::Vocabulary vocabulary({"[UNK]", "[CLS]", "[SEP]", "", "a"});
+  CHECK(vocabulary.add("a") == 4);
+  CHECK(vocabulary.add("b") == 5);
+  CHECK(vocabulary.add("b") == 5);
+  CHECK(vocabulary.token(5) == "b");
+  CHECK(vocabulary.size() == 6);
+  CHECK_THROWS_WITH(vocabulary.add(""), "vocabulary: cannot add the token \"\"");
+  CHECK_THROWS_WITH(vocabulary.add("\xff"), ContainsSubstring("cannot add the token"));
+}
+
 TEST_CASE("vocabulary: an id out of range is an error") {
   const tk::Vocabulary vocabulary({"[UNK]", "[CLS]", "[SEP]"});
   CHECK_THROWS_AS(vocabulary.token(3), tk::Error);

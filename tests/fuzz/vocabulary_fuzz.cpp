@@ -4,14 +4,17 @@
 
 namespace {
 
-// The pieces of an input: vocab.txt, or tokenizer.json if it starts with '{'; and perhaps tokenizer_config.json.
+// The pieces of an input: vocab.txt, or tokenizer.json if it starts with '{'; and perhaps others, each unless it is
+// empty.
 void write_folder(const std::vector<std::string>& input) {
   const auto& folder = tk::fuzz::folder();
-  for (const char* file : {"vocab.txt", "tokenizer.json", "tokenizer_config.json"}) {
-    std::filesystem::remove(folder / file);
+  const char* const files[] = {input[0].starts_with('{') ? "tokenizer.json" : "vocab.txt", "tokenizer_config.json",
+                               "added_tokens.json", "special_tokens_map.json"};
+  for (const char* file : {"vocab.txt", "tokenizer.json"}) std::filesystem::remove(folder / file);
+  for (std::size_t i = 0; i < std::size(files); ++i) {
+    std::filesystem::remove(folder / files[i]);
+    if (i == 0 || (i < input.size() && !input[i].empty())) tk::write_bytes(folder / files[i], input[i]);
   }
-  tk::write_bytes(folder / (input[0].starts_with('{') ? "tokenizer.json" : "vocab.txt"), input[0]);
-  if (input.size() > 1) tk::write_bytes(folder / "tokenizer_config.json", input[1]);
 }
 
 void check_vocabulary(const tk::Vocabulary& vocabulary) {

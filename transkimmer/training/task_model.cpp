@@ -155,14 +155,19 @@ void tell_permuted(const Config& found, const Task& task, const fs::path& folder
                      "; put into the task's order ", listed(task.labels)));
 }
 
-TaskModel with_tokenizer(const fs::path& folder, const Task& task, const Family& family) {
-  FolderTexts files = read_tokenizer_files(folder, family);
-  Tokenizer tokenizer = make_tokenizer(files, family);
+// The model is still missing. Notes on what the folder's files contradict each other in come first.
+TaskModel with_tokenizer(const fs::path& folder, const Task& task, const Config& found) {
+  FolderTexts files = read_tokenizer_files(folder, found.family());
+  Tokenizer tokenizer = make_tokenizer(files, found.family());
+  std::vector<Note> notes;
+  for (const std::string& text : found.notes) warn(notes, text);
+  for (const std::string& text : tokenizer.notes()) warn(notes, text);
   return {.folder = folder,
           .task = task,
           .model = nullptr,
           .tokenizer = std::move(tokenizer),
-          .tokenizer_files = std::move(files)};
+          .tokenizer_files = std::move(files),
+          .notes = std::move(notes)};
 }
 
 }  // namespace
@@ -180,7 +185,7 @@ TaskModel load_for_training(const fs::path& folder, const Task& task, const std:
   const LabelMatch match = match_labels(found, task);
   Config config = task_config(found, task);
   const Family& family = config.family();
-  TaskModel result = with_tokenizer(folder, task, family);
+  TaskModel result = with_tokenizer(folder, task, found);
   result.was_dense = found.skim_gate == SkimGate::kNone;
   if (!result.was_dense) {
     check_own_predictors(config, skim, folder, result.notes);
@@ -222,7 +227,7 @@ TaskModel load_for_scoring(const fs::path& folder, const Task& task, bool dense)
            "); a score would mean nothing");
   Config config = task_config(found, task);
   const Family& family = config.family();
-  TaskModel result = with_tokenizer(folder, task, family);
+  TaskModel result = with_tokenizer(folder, task, found);
   result.was_dense = found.skim_gate == SkimGate::kNone;
   if (dense) config = without_predictors(config);
   result.model = std::make_unique<BertClassifier>(config);

@@ -1,5 +1,7 @@
 #include "transkimmer/training/task_model.h"
 
+#include <nlohmann/json.hpp>
+
 #include "tests/support/catch.h"
 #include "tests/support/golden.h"
 #include "tests/transkimmer/training/saved_toy_model.h"
@@ -88,6 +90,25 @@ TEST_CASE("load_for_training: [CLS] may be free of new staged predictors, and st
                     ContainsSubstring("has skim predictors with free, which cannot become kept"));
 }
 
+TEST_CASE("task_model: what a folder's files contradict each other in is a note, in training and scoring") {
+  const SavedToyModel saved(SkimGate::kNone);
+  nlohmann::json config = nlohmann::json::parse(read_bytes(saved.folder() / "config.json"));
+  config["label2id"] = {{"LABEL_0", 0}, {"LABEL_1", 1}};
+  write_bytes(saved.folder() / "config.json", config.dump());
+  nlohmann::json vocabulary = {{"a", 3}};
+  for (const char* token : {"[UNK]", "[CLS]", "[SEP]"}) vocabulary[token] = vocabulary.size() - 1;
+  write_bytes(saved.folder() / "tokenizer.json",
+              nlohmann::json{{"model", {{"type", "WordPiece"}, {"vocab", vocabulary}}}}.dump());
+  const auto check = [&](const TaskModel& model) {
+    CHECK(model.task.labels == std::vector<std::string>{"negative", "positive"});
+    CHECK(
+        has_note(model, "label2id has \"LABEL_0\" as 0 and is passed over: id2label counts, negative, positive", true));
+    CHECK(has_note(model, "vocab.txt has other tokens than tokenizer.json, which counts", true));
+  };
+  check(load_for_training(saved.folder(), saved.toy.task));
+  check(load_for_scoring(saved.folder(), saved.toy.task));
+}
+
 TEST_CASE("save_model: a folder that loads again, with the tokenizer's files") {
   const SavedToyModel saved(SkimGate::kStaged);
   const TaskModel model = load_model(saved.folder());
@@ -98,6 +119,25 @@ TEST_CASE("save_model: a folder that loads again, with the tokenizer's files") {
     CHECK(largest_difference(weight(again, named.name), named.tensor) == 0);
   }
   CHECK(again.tokenizer.vocabulary().size() == model.tokenizer.vocabulary().size());
+}
+
+TEST_CASE("save_model: a tokenizer.json without settings beside it counts alone where it is saved, too") {
+  const SavedToyModel saved(SkimGate::kNone);
+  for (const char* file : {"vocab.txt", "tokenizer_config.json"}) std::filesystem::remove(saved.folder() / file);
+  const nlohmann::json tokenizer = {
+      {"normalizer", {{"type", "BertNormalizer"}, {"lowercase", false}}},
+      {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+      {"model", {{"type", "WordPiece"}, {"vocab", {{"[UNK]", 0}, {"[CLS]", 1}, {"[SEP]", 2}, {"A", 3}, {"a", 4}}}}}};
+  write_bytes(saved.folder() / "tokenizer.json", tokenizer.dump());
+  const TaskModel model = load_model(saved.folder());
+  save_model(model, saved.temporary / "again");
+  const TaskModel again = load_model(saved.temporary / "again");
+  for (const TaskModel* each : {&model, &again}) {
+    CHECK(each->notes.empty());
+    CHECK(each->tokenizer.encode("A").ids == std::vector<std::int32_t>{1, 3, 2});
+  }
+  CHECK_THAT(read_bytes(saved.temporary / "again/tokenizer_config.json"),
+             ContainsSubstring(R"("mask_token": "[MASK]")"));
 }
 
 TEST_CASE("make_tokenizer: a family whose tokenizer is another one is refused") {
