@@ -109,6 +109,8 @@ TEST_CASE("train: a stopped run goes on from its newest checkpoint, to the bits 
     return rows;
   };
   CHECK(evaluations("out") == evaluations("whole"));
+  CHECK(read_bytes(place / "out/metrics.csv") == read_bytes(place / "whole/metrics.csv"));
+  CHECK(lines(read_bytes(place / "out/metrics.csv")).size() == 1 + evaluations("whole").size());
 
   const Ran elsewhere = run_program(command("elsewhere", {"--resume_from_checkpoint", place / "whole/checkpoint-300"}));
   INFO(elsewhere.err);

@@ -170,7 +170,7 @@ class Reading {
     } else if (const FlagEntry* flag = negated(flags_, name)) {
       off(*flag, name, value);
     } else if (habits_.unread != nullptr && is_known(*habits_.unread, name)) {
-      if (!value) skip_value();
+      if (!value) skip_values(habits_.unread->find(name));
       pass_over(said);
     } else {
       return false;
@@ -254,6 +254,7 @@ class Reading {
 
   void own(const FlagEntry& flag, Value value) {
     if (!value) value = flag.is_switch ? switch_word() : next_word();
+    while (value && flag.takes_words && is_at_value()) *value += ',' + words_[at_++];
     if (!value && flag.is_switch) value = "true";
     if (!value) return problems_.push_back(flag.name + ": expected a value");
     if (!flag.is_switch) return pair(flag.name, *value);
@@ -311,6 +312,10 @@ class Reading {
   // What seems to be the value of a flag that is not read.
   void skip_value() {
     if (is_at_value()) ++at_;
+  }
+
+  void skip_values(const FlagEntry* unread) {
+    unread != nullptr && unread->takes_words ? void(next_words()) : skip_value();
   }
 
   // The first of all words up to the next flag: foreign flags may have several.

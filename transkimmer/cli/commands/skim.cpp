@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "transkimmer/cli/commands/training_job.h"
 #include "transkimmer/cli/run/batch_flags.h"
 #include "transkimmer/cli/run/distill_flags.h"
+#include "transkimmer/cli/run/event_log.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/run_files.h"
@@ -41,6 +43,7 @@ struct SkimCommand {
   std::int64_t max_train_samples = -1;
   std::int64_t max_eval_samples = -1;
   BatchFlags eval_batch;
+  EventFlags events;
   std::optional<std::string> dense;
   std::optional<std::string> skimmed;
   std::int64_t teachers = 1;
@@ -86,6 +89,7 @@ void SkimCommand::add_run_flags() {
   flags.add("--max_train_samples", max_train_samples, "train on the first N examples; -1: all").at_least(-1);
   flags.add("--max_eval_samples", max_eval_samples, "score the first N dev examples; -1: all").at_least(-1);
   add_batch_flags(flags, eval_batch, "--per_device_eval_batch_size", "--per_device_eval_batch_tokens");
+  add_event_flags(flags, events);
 }
 
 void SkimCommand::add_dense_flags() {
@@ -190,6 +194,8 @@ TrainingJob job_of(const Plan& plan, const Reader& reader, const fs::path& model
   settings.print_metrics = false;
   settings.progress = c.runtime.progress;
   settings.eval_batch = batch_bounds(c.eval_batch, plan.placement.device);
+  settings.tensorboard = c.events.has_tensorboard();
+  settings.event_folder = c.events.logging_dir;
   return {.reader = reader,
           .model_folder = model,
           .placement = plan.placement,
@@ -213,6 +219,7 @@ fs::path dense_stage(const Plan& plan, const OutputFolder& folder, const std::st
   info("{}: a dense model for {} learns from {}", path.string(), reader.task().name, model.string());
   TrainingJob job = job_of(plan, reader, model);
   job.settings.trainer = dense_options(epochs, plan.command.dense_steps, seed);
+  if (plan.command.events.logging_dir) job.settings.event_folder = fs::path(*plan.command.events.logging_dir) / part;
   OutputFolder part_folder(folder, part);
   run_training_job(job, part_folder);
   return path;
@@ -312,12 +319,15 @@ TrainingJob skim_job(const Plan& plan, const OutputFolder& folder, const std::ve
 
 int run(const SkimCommand& c, const Invocation& invocation) {
   start_runtime(c.runtime, invocation.argv);
+  note_unused(c.events);
   OutputFolder folder(c.output_dir, c.overwrite_output_dir ? EarlierRun::kReplace : EarlierRun::kContinue);
   const std::unique_ptr<Reader> reader = training_reader(c.task, c.seed);
   Plan plan = plan_of(c, invocation, *reader);
   plan.placement = placement_of(c.runtime);
   Manifest manifest(invocation.text, c.flags.values(), c.seed, plan.placement.device);
-  folder.begin_run(manifest, parts_of(plan), {c.task.model, c.skimmed.value_or("")});
+  std::vector<std::string> parts = parts_of(plan);
+  std::ranges::move(job_of(plan, *reader, c.task.model).settings.parts(), std::back_inserter(parts));
+  folder.begin_run(manifest, parts, {c.task.model, c.skimmed.value_or("")});
   const std::vector<fs::path> dense = dense_models(plan, folder);
   const std::vector<Stage> stages = finished_stages(plan, folder);
   info("{}: a skimmed model learns from {}{} to spend 1/{:g} of the arithmetic", folder.work().string(),

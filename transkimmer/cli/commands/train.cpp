@@ -14,6 +14,7 @@
 #include "transkimmer/cli/commands/training_job.h"
 #include "transkimmer/cli/run/batch_flags.h"
 #include "transkimmer/cli/run/distill_flags.h"
+#include "transkimmer/cli/run/event_log.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/runtime.h"
@@ -42,6 +43,7 @@ struct TrainCommand {
   std::int64_t max_eval_samples = -1;
   std::int64_t max_predict_samples = -1;
   BatchFlags eval_batch;
+  EventFlags events;
   std::int64_t gradient_accumulation_steps = 1;
   std::optional<double> warmup_steps;
   double warmup_ratio = 0.06;
@@ -69,7 +71,7 @@ TrainCommand::TrainCommand(CLI::App& program)
   flags.footer(
       "Writes to --output_dir: the model folder (config.json, model.safetensors, vocab.txt ...), checkpoint-N/,\n"
       "trainer_state.json, train_results.json, eval_results.json, speed_results.json, all_results.json, "
-      "metrics.jsonl,\nrun.json, report.html.\n"
+      "metrics.jsonl,\nmetrics.csv, run.json, report.html; with --report_to tensorboard runs/.\n"
       "Fine-tune first, then skim from the result, which then teaches:\n"
       "  transkimmer train --task_name sst2 --data_dir glue --model_name_or_path minilm --output_dir dense\n"
       "  transkimmer train --task_name sst2 --data_dir glue --model_name_or_path dense --output_dir skimmed --skim\n"
@@ -108,6 +110,7 @@ void TrainCommand::add_run_flags() {
   flags.add("--logging_strategy", settings.logging_strategy, "when to write a log line");
   flags.add("--logging_steps", settings.logging_steps, "steps between log lines").at_least(1);
   flags.add("--logging_first_step", settings.logging_first_step, "write one for the first step, too");
+  add_event_flags(flags, events);
   flags.add("--eval_strategy", settings.eval_strategy, "when to score the dev set during training");
   flags.add("--eval_steps", settings.eval_steps, "steps between them").at_least(1);
   flags.add("--eval_on_start", settings.eval_on_start, "score it before the first step, too");
@@ -338,6 +341,9 @@ void complete_settings(TrainCommand& c) {
   t.batch_size = std::min(t.batch_size, kMostSentences) * c.gradient_accumulation_steps;
   if (c.skim && !t.skim_coefficient && !t.skim_target) t.skim_target = 0.5;
   c.settings.progress = c.runtime.progress;
+  c.settings.tensorboard = c.events.has_tensorboard();
+  c.settings.event_folder = c.events.logging_dir;
+  note_unused(c.events);
 }
 
 // What `transkimmer train FILE.json` needs to do the same again.

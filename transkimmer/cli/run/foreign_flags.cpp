@@ -83,8 +83,6 @@ constexpr ForeignFlag kForeignFlags[] = {
     {.name = "--use_fast_tokenizer", .harmless = kAnyValue, .why = kFastTokenizer},
     {.name = "--use_fast", .harmless = kAnyValue, .why = kFastTokenizer},
     {.name = "--use_slow_tokenizer", .harmless = kAnyValue, .why = kFastTokenizer},
-    {.name = "--logging_dir", .harmless = kAnyValue, .why = kLogs},
-    {.name = "--report_to", .harmless = kAnyValue, .why = kLogs},
     {.name = "--run_name", .harmless = kAnyValue, .why = kLogs},
     {.name = "--with_tracking", .harmless = kAnyValue, .why = kLogs},
     {.name = "--project", .harmless = kAnyValue, .why = kLogs},

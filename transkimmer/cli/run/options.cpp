@@ -258,6 +258,11 @@ Flag& Flag::above(double low) {
   });
 }
 
+Flag& Flag::words() {
+  entry_.takes_words = true;
+  return *this;
+}
+
 Flags::Flags(CLI::App& program, const std::string& name, const std::string& description)
     : command_(*program.add_subcommand(name, description)) {}
 

@@ -43,6 +43,7 @@ struct FlagEntry {
   Problem read;  ///< takes a value; what is wrong with it, or nothing
   std::vector<Problem> checks = {};
   std::string problem = {};  ///< with the value that it got
+  bool takes_words = false;  ///< all up to the next flag, which are joined by commas
 };
 
 /// Throws UsageError with all of the problems, if there are any.
@@ -58,6 +59,8 @@ class Flag {
   Flag& range(double low, double high);
   Flag& at_least(double low);
   Flag& above(double low);
+  /// Values may stand with blanks between, too: "--flag a b" is "--flag a,b".
+  Flag& words();
   /// `problem` says what is wrong with a value, or nothing.
   Flag& check(FlagEntry::Problem problem);
 

@@ -72,9 +72,10 @@ fs::path cleared(const fs::path& part) {
 
 // Flags that say where a run is and how it is watched, not what it does: the same bits come of any threads and queues.
 // Nor do those that name a sweep's parts, or what is done with the model afterwards.
-constexpr std::array<const char*, 13> kFreeFlags = {
-    "output_dir", "overwrite_output_dir", "progress", "threads",  "queues", "blas_coretype",      "do_predict",
-    "jobs",       "speed_samples",        "tasks",    "speedups", "seeds",  "max_predict_samples"};
+constexpr std::array<const char*, 15> kFreeFlags = {
+    "output_dir",         "overwrite_output_dir", "progress", "threads",       "queues", "blas_coretype", "do_predict",
+    "report_to",          "logging_dir",          "jobs",     "speed_samples", "tasks",  "speedups",      "seeds",
+    "max_predict_samples"};
 
 // "--speedup 4, now 3" for each other flag that differs.
 std::string differences(const nlohmann::json& earlier, const nlohmann::json& now) {
@@ -208,7 +209,7 @@ void OutputFolder::check_removable(const std::vector<fs::path>& earlier) const {
   }
 }
 
-// All but finished parts, checkpoints, and what a teacher has said, begins anew.
+// All but finished parts, checkpoints, what a teacher has said and what TensorBoard shows, begins anew.
 void OutputFolder::go_on(const Manifest& manifest) const {
   const std::string other = differences(run_manifest(path())["flags"], manifest.json()["flags"]);
   TK_CHECK(other.empty(), "--output_dir: ", path().string(), ": holds a run that ",
@@ -220,7 +221,8 @@ void OutputFolder::go_on(const Manifest& manifest) const {
     const std::string name = file.filename().string();
     if (std::ranges::find(checkpoints, file) != checkpoints.end()) continue;
     const bool is_part = std::ranges::find(parts_, name) != parts_.end();
-    if (name == kManifest || name == kTeacherLogits || (is_part && holds_finished_run(file))) continue;
+    if (name == kManifest || name == kTeacherLogits || name == kEvents || (is_part && holds_finished_run(file)))
+      continue;
     fs::is_directory(fs::symlink_status(file)) ? remove_folder(file) : void(fs::remove(file));
   }
 }

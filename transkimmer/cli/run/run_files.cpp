@@ -13,10 +13,10 @@ namespace tk {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::array<std::string_view, 11> kFiles = {"model.safetensors",  "config.json",        "metrics.jsonl",
-                                                     "trainer_state.json", "train_results.json", "eval_results.json",
-                                                     "speed_results.json", "all_results.json",   "report.html",
-                                                     kSweepResults,        kTeacherLogits};
+constexpr std::array<std::string_view, 12> kFiles = {"model.safetensors", "config.json",        "metrics.jsonl",
+                                                     "metrics.csv",       "trainer_state.json", "train_results.json",
+                                                     "eval_results.json", "speed_results.json", "all_results.json",
+                                                     "report.html",       kSweepResults,        kTeacherLogits};
 constexpr std::string_view kCheckpoint = "checkpoint";
 constexpr std::string_view kUnfinished = "unfinished";
 
@@ -51,6 +51,8 @@ std::vector<fs::path> folders_in(const fs::path& folder) {
 }
 
 }  // namespace
+
+bool is_event_file(const std::string& name) { return name.starts_with(std::string(kEventFile) + '.'); }
 
 nlohmann::json run_manifest(const fs::path& folder) {
   try {
@@ -113,7 +115,8 @@ std::optional<fs::path> first_foreign(const fs::path& folder) {
     const bool is_folder = entry->is_directory() && !entry->is_symlink();
     if (is_temporary(name)) {  // what a killed run left
       entry.disable_recursion_pending();
-    } else if (!is_folder && !is_log(entry->path()) && std::ranges::find(known, name) == known.end()) {
+    } else if (!is_folder && !is_log(entry->path()) && !is_event_file(name) &&
+               std::ranges::find(known, name) == known.end()) {
       return entry->path();
     }
   }

@@ -14,6 +14,12 @@ inline constexpr const char* kSweepResults = "sweep_results.json";
 inline constexpr const char* kLogs = "logs";  ///< a part: what child processes said, in NAME.log and NAME.json
 inline constexpr const char* kTeacherLogits = "teacher.safetensors";  ///< what a run's teacher has said
 
+inline constexpr const char* kEvents = "runs";                    ///< a part: what TensorBoard reads, in a folder a run
+inline constexpr const char* kEventFile = "events.out.tfevents";  ///< how the names of its files begin
+
+/// Whether a file of that name is for TensorBoard.
+bool is_event_file(const std::string& name);
+
 /// What run.json in `folder` holds; an empty object where it shows no run.
 nlohmann::json run_manifest(const std::filesystem::path& folder);
 

@@ -1,13 +1,8 @@
 #include "transkimmer/cli/run/run_log.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <string_view>
-#include <system_error>
+#include <utility>
 
-#include "tensor/error.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/json.h"
 
@@ -15,39 +10,54 @@ namespace tk {
 namespace fs = std::filesystem;
 namespace {
 
-std::string reason() { return std::generic_category().message(errno); }
+using nlohmann::json;
+
+constexpr std::string_view kEvaluation = "eval_";
+
+// What was measured is another number each time; what was computed is the same when a run goes on.
+bool is_timing(const std::string& key) {
+  return key.find("_runtime") != std::string::npos || key.find("_per_second") != std::string::npos;
+}
+
+// The keys of an evaluation's row that are columns, behind epoch and step.
+std::vector<std::string> columns_of(const json& row) {
+  std::vector<std::string> columns;
+  for (const auto& [key, value] : row.items()) {
+    if (key.starts_with(kEvaluation) && !is_timing(key)) columns.push_back(key);
+  }
+  return columns;
+}
+
+// A score that is not defined is null, and its cell empty.
+std::string cell(const json& value) { return value.is_null() ? "" : value.dump(); }
 
 }  // namespace
 
-RunLog::RunLog(const fs::path& folder) : path_((folder / "metrics.jsonl").string()) {
-  fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
-  TK_CHECK(fd_ >= 0, path_, ": cannot create: ", reason());
-}
+RunLog::RunLog(fs::path folder) : folder_(std::move(folder)), lines_(folder_ / "metrics.jsonl") {}
 
-RunLog::~RunLog() { ::close(fd_); }
-
-void RunLog::add(const nlohmann::json& row) {
+void RunLog::add(const json& row) {
   history_.push_back(row);
-  append(row.dump() + '\n');
+  lines_.append(row.dump() + '\n');
+  if (row.contains("eval_loss")) add_evaluation(row);
 }
 
-void RunLog::append(std::string_view line) {
-  for (std::string_view rest = line; !rest.empty();) {
-    const ssize_t written = ::write(fd_, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      const std::string why = reason();
-      [[maybe_unused]] const int cut = ::ftruncate(fd_, bytes_);  // without the half of a line
-      throw Error(concat(path_, ": cannot be written: ", why));
-    }
-    rest.remove_prefix(static_cast<std::size_t>(written));
+// Columns as sentence-transformers' evaluators have them: epoch, steps, then the scores.
+void RunLog::add_evaluation(const json& row) {
+  if (!table_) {
+    table_.emplace(folder_ / "metrics.csv");
+    columns_ = columns_of(row);
+    std::string header = "epoch,steps";
+    for (const std::string& column : columns_) header += ',' + column.substr(kEvaluation.size());
+    table_->append(header + '\n');
   }
-  bytes_ += static_cast<std::int64_t>(line.size());
+  std::string line = cell(row.value("epoch", json())) + ',' + cell(row.value("step", json()));
+  for (const std::string& column : columns_) line += ',' + cell(row.value(column, json()));
+  table_->append(line + '\n');
 }
 
-void write_results(const fs::path& folder, const std::string& name, const nlohmann::json& results) {
+void write_results(const fs::path& folder, const std::string& name, const json& results) {
   const fs::path all_path = folder / "all_results.json";
-  nlohmann::json all = fs::exists(all_path) ? read_json(all_path) : nlohmann::json::object();
+  json all = fs::exists(all_path) ? read_json(all_path) : json::object();
   all.update(results);
   write_file_atomically(folder / (name + "_results.json"), results.dump(4));
   write_file_atomically(all_path, all.dump(4));

@@ -1,32 +1,34 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <vector>
+
+#include "transkimmer/cli/run/append_file.h"
 
 namespace tk {
 
-/// What a training run tells about itself while it runs: metrics.jsonl, a line an entry, and the log_history of
-/// trainer_state.json.
+/// What a training run tells about itself while it runs: metrics.jsonl, a line an entry; metrics.csv, a line an
+/// evaluation; and the log_history of trainer_state.json.
 class RunLog {
  public:
-  /// Makes the file. Throws if the name is taken: by a link, say, that leads elsewhere.
-  explicit RunLog(const std::filesystem::path& folder);
-  ~RunLog();
-  RunLog(const RunLog&) = delete;
-  RunLog& operator=(const RunLog&) = delete;
+  /// Makes metrics.jsonl. Throws if the name is taken: by a link, say, that leads elsewhere.
+  explicit RunLog(std::filesystem::path folder);
 
-  /// Appends a row; it should name its step and epoch. Throws when it cannot be written; the file keeps whole lines.
+  /// Appends a row, which names its step; one with eval_loss, an evaluation's, its epoch too. The first of these makes
+  /// metrics.csv. Throws when a file cannot be written; it keeps whole lines.
   void add(const nlohmann::json& row);
   const nlohmann::json& history() const { return history_; }
 
  private:
-  void append(std::string_view line);
+  void add_evaluation(const nlohmann::json& row);
 
-  std::string path_;
-  int fd_ = -1;
-  std::int64_t bytes_ = 0;  // of whole lines
+  std::filesystem::path folder_;
+  AppendFile lines_;
+  std::optional<AppendFile> table_;   // of evaluations
+  std::vector<std::string> columns_;  // of it: keys of a row
   nlohmann::json history_ = nlohmann::json::array();
 };
 

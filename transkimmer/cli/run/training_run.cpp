@@ -14,6 +14,7 @@
 #include "tensor/io/problem_text.h"
 #include "tensor/io/safetensors.h"
 #include "transkimmer/checkpoint.h"
+#include "transkimmer/cli/run/event_log.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/results.h"
@@ -79,13 +80,14 @@ class Run {
         manifest_(manifest),
         trainer_(*inputs.model.model, inputs.model.task, inputs.rows, settings.trainer, inputs.teacher_logits,
                  inputs.epoch),
-        folder_(begin(folder, inputs, manifest)),
+        folder_(begin(folder, inputs, settings, manifest)),
         log_(folder_),
         skims_(inputs.model.model->config().skim_gate != SkimGate::kNone),
         checkpoints_(checkpoints_in(folder_)),
         final_folder_(folder.final_name(folder_ / "checkpoint").parent_path()),
         best_(settings.best) {
     if (inputs.checkpoint) go_on(*inputs.checkpoint);
+    if (settings.tensorboard) open_events();
   }
 
   // Wherever a signal stops it there is a checkpoint to go on from.
@@ -101,8 +103,9 @@ class Run {
   }
 
  private:
-  static const fs::path& begin(OutputFolder& folder, const TrainingInputs& inputs, Manifest& manifest) {
-    folder.begin_run(manifest, {}, inputs.sources);
+  static const fs::path& begin(OutputFolder& folder, const TrainingInputs& inputs, const TrainingSettings& settings,
+                               Manifest& manifest) {
+    folder.begin_run(manifest, settings.parts(), inputs.sources);
     return folder.work();
   }
 
@@ -140,6 +143,34 @@ class Run {
     }
     source_ = checkpoint.folder.parent_path();
     info("going on after step {} of {}", trainer_.steps_done(), trainer_.total_steps());
+  }
+
+  void open_events() {
+    events_.emplace(settings_.event_folder ? *settings_.event_folder : event_folder_in(folder_),
+                    first_step_ == 0 ? 0 : first_step_ + 1);
+    events_->add_text("args", manifest_.json()["flags"].dump(2, ' ', false, json::error_handler_t::replace));
+    events_->add_text("model_config", to_json(inputs_.model.model->config()));
+  }
+
+  void log(const json& row) {
+    log_.add(row);
+    if (events_) events_->add(trainer_.steps_done(), row);
+  }
+
+  // The share of all tokens that each layer reads, updates and feeds forward.
+  void show_layers(const std::vector<SplitScore>& scores) {
+    if (!events_ || !skims_) return;
+    std::vector<Event::Scalar> scalars;
+    for (const SplitScore& s : scores) {
+      for (std::size_t i = 0; i < s.evaluation.layers.size(); ++i) {
+        const LayerShares& layer = s.evaluation.layers[i];
+        for (const auto& [rows, share] :
+             {std::pair("keys", layer.keys), {"updated", layer.updated}, {"fed", layer.fed}}) {
+          scalars.push_back({fmt::format("{}{}/layer_{}", rows, s.suffix, i), static_cast<float>(share)});
+        }
+      }
+    }
+    events_->add(trainer_.steps_done(), std::move(scalars));
   }
 
   void note_score(double step, double score) {
@@ -303,7 +334,7 @@ class Run {
       row["multiplier"] = report.multiplier;
       text += fmt::format(" of {:.1f}% (a {:.2f})", 100 * report.budget, report.multiplier);
     }
-    log_.add(row);
+    log(row);
     return text + fmt::format("  {:.0f} ms  {:.0f} sentences/s", 1e3 * w.mean(w.seconds), w.sentences_per_second());
   }
 
@@ -319,7 +350,8 @@ class Run {
     json row = eval_results(scores);
     row["step"] = trainer_.steps_done();
     row["epoch"] = rounded(epochs_of(trainer_.steps_done()), 4);
-    log_.add(row);
+    log(row);
+    show_layers(scores);
     note_score(static_cast<double>(trainer_.steps_done()), headline(inputs_.model.task, scores));
     std::string text = fmt::format("step {:>6}  dev:", trainer_.steps_done());
     for (const SplitScore& s : scores) {
@@ -431,6 +463,7 @@ class Run {
       results["held_out_mac_share"] = *held_out_share_;
     }
     write_results(folder_, "train", results);
+    if (events_) events_->add(trainer_.steps_done(), results);
     if (settings_.print_metrics) print("{}", metrics_text("train metrics", results));
     manifest_.add_duration("train", train_seconds_);
   }
@@ -453,6 +486,7 @@ class Run {
   Trainer trainer_;
   fs::path folder_;  // begun when the trainer has found the options good
   RunLog log_;
+  std::optional<EventLog> events_ = {};
   bool skims_;
   std::vector<fs::path> checkpoints_;  // the oldest first
   Window window_;

@@ -10,6 +10,7 @@
 #include "transkimmer/cli/run/evaluation_progress.h"
 #include "transkimmer/cli/run/manifest.h"
 #include "transkimmer/cli/run/output_folder.h"
+#include "transkimmer/cli/run/run_files.h"
 #include "transkimmer/training/scoring.h"
 #include "transkimmer/training/task_model.h"
 #include "transkimmer/training/trainer.h"
@@ -50,6 +51,13 @@ struct TrainingSettings {
   bool skim_fit = true;       ///< move the gates' threshold so that held-out rows keep the budget
   bool print_metrics = true;  ///< on standard output, at the end
   ProgressMode progress = ProgressMode::kAuto;
+  bool tensorboard = false;                                ///< to write event files
+  std::optional<std::filesystem::path> event_folder = {};  ///< for them; else one in the run's folder
+
+  /// Folders that a run makes beside its usual files.
+  std::vector<std::string> parts() const {
+    return tensorboard && !event_folder ? std::vector<std::string>{kEvents} : std::vector<std::string>{};
+  }
 
   /// Whether the best model so far matters, so that its checkpoint is written and stays.
   bool tracks_best() const {
@@ -105,10 +113,10 @@ struct TrainingResult {
 };
 
 /// Begins the run in `folder` once the options are known to be good; trains, logging there (run.json, metrics.jsonl,
-/// checkpoint-N/) and leaving there the model, trainer_state.json and the results files. When a signal asks to stop it
-/// finishes the step, writes a checkpoint and throws Interrupted. From a checkpoint it goes on to the bits of a run
-/// that was not stopped. Where the best model matters each evaluation with a new best score is followed by a
-/// checkpoint, and the last step by an evaluation.
+/// metrics.csv, checkpoint-N/) and leaving there the model, trainer_state.json and the results files. When a signal
+/// asks to stop it finishes the step, writes a checkpoint and throws Interrupted. From a checkpoint it goes on to the
+/// bits of a run that was not stopped. Where the best model matters each evaluation with a new best score is followed
+/// by a checkpoint, and the last step by an evaluation.
 TrainingResult run_training(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder,
                             Manifest& manifest);
 

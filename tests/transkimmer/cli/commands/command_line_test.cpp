@@ -252,16 +252,34 @@ TEST_CASE("foreign flags: switches that are a value of one of ours") {
 
 TEST_CASE("foreign flags: what changes nothing is said in one line, by its reasons") {
   const Read line =
-      read(train({"--cache_dir", "c", "--overwrite_cache", "--report_to", "wandb", "tensorboard", "--token=x",
+      read(train({"--cache_dir", "c", "--overwrite_cache", "--hub_model_id", "me/a", "b", "--run_name=x",
                   "--model_type", "BERT", "--local_rank", "-1", "--adafactor", "False", "--fsdp", "", "--seed=3"}));
   CHECK(line.problems.empty());
   CHECK(line.flags["seed"] == 3);
   REQUIRE(line.notes.size() == 1);
   CHECK(line.notes.front() ==
-        "without effect: --cache_dir, --token (models and data are folders, and nothing is asked of a hub); "
-        "--overwrite_cache (texts are read anew each time, in seconds); --report_to (the log is metrics.jsonl, "
+        "without effect: --cache_dir, --hub_model_id (models and data are folders, and nothing is asked of a hub); "
+        "--overwrite_cache (texts are read anew each time, in seconds); --run_name (the log is metrics.jsonl, "
         "trainer_state.json and report.html); --model_type (models are BERTs); --local_rank, --fsdp (one process "
         "computes, on one device); --adafactor (the optimizer is AdamW)");
+}
+
+TEST_CASE("flags: trackers stand with blanks or commas between, and those that are not known are refused") {
+  for (const Arguments& said : {Arguments{"--report_to", "wandb", "tensorboard", "--seed=3"},
+                                Arguments{"--report_to=wandb,tensorboard", "--seed", "3"}}) {
+    const Read line = read(train(said));
+    CHECK(line.problems.empty());
+    CHECK(line.notes.empty());
+    CHECK(line.flags["report_to"] == "wandb,tensorboard");
+    CHECK(line.flags["seed"] == 3);
+  }
+  CHECK(read(train({})).flags["report_to"] == "none");
+  CHECK(read(train({"--report_to", "none", "tensorbord"})).problems ==
+        Arguments{"--report_to: expected tensorboard, all or none, got \"tensorbord\"; did you mean tensorboard?"});
+  const Read eval = read({"eval", "--task_name=sst2", "--data_dir=d", "--model_name_or_path=m", "--report_to", "wandb",
+                          "tensorboard", "--json"});
+  CHECK(eval.problems.empty());
+  CHECK(eval.notes == Arguments{"eval does not read --report_to"});
 }
 
 TEST_CASE("foreign flags: what would change the result is refused, with what to do instead") {
