@@ -3,7 +3,7 @@
 set -euo pipefail
 
 packages=(g++ cmake ninja-build libopenblas-openmp-dev nlohmann-json3-dev catch2 libcli11-dev
-          libspdlog-dev libfmt-dev libicu-dev)
+          libspdlog-dev libfmt-dev libicu-dev libarchive-dev)
 
 missing=()
 for package in "${packages[@]}"; do

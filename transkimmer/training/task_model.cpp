@@ -143,10 +143,13 @@ void tell_new_weights(LoadReport report, const Config& config, const fs::path& f
   for (const std::string& line : messages(report, folder)) inform(notes, line);
 }
 
+// Whose models answer a task: AX has no training set.
+std::string trained_task(const Task& task) { return task.name == "ax" ? "mnli" : task.name; }
+
 void check_same_task(const Config& config, const Task& task, const fs::path& folder, std::vector<Note>& notes) {
-  if (config.finetuning_task && *config.finetuning_task != task.name) {
-    warn(notes,
-         concat(folder.string(), ": was fine-tuned for ", printable(*config.finetuning_task), ", not for ", task.name));
+  if (config.finetuning_task && *config.finetuning_task != trained_task(task)) {
+    warn(notes, concat(folder.string(), ": was fine-tuned for ", printable(*config.finetuning_task), ", not for ",
+                       trained_task(task)));
   }
 }
 
@@ -240,7 +243,7 @@ TaskModel load_for_scoring(const fs::path& folder, const Task& task, bool dense)
   if (match == LabelMatch::kPermuted) {
     permute_classifier(*result.model, found.labels, task);
     tell_permuted(found, task, folder, result.notes);
-  } else if (match == LabelMatch::kUnnamed && !task.regression() && found.finetuning_task != task.name) {
+  } else if (match == LabelMatch::kUnnamed && !task.regression() && found.finetuning_task != trained_task(task)) {
     warn(result.notes, concat(folder.string(), ": its labels have no names; they are taken in the task's order ",
                               listed(task.labels)));
   }

@@ -1,38 +1,69 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "data/glue_submission.h"
 #include "data/glue_task.h"
 #include "data/glue_verify.h"
 #include "tensor/error.h"
+#include "tensor/io/atomic_file.h"
 #include "tensor/io/in_quotes.h"
+#include "tensor/io/input_file.h"
 #include "transkimmer/cli/commands/commands.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/options.h"
 #include "transkimmer/cli/run/print.h"
+#include "transkimmer/cli/run/signals.h"
+#include "transkimmer/cli/run/zip.h"
 
 namespace tk {
+namespace fs = std::filesystem;
 namespace {
 
 struct GlueCommand {
   explicit GlueCommand(CLI::App& program)
-      : flags(program, "glue", "the GLUE data sets: what they are, and whether a folder holds them"),
+      : flags(program, "glue",
+              "the GLUE data sets: what they are, whether a folder holds them, what their server takes"),
         info(flags.command(), "info", "a table of the tasks: splits, labels, metrics"),
-        verify(flags.command(), "verify", "compare a folder's files with the official row counts") {
+        verify(flags.command(), "verify", "compare a folder's files with the official row counts"),
+        submit(flags.command(), "submit", "make the zip that the GLUE server takes from what `predict` wrote") {
     flags.need_command();
     verify.group("Data");
     verify.add("--data_dir", data_dir, "folder that holds CoLA/, SST-2/ ...", "DIR").required();
     verify.footer(
         "Exit code 1 when a file is broken or has another number of rows; files that are not there, and\n"
         "train-subset.tsv in the place of train.tsv, are said and are no error.");
+    submit.group("Submission");
+    submit
+        .add("--predictions", predictions,
+             "folders with predict_results_TASK.txt of test sets, as `predict --output_dir` makes them, with commas "
+             "between",
+             "DIRS")
+        .words()
+        .required();
+    submit.add("--output", output, "the zip to write; a file of that name is replaced", "FILE").required();
+    submit.add("--partial", partial, "leave out test sets of which there are no predictions; else that is an error");
+    submit.footer(
+        "Test sets are those of the nine tasks, MNLI's two, and ax, which an MNLI model answers:\n"
+        "  transkimmer predict --task_name ax --data_dir glue --model_name_or_path mnli --output_dir predictions\n"
+        "Labels get the server's spelling, scores lie from 0 to 5. Rows that were lost at parsing, at most one in a\n"
+        "hundred, get what is predicted most, which is said; any other number of rows is an error. Predictions for a\n"
+        "dev set (`predict --split dev`) have the same files' names, and QNLI's as many rows.");
   }
 
   Flags flags;
   Flags info;
   Flags verify;
+  Flags submit;
   std::string data_dir;
+  std::string predictions;
+  std::string output;
+  bool partial = false;
 };
 
 std::string joined(const std::vector<std::string>& texts) {
@@ -94,12 +125,71 @@ int verify_folder(const std::string& data_dir) {
                           problems.size() > 1 ? fmt::format(" (and {} more files)", problems.size() - 1) : ""));
 }
 
+// The file of that name in one of the folders; nothing where none has it.
+std::optional<fs::path> find_in(const std::vector<std::string>& folders, const std::string& name) {
+  std::optional<fs::path> found;
+  for (const std::string& folder : folders) {
+    const fs::path file = fs::path(folder) / name;
+    if (!fs::exists(file)) continue;
+    TK_CHECK(!found, "--predictions: ", name, " is in ", found->parent_path().string(), " and in ", folder);
+    found = file;
+  }
+  return found;
+}
+
+std::vector<std::string> prediction_folders(const GlueCommand& c) {
+  std::vector<std::string> folders = comma_separated(c.predictions);
+  for (const std::string& folder : folders) {
+    TK_CHECK(fs::is_directory(folder), "--predictions: no such folder: ", folder);
+  }
+  return folders;
+}
+
+std::vector<SubmissionFile> submission_files(const GlueCommand& c) {
+  const std::vector<std::string> folders = prediction_folders(c);
+  std::vector<SubmissionFile> files;
+  std::vector<std::string> missing;
+  for (const GlueTask& task : glue_tasks()) {
+    for (const SplitInfo& split : task.splits) {
+      if (split.part != Part::kTest) continue;
+      const std::string name = prediction_name(task, split);
+      const std::optional<fs::path> file = find_in(folders, name);
+      file ? files.push_back(submission_file(task, split, *file)) : missing.push_back(name);
+    }
+  }
+  TK_CHECK(missing.empty() || c.partial, "--predictions: no ", listed(missing), " in ", c.predictions,
+           "; --partial leaves these out");
+  TK_CHECK(!files.empty(), "--predictions: no predict_results_TASK.txt in ", c.predictions);
+  return files;
+}
+
+int submit(const GlueCommand& c) {
+  TK_CHECK(can_zip(), "glue submit: this build has no libarchive; install libarchive-dev and build again");
+  catch_stop_signals();
+  std::vector<ZipEntry> entries;
+  const std::vector<SubmissionFile> files = submission_files(c);
+  for (const SubmissionFile& file : files) entries.push_back({file.name, file.text});
+  const std::string bytes = zipped(entries);
+  TK_CHECK(unzipped(bytes, c.output) == entries, c.output, ": the archive does not give back what it was made of");
+  throw_if_stopped();
+  write_file_atomically(c.output, bytes);
+  TK_CHECK(unzipped(read_file(c.output), c.output) == entries, c.output, ": does not hold what was written");
+  print("{:<11} {:>8} {:>8}\n", "file", "rows", "filled");
+  for (const SubmissionFile& file : files) {
+    if (!file.note.empty()) warn("{}", file.note);
+    print("{:<11} {:>8} {:>8}\n", file.name, file.rows, file.filled);
+  }
+  info("wrote {}: {} files, read back", c.output, files.size());
+  return 0;
+}
+
 }  // namespace
 
 std::vector<Command> add_glue(CLI::App& program) {
   auto command = std::make_shared<GlueCommand>(program);
   return {{&command->info, [command] { return print_info(); }},
-          {&command->verify, [command] { return verify_folder(command->data_dir); }}};
+          {&command->verify, [command] { return verify_folder(command->data_dir); }},
+          {&command->submit, [command] { return submit(*command); }}};
 }
 
 }  // namespace tk

@@ -50,7 +50,9 @@ struct PredictCommand {
     add_runtime_flags(flags, runtime);
     flags.footer(
         "Writes predict_results_TASK.txt: index and label's name, or a number for stsb; MNLI's mismatched rows\n"
-        "go to predict_results_mnli-mm.txt. In tasks of words it has a word and its tag a line.\n"
+        "go to predict_results_mnli-mm.txt, and an MNLI model answers ax, too. In tasks of words it has a word and "
+        "its\n"
+        "tag a line.\n"
         "Without --output_dir rows are answered as they come, with the probability of each label:\n"
         "  echo 'a fine film' | transkimmer predict --model_name_or_path skimmed");
   }

@@ -1,0 +1,35 @@
+#include "transkimmer/cli/run/zip.h"
+
+#include "tensor/error.h"
+#include "tests/support/catch.h"
+
+namespace tk {
+namespace {
+
+TEST_CASE("zip: an archive gives back its files, and is the same each time") {
+  if (!can_zip()) {
+    CHECK_THROWS_WITH(zipped({}), ContainsSubstring("this build has no libarchive"));
+    return;
+  }
+  std::string large;
+  for (int i = 0; i < 100000; ++i) large += std::to_string(i * 7919 % 1000) + '\n';
+  const std::vector<ZipEntry> files = {{"CoLA.tsv", "index\tprediction\n0\t1\n"}, {"QQP.tsv", large}, {"empty", ""}};
+  const std::string archive = zipped(files);
+  CHECK(archive.starts_with("PK\x03\x04"));
+  CHECK(archive.size() < large.size() / 2);
+  CHECK(unzipped(archive, "a.zip") == files);
+  CHECK(zipped(files) == archive);
+}
+
+TEST_CASE("zip: what is no archive, or a broken one, is said") {
+  if (!can_zip()) return;
+  std::string archive = zipped({{"file", std::string(2000, 'x') + "0123456789"}});
+  CHECK_THROWS_WITH(unzipped("no archive at all", "a.zip"), ContainsSubstring("a.zip: "));
+  CHECK_THROWS_WITH(unzipped(archive.substr(0, 40), "a.zip"), ContainsSubstring("a.zip: "));
+  const std::size_t name = archive.find("file");
+  archive[name + 40] = static_cast<char>(archive[name + 40] ^ 0x55);  // within the packed bytes
+  CHECK_THROWS_WITH(unzipped(archive, "a.zip"), ContainsSubstring("a.zip: file: "));
+}
+
+}  // namespace
+}  // namespace tk
