@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include "autograd/ops/elementwise.h"
@@ -121,6 +122,28 @@ void Trainer::make_batches_from(std::int64_t step) {
                   [this, step](std::int64_t i) { return batches_(step + i); });
 }
 
+namespace {
+
+// The ids of a batch's examples, which lies on the CPU.
+std::vector<std::int32_t> rows_of(const Batch& batch) {
+  const Packed& packed = batch.tokens.rows;
+  std::vector<std::int32_t> rows;
+  for (std::int64_t sentence = 0; sentence < packed.sentences; ++sentence) {
+    rows.push_back(packed.example.data<std::int32_t>()[packed.offsets.data<std::int32_t>()[sentence]]);
+  }
+  return rows;
+}
+
+std::string rows_text(const std::vector<std::int32_t>& rows) {
+  constexpr std::size_t kMost = 16;
+  std::string text = ", whose batch has the rows";
+  for (std::size_t i = 0; i < std::min(kMost, rows.size()); ++i) text += concat(i > 0 ? ", " : " ", rows[i]);
+  if (rows.size() > kMost) text += concat(" and ", rows.size() - kMost, " more");
+  return text + " (counted from 0)";
+}
+
+}  // namespace
+
 TrainerState Trainer::state() const {
   TK_CHECK(!is_ahead(), "trainer: the model is on its way to step ", begun_, "; its state is none of a step");
   std::vector<NamedTensor> optimizer;
@@ -223,6 +246,7 @@ Trainer::Asked Trainer::ask() {
   step.report.sentences = batch.sentences();
   step.report.tokens = batch.tokens.rows.tokens;
   step.report.longest = std::ranges::max(batch.lengths);
+  step.rows = rows_of(batch);
   return step;
 }
 
@@ -230,13 +254,13 @@ StepReport Trainer::wait_for(Asked step) {
   StepReport report = step.report;
   report.loss = step.loss.get().item();
   TK_CHECK(std::isfinite(report.loss), "train: the loss is ", report.loss, " at step ", report.step,
-           "; lower the learning rate or check the data");
+           rows_text(step.rows), "; lower the learning rate or check the data");
   const StepState state = read_step_state(step.state.get());
   report.epoch = static_cast<double>(report.step) / static_cast<double>(steps_per_epoch_);
   report.task_loss = step.task.get().item();
   report.grad_norm = state.grad_norm;
   TK_CHECK(std::isfinite(report.grad_norm), "train: the gradient's norm is ", report.grad_norm, " at step ",
-           report.step, "; lower the learning rate or check the data");
+           report.step, rows_text(step.rows), "; lower the learning rate or check the data");
   report.learning_rate = state.learning_rate[group_index(ParameterGroup::kBase)];
   if (step.cost.defined()) report.mac_share = step.cost.get().item();
   report.budget = state.budget;

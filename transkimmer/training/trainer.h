@@ -69,9 +69,9 @@ class Trainer {
   std::int64_t steps_done() const { return done_; }
   bool finished() const { return done_ >= total_steps_; }
 
-  /// One step; throws if finished, or when loss or gradient is not finite (naming the step). With `ahead` the next one
-  /// is asked of a device that works on its own before this one's numbers are waited for: then the model is already on
-  /// its way to the next step.
+  /// One step; throws if finished, or when loss or gradient is not finite (naming the step and its rows). With `ahead`
+  /// the next one is asked of a device that works on its own before this one's numbers are waited for: then the model
+  /// is already on its way to the next step.
   StepReport step(bool ahead = false);
   /// Whether a step was asked for whose report nobody has, or failed: the model is not that of steps_done().
   bool is_ahead() const { return begun_ != done_; }
@@ -89,6 +89,7 @@ class Trainer {
   struct Asked {
     StepReport report;
     std::chrono::steady_clock::time_point start;
+    std::vector<std::int32_t> rows;  // ids of the examples
     ReadBack loss, task, cost, state;
   };
 

@@ -123,6 +123,43 @@ TEST_CASE("train: a stopped run goes on from its newest checkpoint, to the bits 
   CHECK_THAT(none.err, ContainsSubstring("dense-sst2: is no checkpoint of this run's model: it lacks "));
 }
 
+TEST_CASE("train: --time_limit stops before that time with a checkpoint, and the run goes on to the same bits") {
+  const Workplace place;
+  const auto command = [&](const std::string& output, const Arguments& more = {}) {
+    return Arguments{"train"} + place.task() +
+           Arguments{"--output_dir",
+                     place / output,
+                     "--max_steps",
+                     "3000",
+                     "--logging_steps",
+                     "1000",
+                     "--save_strategy",
+                     "no",
+                     "--report=false",
+                     "--per_device_train_batch_size",
+                     "4",
+                     "--progress",
+                     "off"} +
+           more;
+  };
+  REQUIRE(run_program(command("whole")).code == 0);
+  Ran ran;
+  int starts = 0;
+  bool has_told_step = false;
+  do {
+    ran = run_program(command("out", {"--time_limit", "1.2s"}));
+    INFO(ran.err);
+    REQUIRE((ran.code == 142 || ran.code == 0));
+    if (ran.code == 142) CHECK_THAT(ran.err, ContainsSubstring("the time limit is near"));
+    has_told_step |= ran.err.find("stopped by --time_limit at step ") != std::string::npos;
+  } while (ran.code == 142 && ++starts < 100);
+  CHECK(starts > 0);
+  CHECK(has_told_step);
+  CHECK(read_bytes(place / "out/model.safetensors") == read_bytes(place / "whole/model.safetensors"));
+  CHECK(run_program(command("other", {"--time_limit", "soon"})).err ==
+        "--time_limit: expected a time such as 90s, 30m or 1h30m, or seconds, got \"soon\"\n");
+}
+
 std::vector<std::string> checkpoints_of(const fs::path& folder) {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder)) {

@@ -318,6 +318,21 @@ TEST_CASE("trainer: the task's loss is linear in the share by which targets are 
   CHECK(more - some == Approx(some - none).margin(1e-6));
 }
 
+TEST_CASE("trainer: a loss that is not finite is said with its step and the rows of its batch") {
+  const ToyTask toy;
+  BertClassifier model(toy.config(SkimGate::kNone));
+  model.initialize(1);
+  TrainerOptions options = few_steps(4, 1e30);
+  options.order = BatchOrder::kSequential;
+  options.batch_size = 4;
+  Trainer trainer(model, toy.task, toy.train, options);
+  CHECK_THROWS_WITH(
+      [&] {
+        while (!trainer.finished()) trainer.step();
+      }(),
+      ContainsSubstring("at step 2, whose batch has the rows 4, 5, 6, 7 (counted from 0); lower"));
+}
+
 TEST_CASE("trainer: after a step that failed there is no state, and no next step") {
   const ToyTask toy;
   BertClassifier model(toy.config(SkimGate::kNone));

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <memory>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "transkimmer/cli/run/run_files.h"
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/task_flags.h"
+#include "transkimmer/cli/run/time_limit.h"
 #include "transkimmer/training/recipe.h"
 
 namespace tk {
@@ -44,6 +46,7 @@ struct SkimCommand {
   std::int64_t max_eval_samples = -1;
   BatchFlags eval_batch;
   EventFlags events;
+  std::optional<std::string> time_limit;
   std::optional<std::string> dense;
   std::optional<std::string> skimmed;
   std::int64_t teachers = 1;
@@ -89,6 +92,7 @@ void SkimCommand::add_run_flags() {
   flags.add("--max_train_samples", max_train_samples, "train on the first N examples; -1: all").at_least(-1);
   flags.add("--max_eval_samples", max_eval_samples, "score the first N dev examples; -1: all").at_least(-1);
   add_batch_flags(flags, eval_batch, "--per_device_eval_batch_size", "--per_device_eval_batch_tokens");
+  add_time_limit_flag(flags, time_limit);
   add_event_flags(flags, events);
 }
 
@@ -121,6 +125,7 @@ struct Plan {
   DistillJob distill = {};
   std::string start_task = {};  // empty: none
   Placement placement = {};
+  std::optional<std::chrono::steady_clock::time_point> deadline = {};
 };
 
 // A task that only the recipe names is passed over where there are no rows of it.
@@ -196,6 +201,7 @@ TrainingJob job_of(const Plan& plan, const Reader& reader, const fs::path& model
   settings.eval_batch = batch_bounds(c.eval_batch, plan.placement.device);
   settings.tensorboard = c.events.has_tensorboard();
   settings.event_folder = c.events.logging_dir;
+  settings.deadline = plan.deadline;
   return {.reader = reader,
           .model_folder = model,
           .placement = plan.placement,
@@ -320,10 +326,12 @@ TrainingJob skim_job(const Plan& plan, const OutputFolder& folder, const std::ve
 int run(const SkimCommand& c, const Invocation& invocation) {
   start_runtime(c.runtime, invocation.argv);
   note_unused(c.events);
+  const auto deadline = deadline_of(c.time_limit);
   OutputFolder folder(c.output_dir, c.overwrite_output_dir ? EarlierRun::kReplace : EarlierRun::kContinue);
   const std::unique_ptr<Reader> reader = training_reader(c.task, c.seed);
   Plan plan = plan_of(c, invocation, *reader);
   plan.placement = placement_of(c.runtime);
+  plan.deadline = deadline;
   Manifest manifest(invocation.text, c.flags.values(), c.seed, plan.placement.device);
   std::vector<std::string> parts = parts_of(plan);
   std::ranges::move(job_of(plan, *reader, c.task.model).settings.parts(), std::back_inserter(parts));

@@ -19,6 +19,7 @@
 #include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/task_flags.h"
+#include "transkimmer/cli/run/time_limit.h"
 
 namespace tk {
 namespace {
@@ -44,6 +45,7 @@ struct TrainCommand {
   std::int64_t max_predict_samples = -1;
   BatchFlags eval_batch;
   EventFlags events;
+  std::optional<std::string> time_limit;
   std::int64_t gradient_accumulation_steps = 1;
   std::optional<double> warmup_steps;
   double warmup_ratio = 0.06;
@@ -110,6 +112,7 @@ void TrainCommand::add_run_flags() {
   flags.add("--logging_strategy", settings.logging_strategy, "when to write a log line");
   flags.add("--logging_steps", settings.logging_steps, "steps between log lines").at_least(1);
   flags.add("--logging_first_step", settings.logging_first_step, "write one for the first step, too");
+  add_time_limit_flag(flags, time_limit);
   add_event_flags(flags, events);
   flags.add("--eval_strategy", settings.eval_strategy, "when to score the dev set during training");
   flags.add("--eval_steps", settings.eval_steps, "steps between them").at_least(1);
@@ -344,6 +347,7 @@ void complete_settings(TrainCommand& c) {
   c.settings.tensorboard = c.events.has_tensorboard();
   c.settings.event_folder = c.events.logging_dir;
   note_unused(c.events);
+  c.settings.deadline = deadline_of(c.time_limit);
 }
 
 // What `transkimmer train FILE.json` needs to do the same again.

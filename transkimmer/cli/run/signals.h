@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <stdexcept>
 
 namespace tk {
@@ -12,6 +13,10 @@ void catch_stop_signals();
 /// file sizes (ulimit -f), and one to a reader that has gone.
 void let_writes_fail();
 
+/// At that time the program is asked to stop, as if by a signal: SIGALRM. Another call changes the time, until it has
+/// come. Needs catch_stop_signals().
+void stop_at(std::chrono::steady_clock::time_point time);
+
 /// The signal that asked to stop, or 0.
 int stop_signal();
 
@@ -19,7 +24,7 @@ int stop_signal();
 class Interrupted : public std::runtime_error {
  public:
   explicit Interrupted(int signal);
-  /// 128 + signal: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP.
+  /// 128 + signal: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP, 142 for the end of stop_at().
   int exit_code() const { return 128 + signal_; }
 
  private:

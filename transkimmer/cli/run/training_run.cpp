@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <system_error>
 
 #include "tensor/error.h"
@@ -88,6 +89,7 @@ class Run {
         best_(settings.best) {
     if (inputs.checkpoint) go_on(*inputs.checkpoint);
     if (settings.tensorboard) open_events();
+    keep_time();
   }
 
   // Wherever a signal stops it there is a checkpoint to go on from.
@@ -96,8 +98,8 @@ class Run {
       return whole_run();
     } catch (const Interrupted&) {
       if (trainer_.is_ahead()) throw;  // the model is that of no step
-      info("stopped by a signal at step {} of {}; wrote {}", trainer_.steps_done(), trainer_.total_steps(),
-           save_checkpoint().string());
+      info("stopped by {} at step {} of {}; wrote {}", stop_signal() == SIGALRM ? "--time_limit" : "a signal",
+           trainer_.steps_done(), trainer_.total_steps(), save_checkpoint().string());
       throw;
     }
   }
@@ -107,6 +109,21 @@ class Run {
                                Manifest& manifest) {
     folder.begin_run(manifest, settings.parts(), inputs.sources);
     return folder.work();
+  }
+
+  // Asks to stop so early that there is time for the step under way and for a checkpoint, each twice as long as the
+  // longest so far; before the first checkpoint for its bytes at 100 MB a second.
+  void keep_time() const {
+    if (!settings_.deadline) return;
+    constexpr double kBytesPerSecond = 1e8, kStates = 3, kLeast = 0.1;  // weights and two moments
+    double save = 2 * checkpoint_seconds_;
+    if (save == 0) {
+      for (const NamedTensor& weight : named_values(inputs_.model.model->parameters())) {
+        save += kStates * sizeof(float) * static_cast<double>(weight.tensor.numel()) / kBytesPerSecond;
+      }
+    }
+    const std::chrono::duration<double> reserve(kLeast + 2 * step_seconds_ + save);
+    stop_at(*settings_.deadline - std::chrono::duration_cast<Clock::duration>(reserve));
   }
 
   TrainingResult whole_run() {
@@ -267,6 +284,10 @@ class Run {
     window_.add(report);
     loss_sum_ += report.loss;
     tokens_ += report.tokens;
+    if (report.seconds > step_seconds_) {
+      step_seconds_ = report.seconds;
+      keep_time();
+    }
     const auto step = static_cast<double>(report.step);
     result_.curves.loss.push_back({step, report.loss});
     if (!skims_) return;
@@ -368,6 +389,7 @@ class Run {
   fs::path save_checkpoint() {
     const fs::path path = folder_ / fmt::format("checkpoint-{}", trainer_.steps_done());
     if (fs::exists(path)) return path;
+    const Clock::time_point start = Clock::now();
     AtomicFolder complete(path);
     save_model(inputs_.model, complete.path());
     save_safetensors(complete.path() / "optimizer.safetensors", trainer_.optimizer().state());
@@ -375,6 +397,8 @@ class Run {
     complete.commit();
     checkpoints_.push_back(path);
     if (settings_.save_total_limit > 0) drop_checkpoints(settings_.save_total_limit);
+    checkpoint_seconds_ = std::max(checkpoint_seconds_, seconds_since(start));
+    keep_time();
     return path;
   }
 
@@ -500,6 +524,8 @@ class Run {
   std::int64_t first_step_ = 0;           // after which this process went on
   double loss_sum_ = 0;
   double train_seconds_ = 0;
+  double step_seconds_ = 0;        // the longest step, and
+  double checkpoint_seconds_ = 0;  // the longest checkpoint of this process
   std::int64_t tokens_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -51,6 +52,8 @@ struct TrainingSettings {
   bool skim_fit = true;       ///< move the gates' threshold so that held-out rows keep the budget
   bool print_metrics = true;  ///< on standard output, at the end
   ProgressMode progress = ProgressMode::kAuto;
+  std::optional<std::chrono::steady_clock::time_point> deadline =
+      {};                                                  ///< by when the run has stopped, with a checkpoint
   bool tensorboard = false;                                ///< to write event files
   std::optional<std::filesystem::path> event_folder = {};  ///< for them; else one in the run's folder
 
