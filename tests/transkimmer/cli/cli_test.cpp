@@ -54,6 +54,28 @@ TEST_CASE("train: writes the files of a run") {
   CHECK(read_bytes(out / "all_results.json") == all.dump(4));  // indent 4, keys sorted
 
   const json state = json_of(out / "trainer_state.json");
+  for (const char* key : {"best_global_step",
+                          "best_metric",
+                          "best_model_checkpoint",
+                          "epoch",
+                          "eval_steps",
+                          "global_step",
+                          "is_hyper_param_search",
+                          "is_local_process_zero",
+                          "is_world_process_zero",
+                          "log_history",
+                          "logging_steps",
+                          "max_steps",
+                          "num_input_tokens_seen",
+                          "num_train_epochs",
+                          "save_steps",
+                          "stateful_callbacks",
+                          "total_flos",
+                          "train_batch_size",
+                          "trial_name",
+                          "trial_params"}) {
+    CHECK(state.contains(key));  // what transformers' has
+  }
   CHECK(state["global_step"] == 6);
   CHECK(state["log_history"].size() == lines(read_bytes(out / "metrics.jsonl")).size());
   const json row = json::parse(lines(read_bytes(out / "metrics.jsonl")).front());

@@ -457,6 +457,7 @@ class Run {
                   {"num_input_tokens_seen", tokens_},
                   {"num_train_epochs", static_cast<std::int64_t>(std::ceil(epochs_of(trainer_.total_steps())))},
                   {"save_steps", settings_.save_steps},
+                  {"stateful_callbacks", json::object()},
                   {"total_flos", total_operations()},
                   {"train_batch_size", settings_.trainer.batch_size},
                   {"trial_name", nullptr},
