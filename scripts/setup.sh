@@ -3,7 +3,8 @@
 set -euo pipefail
 
 packages=(g++ cmake ninja-build libopenblas-openmp-dev nlohmann-json3-dev catch2 libcli11-dev
-          libspdlog-dev libfmt-dev libicu-dev libarchive-dev)
+          libspdlog-dev libfmt-dev libicu-dev
+          libarchive-dev libcurl4-openssl-dev libssl-dev)  # the last three for glue submit and glue download
 
 missing=()
 for package in "${packages[@]}"; do

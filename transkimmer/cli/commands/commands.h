@@ -38,7 +38,7 @@ Command add_bench(CLI::App& program, const Invocation& invocation);
 Command add_init(CLI::App& program);
 Command add_convert(CLI::App& program);
 Command add_inspect(CLI::App& program);
-std::vector<Command> add_glue(CLI::App& program);  ///< glue info, glue verify, glue submit
+std::vector<Command> add_glue(CLI::App& program);  ///< glue info, verify, download, submit
 
 /// All of them, in the order of the help.
 std::vector<Command> add_commands(CLI::App& program, const Invocation& invocation);

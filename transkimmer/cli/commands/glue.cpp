@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/glue_sources.h"
 #include "data/glue_submission.h"
 #include "data/glue_task.h"
 #include "data/glue_verify.h"
@@ -15,8 +16,11 @@
 #include "tensor/io/in_quotes.h"
 #include "tensor/io/input_file.h"
 #include "transkimmer/cli/commands/commands.h"
+#include "transkimmer/cli/run/download.h"
+#include "transkimmer/cli/run/glue_download.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/options.h"
+#include "transkimmer/cli/run/output_folder.h"
 #include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/signals.h"
 #include "transkimmer/cli/run/zip.h"
@@ -25,12 +29,22 @@ namespace tk {
 namespace fs = std::filesystem;
 namespace {
 
+std::string problem_of_tasks(const std::string& names) {
+  try {
+    for (const std::string& name : comma_separated(names)) find_glue_task(name);
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 struct GlueCommand {
   explicit GlueCommand(CLI::App& program)
       : flags(program, "glue",
-              "the GLUE data sets: what they are, whether a folder holds them, what their server takes"),
+              "the GLUE data sets: what they are, getting them, whether a folder holds them, what their server takes"),
         info(flags.command(), "info", "a table of the tasks: splits, labels, metrics"),
         verify(flags.command(), "verify", "compare a folder's files with the official row counts"),
+        download(flags.command(), "download", "get the data sets as they are published"),
         submit(flags.command(), "submit", "make the zip that the GLUE server takes from what `predict` wrote") {
     flags.need_command();
     verify.group("Data");
@@ -38,6 +52,17 @@ struct GlueCommand {
     verify.footer(
         "Exit code 1 when a file is broken or has another number of rows; files that are not there, and\n"
         "train-subset.tsv in the place of train.tsv, are said and are no error.");
+    download.group("Data");
+    download.add("--data_dir", data_dir, "folder to write CoLA/, SST-2/ ... to", "DIR").required();
+    download.add("--tasks", tasks, "which, with commas between (default: all ten)", "TASKS")
+        .words()
+        .check(problem_of_tasks);
+    download.add("--url", url, "where the files lie, in place of their publisher's: http, https or file://FOLDER",
+                 "URL");
+    download.add("--progress", progress, "bar while it works: auto is where standard error is a terminal");
+    download.footer(
+        "Every file is checked by its SHA-256. A folder appears whole; one that is there stays as it is. What was\n"
+        "stopped goes on when the same command is given again: until a file is complete it is called NAME.part.");
     submit.group("Submission");
     submit
         .add("--predictions", predictions,
@@ -59,8 +84,12 @@ struct GlueCommand {
   Flags flags;
   Flags info;
   Flags verify;
+  Flags download;
   Flags submit;
   std::string data_dir;
+  std::optional<std::string> tasks;
+  std::optional<std::string> url;
+  ProgressMode progress = ProgressMode::kAuto;
   std::string predictions;
   std::string output;
   bool partial = false;
@@ -125,6 +154,33 @@ int verify_folder(const std::string& data_dir) {
                           problems.size() > 1 ? fmt::format(" (and {} more files)", problems.size() - 1) : ""));
 }
 
+void check_nothing_lacks(const char* command, const std::string& problem) {
+  TK_CHECK(problem.empty(), command, ": ", problem);
+}
+
+std::vector<const GlueTask*> tasks_to_download(const GlueCommand& c) {
+  std::vector<const GlueTask*> tasks;
+  if (c.tasks) {
+    for (const std::string& name : comma_separated(*c.tasks)) tasks.push_back(&find_glue_task(name));
+  } else {
+    for (const GlueTask& task : glue_tasks()) tasks.push_back(&task);
+  }
+  return tasks;
+}
+
+int download(const GlueCommand& c) {
+  check_nothing_lacks("glue download", download_problem());
+  check_nothing_lacks("glue download", zip_problem());
+  catch_stop_signals();
+  const WritableFolder folder(c.data_dir);
+  const std::vector<GlueSource> sources = c.url ? sources_at(*c.url, glue_sources()) : glue_sources();
+  for (const GlueTask* task : tasks_to_download(c)) {
+    const bool is_new = download_task(*task, sources, folder.path(), c.progress);
+    print("{}: {}\n", (folder.path() / task->folder).string(), is_new ? "downloaded" : "is there");
+  }
+  return 0;
+}
+
 // The file of that name in one of the folders; nothing where none has it.
 std::optional<fs::path> find_in(const std::vector<std::string>& folders, const std::string& name) {
   std::optional<fs::path> found;
@@ -164,7 +220,7 @@ std::vector<SubmissionFile> submission_files(const GlueCommand& c) {
 }
 
 int submit(const GlueCommand& c) {
-  TK_CHECK(can_zip(), "glue submit: this build has no libarchive; install libarchive-dev and build again");
+  check_nothing_lacks("glue submit", zip_problem());
   catch_stop_signals();
   std::vector<ZipEntry> entries;
   const std::vector<SubmissionFile> files = submission_files(c);
@@ -189,6 +245,7 @@ std::vector<Command> add_glue(CLI::App& program) {
   auto command = std::make_shared<GlueCommand>(program);
   return {{&command->info, [command] { return print_info(); }},
           {&command->verify, [command] { return verify_folder(command->data_dir); }},
+          {&command->download, [command] { return download(*command); }},
           {&command->submit, [command] { return submit(*command); }}};
 }
 

@@ -141,7 +141,7 @@ TEST_CASE("command line: a hint is a slip of the pen, not another flag") {
   CHECK_THAT(hint("--learning_rte"), ContainsSubstring("did you mean --learning_rate?"));
   CHECK_THAT(hint("--per_device_train_batchsiz"), ContainsSubstring("did you mean --per_device_train_batch_size?"));
   CHECK_THAT(hint("--sede"), ContainsSubstring("did you mean --seed?"));
-  for (const char* flag : {"--report_of", "--eval", "--tpu", "--learning", "--skim_targets_all", "--do_it"}) {
+  for (const char* flag : {"--report_card", "--eval", "--tpu", "--learning", "--skim_targets_all", "--do_it"}) {
     CHECK(hint(flag) == concat("unknown flag ", flag));
   }
 }
@@ -181,7 +181,7 @@ TEST_CASE("command line: files of flags, which flags behind them change") {
 TEST_CASE("command line: help wins over what is wrong") {
   CHECK_THROWS_AS(read({"train", "--seed", "x", "--unheard_of", "--help"}), CLI::CallForHelp);
   CHECK_THROWS_AS(read({"glue", "-h"}), CLI::CallForHelp);
-  CHECK(read({"glue"}).problems == Arguments{"a command is missing; known: info verify"});
+  CHECK(read({"glue"}).problems == Arguments{"a command is missing; known: info verify download submit"});
   CHECK(read({"--seed"}).problems == Arguments{"unknown flag --seed"});
 }
 
