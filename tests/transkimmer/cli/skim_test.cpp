@@ -58,6 +58,19 @@ TEST_CASE("skim: dense model, text, skimming and threshold by one command, and w
   CHECK(run_program(Arguments{"eval"} + place.task("sst2", "out")).code == 0);
 }
 
+TEST_CASE("skim: --time_limit stops it, and without one it goes on to the bits of a run that was not stopped") {
+  const Workplace place;
+  REQUIRE(run_program(skim(place, "sst2", "whole", {"--report=false"})).code == 0);
+  const Ran stopped = run_program(skim(place, "sst2", "out", {"--report=false", "--time_limit", "0.01s"}));
+  CHECK(stopped.code == 142);
+  CHECK_THAT(stopped.err, ContainsSubstring("the time limit is near"));
+  CHECK_FALSE(fs::exists(place / "out/model.safetensors"));
+  const Ran again = run_program(skim(place, "sst2", "out", {"--report=false"}));
+  INFO(again.err);
+  REQUIRE(again.code == 0);
+  CHECK(read_bytes(place / "out/model.safetensors") == read_bytes(place / "whole/model.safetensors"));
+}
+
 TEST_CASE("skim: the same bits again on any number of threads, and by several teachers others") {
   const Workplace place;
   REQUIRE(run_program(skim(place, "stsb", "one", {"--threads", "1", "--report=false"})).code == 0);
