@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ Command add_init(CLI::App& program);
 Command add_convert(CLI::App& program);
 Command add_inspect(CLI::App& program);
 std::vector<Command> add_glue(CLI::App& program);  ///< glue info, verify, download, submit
+/// Tells of itself and the others.
+Command add_manual(CLI::App& program, std::span<const Command> others);
 
 /// All of them, in the order of the help.
 std::vector<Command> add_commands(CLI::App& program, const Invocation& invocation);

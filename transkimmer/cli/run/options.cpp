@@ -111,17 +111,23 @@ std::string metavar_of() {
   }
 }
 
+// What an option is for, and its default.
+std::string help_text(const CLI::Option& option) {
+  std::string text = option.get_description();
+  if (option.get_required()) text += " (required)";
+  if (!option.get_type_name().empty() && !option.get_default_str().empty()) {
+    text += " (default " + option.get_default_str() + ")";
+  }
+  return text;
+}
+
 // Wraps at 100 columns behind a hanging indent; names and values without the types that CLI11 would show.
 class HelpLayout : public CLI::Formatter {
  public:
   std::string make_option(const CLI::Option* option, bool is_positional) const override {
     std::string left = "  " + (is_positional ? option->get_name(true) : option->get_name(false, true));
     if (!is_positional && !option->get_type_name().empty()) left += ' ' + option->get_type_name();
-    std::string text = option->get_description();
-    if (option->get_required()) text += " (required)";
-    if (!option->get_type_name().empty() && !option->get_default_str().empty())
-      text += " (default " + option->get_default_str() + ")";
-    return hanging(left, text);
+    return hanging(left, help_text(*option));
   }
 
   std::string make_subcommand(const CLI::App* sub) const override {
@@ -265,6 +271,25 @@ Flag& Flag::words() {
 
 Flags::Flags(CLI::App& program, const std::string& name, const std::string& description)
     : command_(*program.add_subcommand(name, description)) {}
+
+std::string Flags::name() const {
+  const CLI::App* const parent = command_.get_parent();
+  const bool is_of_command = parent != nullptr && parent->get_parent() != nullptr;
+  return (is_of_command ? parent->get_name() + ' ' : "") + command_.get_name();
+}
+
+std::string Flags::description() const { return command_.get_description(); }
+
+std::string Flags::footer() const { return command_.get_footer(); }
+
+std::vector<FlagHelp> Flags::help() const {
+  std::vector<FlagHelp> all;
+  for (const FlagEntry& entry : entries_) {
+    const CLI::Option& option = *entry.option;
+    all.push_back({entry.name, option.get_type_name(), option.get_group(), help_text(option)});
+  }
+  return all;
+}
 
 void Flags::need_command() { command_.require_subcommand(1); }
 

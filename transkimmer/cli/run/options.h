@@ -46,6 +46,14 @@ struct FlagEntry {
   bool takes_words = false;  ///< all up to the next flag, which are joined by commas
 };
 
+/// What the help says of a flag.
+struct FlagHelp {
+  std::string name;   ///< "--seed"; of an argument that is none "DIR"
+  std::string value;  ///< what stands for its value: "N", "DIR", or its choices with | between; of a switch nothing
+  std::string group;  ///< the heading that it stands under
+  std::string text;
+};
+
 /// Throws UsageError with all of the problems, if there are any.
 void check_usage(std::vector<std::string> problems);
 
@@ -79,6 +87,11 @@ class Flags {
   Flags& operator=(const Flags&) = delete;
 
   CLI::App& command() const { return command_; }
+  /// "train"; of a command of a command "glue verify".
+  std::string name() const;
+  std::string description() const;
+  std::string footer() const;
+  std::vector<FlagHelp> help() const;
   /// One of its own commands has to follow it.
   void need_command();
   /// Text behind the flags in the help: examples, and what the command writes.
