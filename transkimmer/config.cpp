@@ -200,7 +200,8 @@ std::optional<Enum> take_named(Keys& keys, const char* key, std::optional<Choice
 
 void take_skimming(Keys& keys, Config& config, std::optional<PredictorShape> predictor) {
   constexpr SkimGate kPublished = SkimGate::kLayer;
-  if (const auto gate = take_named<SkimGate>(keys, "skim_gate", Choice{SkimGate::kNone, name(SkimGate::kNone)})) {
+  if (const auto gate =
+          take_named<SkimGate>(keys, "skim_gate", Choice<SkimGate>{SkimGate::kNone, name(SkimGate::kNone)})) {
     config.skim_gate = *gate;
   } else if (predictor) {
     if (predictor->outputs != traits(kPublished).outputs) {
