@@ -26,8 +26,10 @@ TEST_CASE("zip: what is no archive, or a broken one, is said") {
   std::string archive = zipped({{"file", std::string(2000, 'x') + "0123456789"}});
   CHECK_THROWS_WITH(unzipped("no archive at all", "a.zip"), ContainsSubstring("a.zip: "));
   CHECK_THROWS_WITH(unzipped(archive.substr(0, 40), "a.zip"), ContainsSubstring("a.zip: "));
-  const std::size_t name = archive.find("file");
-  archive[name + 40] = static_cast<char>(archive[name + 40] ^ 0x55);  // within the packed bytes
+  // A local header has 30 bytes, the last of which say how long name and extra field are; the packed bytes follow.
+  const auto length = [&](std::size_t at) { return static_cast<std::size_t>(static_cast<unsigned char>(archive[at])); };
+  const std::size_t packed = 30 + length(26) + length(28);
+  archive[packed + 2] = static_cast<char>(archive[packed + 2] ^ 0x55);
   CHECK_THROWS_WITH(unzipped(archive, "a.zip"), ContainsSubstring("a.zip: file: "));
 }
 
