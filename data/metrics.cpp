@@ -144,13 +144,6 @@ const std::map<std::string, TokenMetricFunction>& token_metric_functions() {
   return functions;
 }
 
-std::vector<Metric> token_metrics(const Task& task, const LabelledWords& words) {
-  const WordCounts counts = count_words(task, words);
-  std::vector<Metric> metrics;
-  for (const std::string& name : task.metrics) metrics.push_back({name, token_metric_functions().at(name)(counts)});
-  return metrics;
-}
-
 // What is predicted of labels, and what is so: of one label, or of all.
 struct LabelCounts {
   double both = 0;
@@ -217,9 +210,11 @@ const std::map<std::string, SeveralMetricFunction>& several_metric_functions() {
   return functions;
 }
 
-std::vector<Metric> several_metrics(const Task& task, const SeveralLabels& counts) {
+// The task's metrics of what was counted, by their functions.
+template <class Functions, class Counts>
+std::vector<Metric> metrics_of(const Task& task, const Functions& functions, const Counts& counts) {
   std::vector<Metric> metrics;
-  for (const std::string& name : task.metrics) metrics.push_back({name, several_metric_functions().at(name)(counts)});
+  for (const std::string& name : task.metrics) metrics.push_back({name, functions.at(name)(counts)});
   return metrics;
 }
 
@@ -297,8 +292,13 @@ std::vector<Metric> compute_metrics(const Task& task, Values predictions, Values
                                     std::span<const std::int64_t> starts) {
   check_metrics(task);
   check_equal_number("compute_metrics", predictions, labels);
-  if (task.kind == TaskKind::kTokens) return token_metrics(task, labelled_words(predictions, labels, starts));
-  if (task.kind == TaskKind::kMultiLabel) return several_metrics(task, count_labels(task, predictions, labels));
+  if (task.kind == TaskKind::kTokens) {
+    const WordCounts counts = count_words(task, labelled_words(predictions, labels, starts));
+    return metrics_of(task, token_metric_functions(), counts);
+  }
+  if (task.kind == TaskKind::kMultiLabel) {
+    return metrics_of(task, several_metric_functions(), count_labels(task, predictions, labels));
+  }
   std::vector<Metric> metrics;
   double sum = 0;
   for (const std::string& name : task.metrics) {

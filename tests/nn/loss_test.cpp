@@ -11,6 +11,28 @@
 using namespace tk;
 using namespace tk::test;
 
+namespace {
+
+nlohmann::json golden_losses(const std::string& name) {
+  std::ifstream file(TK_SOURCE_DIR "/tests/golden/" + name);
+  REQUIRE(file);
+  nlohmann::json losses = nlohmann::json::parse(file)["losses"];
+  REQUIRE(losses.size() == 3);
+  return losses;
+}
+
+// Value and gradient are those of a golden one.
+void check_loss(const Variable& loss, const Variable& logits, const nlohmann::json& expected) {
+  loss.backward();
+  CHECK(loss.item() == Approx(expected["loss"].get<double>()).epsilon(1e-12));
+  const std::vector<double> gradient = logits.grad().to_vector<double>();
+  for (std::size_t i = 0; i < gradient.size(); ++i) {
+    CHECK(gradient[i] == Approx(expected["gradient"][i].get<double>()).epsilon(0).margin(1e-12));
+  }
+}
+
+}  // namespace
+
 TEST_CASE("losses: cross-entropy is the mean over the rows of what the label's probability costs") {
   const Variable logits(from_values<float>({0, 0, 0, std::log(3.0f)}, {2, 2}));
   const double loss = cross_entropy_loss(logits, from_values<std::int32_t>({0, 1})).item();
@@ -18,11 +40,7 @@ TEST_CASE("losses: cross-entropy is the mean over the rows of what the label's p
 }
 
 TEST_CASE("losses: smoothed cross-entropy and its gradient are PyTorch's") {
-  std::ifstream file(TK_SOURCE_DIR "/tests/golden/schedules.json");
-  REQUIRE(file);
-  const nlohmann::json golden = nlohmann::json::parse(file)["losses"];
-  REQUIRE(golden.size() == 3);
-  for (const nlohmann::json& one : golden) {
+  for (const nlohmann::json& one : golden_losses("schedules.json")) {
     const auto numbers = one["logits"].get<std::vector<double>>();
     const auto labels = one["labels"].get<std::vector<std::int32_t>>();
     const auto rows = std::ssize(labels);
@@ -30,12 +48,7 @@ TEST_CASE("losses: smoothed cross-entropy and its gradient are PyTorch's") {
     const double smoothing = one["smoothing"];
     const Variable logits(from_values(numbers, {rows, classes}), true);
     const Variable loss = cross_entropy_loss(logits, from_values(labels), smoothing);
-    loss.backward();
-    CHECK(loss.item() == Approx(one["loss"].get<double>()).epsilon(1e-12));
-    const std::vector<double> gradient = logits.grad().to_vector<double>();
-    for (std::size_t i = 0; i < gradient.size(); ++i) {
-      CHECK(gradient[i] == Approx(one["gradient"][i].get<double>()).epsilon(0).margin(1e-12));
-    }
+    check_loss(loss, logits, one);
     // Rows without a label have no share.
     std::vector<double> more = numbers;
     more.resize(numbers.size() + static_cast<std::size_t>(classes), 3);
@@ -57,22 +70,13 @@ TEST_CASE("losses: the gradient of smoothed cross-entropy is that of its value")
 }
 
 TEST_CASE("losses: cross-entropy of pairs with a zero is PyTorch's BCEWithLogitsLoss, value and gradient") {
-  std::ifstream file(TK_SOURCE_DIR "/tests/golden/several_labels.json");
-  REQUIRE(file);
-  const nlohmann::json golden = nlohmann::json::parse(file)["losses"];
-  REQUIRE(golden.size() == 3);
-  for (const nlohmann::json& one : golden) {
+  for (const nlohmann::json& one : golden_losses("several_labels.json")) {
     const auto numbers = one["logits"].get<std::vector<double>>();
     const auto targets = one["targets"].get<std::vector<std::int32_t>>();
     const std::int64_t labels = one["labels"];
     const Variable logits(from_values(numbers, {std::ssize(numbers) / labels, labels}), true);
     const Variable loss = labelled_cross_entropy_loss(logits_of_pairs(logits), from_values(targets));
-    loss.backward();
-    CHECK(loss.item() == Approx(one["loss"].get<double>()).epsilon(1e-12));
-    const std::vector<double> gradient = logits.grad().to_vector<double>();
-    for (std::size_t i = 0; i < gradient.size(); ++i) {
-      CHECK(gradient[i] == Approx(one["gradient"][i].get<double>()).epsilon(0).margin(1e-12));
-    }
+    check_loss(loss, logits, one);
   }
 }
 

@@ -26,11 +26,9 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 // The sum of the loss over the batch's labels.
 double labelled_loss(const Task& task, const Tensor& logits, const Tensor& labels) {
   const NoGrad no_grad;
-  if (task.kind == TaskKind::kMultiLabel) {
-    Task classes = task;
-    classes.kind = TaskKind::kClassification;
-    return labelled_loss(classes, logits_of_pairs(Variable(logits)).value(), labels.reshape({labels.numel()}));
-  }
+  const bool of_several = task.kind == TaskKind::kMultiLabel;
+  const Tensor classes = of_several ? logits_of_pairs(Variable(logits)).value() : logits;
+  const Tensor flat = labels.reshape({labels.numel()});
   std::vector<std::int32_t> rows;
   const std::vector<double> values = labels.to(DType::kFloat64).to_vector<double>();
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -38,8 +36,8 @@ double labelled_loss(const Task& task, const Tensor& logits, const Tensor& label
   }
   if (rows.empty()) return 0;
   const Tensor index = from_values(rows);
-  const Variable labelled(index_select(logits, index));
-  const Tensor targets = index_select(labels, index);
+  const Variable labelled(index_select(classes, index));
+  const Tensor targets = index_select(flat, index);
   const Variable loss =
       task.regression() ? mse_loss(labelled, targets.reshape(labelled.shape())) : cross_entropy_loss(labelled, targets);
   return loss.item() * static_cast<double>(rows.size());

@@ -23,6 +23,7 @@
 #include "transkimmer/cli/run/signals.h"
 #include "transkimmer/cli/run/task_flags.h"
 #include "transkimmer/cli/run/task_splits.h"
+#include "transkimmer/cli/run/word_tags.h"
 #include "transkimmer/training/evaluation.h"
 #include "transkimmer/training/inference.h"
 #include "transkimmer/training/predict.h"
@@ -83,11 +84,9 @@ std::string tagged_text(const TaskModel& model, const Split& split, const std::v
   const std::vector<std::int64_t> starts = label_starts(split.tokenized, TaskKind::kTokens);
   std::string text;
   for (std::size_t i = 0; i < split.examples.size(); ++i) {
-    const std::vector<std::string_view> words = words_of(split.examples[i]);
-    const std::vector<std::int64_t> tokens = word_starts(model.tokenizer, split.examples[i], max_length);
-    for (std::size_t word = 0; word < words.size(); ++word) {
-      const auto tag = [&] { return static_cast<std::size_t>(predictions[std::size_t(starts[i] + tokens[word])]); };
-      text += fmt::format("{}\t{}\n", words[word], tokens[word] < 0 ? "O" : model.task.labels[tag()]);
+    const auto own = std::span(predictions).subspan(static_cast<std::size_t>(starts[i]));
+    for (const auto& [word, tag] : word_tags(model, split.examples[i], max_length, own)) {
+      text += fmt::format("{}\t{}\n", word, tag != nullptr ? *tag : "O");
     }
     text += '\n';
   }

@@ -7,6 +7,7 @@
 
 #include "data/metrics.h"
 #include "transkimmer/cli/run/batch_flags.h"
+#include "transkimmer/cli/run/word_tags.h"
 #include "transkimmer/config.h"
 
 namespace tk {
@@ -97,17 +98,11 @@ std::vector<ReportLayer> layers(const RunReportInputs& in) {
 // "Oslo/B-location, ..." of the words that are part of an entity. `values`: the class of each token, -1 where none is
 // asked for.
 std::string tags_text(const RunReportInputs& in, const std::vector<double>& values, std::size_t at) {
-  const Example& example = in.dev.examples[at];
   const std::int64_t first = label_starts(in.dev.tokenized, TaskKind::kTokens)[at];
-  const std::vector<std::string_view> words = words_of(example);
-  const std::vector<std::int64_t> starts =
-      word_starts(in.model.tokenizer, example, std::ssize(in.dev.tokenized[at].ids));
+  const auto own = std::span(values).subspan(static_cast<std::size_t>(first));
   std::vector<std::string> tagged;
-  for (std::size_t word = 0; word < words.size(); ++word) {
-    const double value = starts[word] < 0 ? -1 : values[static_cast<std::size_t>(first + starts[word])];
-    if (value < 0) continue;
-    const std::string& tag = in.model.task.labels[static_cast<std::size_t>(value)];
-    if (tag != "O") tagged.push_back(fmt::format("{}/{}", words[word], tag));
+  for (const auto& [word, tag] : word_tags(in.model, in.dev.examples[at], std::ssize(in.dev.tokenized[at].ids), own)) {
+    if (tag != nullptr && *tag != "O") tagged.push_back(fmt::format("{}/{}", word, *tag));
   }
   return tagged.empty() ? "no entity" : fmt::format("{}", fmt::join(tagged, ", "));
 }
