@@ -107,7 +107,7 @@ TEST_CASE("mixed_rows: own rows have their share, every row comes, and none much
     const std::vector<std::int64_t> rows = mixed_rows(own, others, 0.25, 3);
     std::map<std::int64_t, std::int64_t> times;
     for (const std::int64_t row : rows) ++times[row];
-    const auto is_own = [&](std::int64_t row) { return row < own; };
+    const auto is_own = [end = own](std::int64_t row) { return row < end; };
     CHECK(static_cast<double>(std::ranges::count_if(rows, is_own)) / static_cast<double>(rows.size()) ==
           Approx(0.25).margin(0.001));
     CHECK(std::ssize(times) == own + others);
