@@ -1,4 +1,5 @@
 #include "tensor/cpu/parallel.h"
+#include "tensor/cpu/random_rows.h"
 #include "tensor/cpu/simd.h"
 #include "tensor/gate_math.h"
 #include "tensor/gate_slope_math.h"
@@ -7,22 +8,14 @@
 namespace tk::cpu {
 namespace {
 
-constexpr std::int64_t kGates = 512;  // of a chunk, whose scratch stays in the first cache
-
-// Which random numbers a chunk's gates draw: the row that a gate belongs to, and where its blocks begin.
-struct GateIds {
-  std::uint32_t example[kGates];
-  std::uint32_t word[kGates];  // stream | position
-  std::uint32_t block[kGates];
-};
+constexpr std::int64_t kGates = RowBlocks::kMost;  // of a chunk, whose scratch stays in the first cache
 
 template <class T>
 struct ChunkScratch {
-  GateIds ids;
+  RowBlocks blocks;
   T chance[kGates];
   T rest[kGates];
   T sum[kGates];
-  std::uint32_t words[4][kGates];
 };
 
 // hard and the settled part of the slope; of what draws, the margins' distributions too.
@@ -45,14 +38,6 @@ TK_SIMD void settle(T* hard, T* slope, T* chance, T* rest, const T* z, const T* 
   }
 }
 
-TK_SIMD void draw_block(std::uint32_t (*words)[kGates], const GateIds& ids, std::uint64_t seed, std::uint32_t step,
-                        std::uint32_t block, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    const Philox x = philox(seed, step, ids.example[i], ids.word[i], ids.block[i] + block);
-    for (int j = 0; j < 4; ++j) words[j][i] = x.word[j];
-  }
-}
-
 template <class T>
 TK_SIMD void add_slopes(T* sum, const T* chance, const T* rest, const std::uint32_t* words,
                         const math::GateNumbers<T>& g, std::int64_t n) {
@@ -62,7 +47,8 @@ TK_SIMD void add_slopes(T* sum, const T* chance, const T* rest, const std::uint3
   }
 }
 
-void name_gates(GateIds& ids, const DropoutKey& key, std::int64_t begin, std::int64_t n, std::int64_t gates,
+// Each gate draws blocks of its row's stream, one after those of the gates before it.
+void name_gates(RowBlocks& ids, const DropoutKey& key, std::int64_t begin, std::int64_t n, std::int64_t gates,
                 std::int64_t blocks) {
   const auto* example = key.example.data<std::int32_t>();
   const auto* position = key.position.data<std::int32_t>();
@@ -87,25 +73,24 @@ void gate_slope(Tensor& hard, Tensor& slope, const Tensor& z, const Tensor& nois
         static_cast<T>(rule.draws() ? std::max(now.gate_noise, math::kLeastNoise) : now.gate_noise),
         static_cast<T>(1 / now.temperature), static_cast<T>(rule.gap), static_cast<T>(rule.weight)};
     const T share = math::sampled_weight(rule.slope, g) / static_cast<T>(rule.samples);
-    ThreadScratch<ChunkScratch<T>> scratch(rule.draws() ? 1 : 0);
+    ThreadScratch<std::byte> scratch(rule.draws() ? sizeof(ChunkScratch<T>) : 0);
     parallel_chunks(z.numel(), kGates, [&](std::int64_t begin, std::int64_t end) {
       const std::int64_t n = end - begin;
       T* const out = slope.data<T>() + begin;
-      ChunkScratch<T>* const s = rule.draws() ? scratch.mine() : nullptr;
+      ChunkScratch<T>* const s = rule.draws() ? reinterpret_cast<ChunkScratch<T>*>(scratch.mine()) : nullptr;
       dispatch_slope(rule.slope, [&]<GateSlope kSlope>() {
         settle<kSlope>(hard.data<T>() + begin, out, s != nullptr ? s->chance : nullptr,
                        s != nullptr ? s->rest : nullptr, z.data<T>() + begin, noise.data<T>() + begin, g, n);
       });
       if (s == nullptr) return;
       const StepState& names = step_state(rule.key.state);
-      name_gates(s->ids, rule.key, begin, n, gates, blocks);
+      name_gates(s->blocks, rule.key, begin, n, gates, blocks);
       std::fill_n(s->sum, n, T(0));
       for (std::int64_t k = 0; k < rule.samples; ++k) {
         if (k % 4 == 0) {
-          draw_block(s->words, s->ids, names.seed, static_cast<std::uint32_t>(names.step),
-                     static_cast<std::uint32_t>(k / 4), n);
+          s->blocks.draw(names.seed, static_cast<std::uint32_t>(names.step), static_cast<std::uint32_t>(k / 4), n);
         }
-        add_slopes(s->sum, s->chance, s->rest, s->words[k % 4], g, n);
+        add_slopes(s->sum, s->chance, s->rest, s->blocks.words[k % 4], g, n);
       }
       for (std::int64_t i = 0; i < n; ++i) out[i] += share * s->sum[i];
     });
