@@ -1,5 +1,6 @@
 #include "autograd/estimators/estimators.h"
 
+#include <algorithm>
 #include <charconv>
 #include <memory>
 
@@ -24,6 +25,7 @@
 namespace tk {
 namespace {
 
+constexpr std::int64_t kMostSamples = 100000;
 constexpr double kControlWeight = 0.5;  // of ReinMax-CV, as published
 
 template <GateSlope kSlope>
@@ -137,7 +139,8 @@ constexpr Estimator kEstimators[] = {
        return [baseline = std::make_shared<MovingAverage>()](const Cost& f, Logits l, Numbers d) {
          return reinforce(f, l, d, *baseline);
        };
-     }},
+     },
+     .learns = true},
     {.name = "rloo",
      .what = "score function of K samples with the others' mean cost as its baseline",
      .bias = Bias::kUnbiased,
@@ -165,7 +168,8 @@ constexpr Estimator kEstimators[] = {
        return [relax = std::make_shared<Relax>(Relax::Options{.temperature = o.temperature})](
                   const Cost& f, Logits l, Numbers d) { return (*relax)(f, l, d); };
      },
-     .bernoulli_only = true},
+     .bernoulli_only = true,
+     .learns = true},
     {.name = "double-cv",
      .what = "rloo of K samples with the cost's linear model as its control variate",
      .bias = Bias::kUnbiased,
@@ -194,11 +198,8 @@ Variable choose_classes(const ChosenEstimator& chosen, const Variable& logits, c
   return reshape(chosen.estimator->classes(flat, noise, names, chosen.options), logits.shape());
 }
 
-}  // namespace
-
-std::span<const Estimator> estimators() { return kEstimators; }
-
-std::string estimator_names(bool (*wanted)(const Estimator&)) {
+template <class F>
+std::string names_of(F&& wanted) {
   std::string names;
   for (const Estimator& estimator : kEstimators) {
     if (wanted(estimator)) names += (names.empty() ? "" : ", ") + std::string(estimator.name);
@@ -206,23 +207,47 @@ std::string estimator_names(bool (*wanted)(const Estimator&)) {
   return names;
 }
 
+// The number of samples that "NAME:K" asks for; nothing if K is none.
+std::optional<std::int64_t> samples_in(std::string_view number) {
+  std::int64_t samples = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), samples);
+  const bool is_number = error == std::errc() && end == number.data() + number.size();
+  return is_number && samples >= 1 && samples <= kMostSamples ? std::optional(samples) : std::nullopt;
+}
+
+}  // namespace
+
+std::span<const Estimator> estimators() { return kEstimators; }
+
 ChosenEstimator choose_estimator(std::string_view text, const EstimatorOptions& options) {
   const std::string_view name = text.substr(0, text.find(':'));
-  for (const Estimator& estimator : kEstimators) {
-    if (name != estimator.name) continue;
-    ChosenEstimator chosen{&estimator, options};
-    if (options.samples == 0) chosen.options.samples = estimator.default_samples;
-    if (name.size() < text.size()) {
-      const std::string_view number = text.substr(name.size() + 1);
-      std::int64_t& samples = chosen.options.samples;
-      const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), samples);
-      TK_CHECK(estimator.default_samples > 0, "estimator \"", text, "\": ", name, " takes no number of samples");
-      TK_CHECK(error == std::errc() && end == number.data() + number.size() && samples >= 1 && samples <= 100000,
-               "estimator \"", text, "\": expected a number of samples from 1 to 100000 after the colon");
-    }
-    return chosen;
+  const auto* const row =
+      std::ranges::find(kEstimators, name, [](const Estimator& e) { return std::string_view(e.name); });
+  TK_CHECK(row != std::end(kEstimators), "unknown estimator \"", text,
+           "\"; known: ", names_of([](const Estimator&) { return true; }));
+  ChosenEstimator chosen{row, options};
+  if (options.samples == 0) chosen.options.samples = row->default_samples;
+  if (name.size() < text.size()) {
+    TK_CHECK(row->default_samples > 0, "estimator \"", text, "\": ", name, " takes no number of samples");
+    const std::optional<std::int64_t> samples = samples_in(text.substr(name.size() + 1));
+    TK_CHECK(samples, "estimator \"", text, "\": expected a number of samples from 1 to ", kMostSamples,
+             " after the colon");
+    chosen.options.samples = *samples;
   }
-  TK_CHECK(false, "unknown estimator \"", text, "\"; known: ", estimator_names([](const Estimator&) { return true; }));
+  return chosen;
+}
+
+std::optional<ChosenEstimator> find_gate_estimator(std::string_view text) {
+  try {
+    const ChosenEstimator chosen = choose_estimator(text);
+    if (chosen.estimator->gates != nullptr) return chosen;
+  } catch (const Error&) {  // unknown: the answer is no
+  }
+  return std::nullopt;
+}
+
+std::string gate_estimator_names() {
+  return names_of([](const Estimator& estimator) { return estimator.gates != nullptr; });
 }
 
 Surrogate make_surrogate(const ChosenEstimator& chosen) {

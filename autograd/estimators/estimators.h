@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,12 +43,11 @@ struct Estimator {
   Pathwise classes = nullptr;
   MakeSurrogate surrogate = nullptr;  ///< of an estimator that is not pathwise
   bool bernoulli_only = false;        ///< of the surrogate
+  bool learns = false;                ///< of the surrogate: from call to call
 };
 
 /// All of them.
 std::span<const Estimator> estimators();
-/// Those that `wanted` holds for, with commas between.
-std::string estimator_names(bool (*wanted)(const Estimator&));
 
 /// An estimator of the table and its options.
 struct ChosenEstimator {
@@ -56,6 +56,10 @@ struct ChosenEstimator {
 };
 /// The estimator called "NAME", or "NAME:K" with K samples. Throws tk::Error for one that there is not.
 ChosenEstimator choose_estimator(std::string_view text, const EstimatorOptions& options = {});
+
+/// The estimator of that name (or "NAME:K") that gates can have: a pathwise one. Nothing where there is none such.
+std::optional<ChosenEstimator> find_gate_estimator(std::string_view text);
+std::string gate_estimator_names();
 
 /// Its surrogate; of a pathwise one the cost of its choices. `logits` are those of nodes.
 Surrogate make_surrogate(const ChosenEstimator& chosen);
