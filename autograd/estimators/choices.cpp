@@ -1,8 +1,6 @@
 #include "autograd/estimators/choices.h"
 
 #include "autograd/ops/elementwise.h"
-#include "autograd/ops/reduce.h"
-#include "autograd/ops/shape.h"
 #include "autograd/ops/softmax.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/gate.h"
@@ -97,8 +95,8 @@ Variable noisy_given_choices(const Variable& logits, const Tensor& choices, cons
 }
 
 Variable with_gradient(const Variable& logits, const Tensor& gradient) {
-  const Variable zero = (logits - constant(logits.value())) * constant(gradient);
-  return sum(reshape(zero, {logits.shape()[0], -1}), 1);
+  return record("with_gradient", zeros({logits.size(0)}, logits.dtype(), logits.device()), {logits},
+                [gradient = Saved(gradient)](const Tensor& dy) -> Tensors { return {scale_rows(gradient, dy)}; });
 }
 
 }  // namespace tk
