@@ -35,9 +35,26 @@ struct StudyFlags {
   ProgressMode progress = ProgressMode::kAuto;
 };
 
+constexpr const char* kPathwise = "st,st-gs,gs,gr:10,zgr,gst-1,gst-p,reinmax,reinmax-rao,reinmax-cv";
+constexpr const char* kScores = "reinforce,reinforce-ma,rloo,disarm,rebar,relax,double-cv";
+
+// Names of estimators, of which "pathwise" and "score" are several.
+std::vector<std::string> names_in(const std::string& text) {
+  std::vector<std::string> names;
+  for (const std::string& name : comma_separated(text)) {
+    const bool is_group = name == "pathwise" || name == "score";
+    const std::vector<std::string> more =
+        is_group ? comma_separated(name == "score" ? kScores : kPathwise) : std::vector<std::string>{name};
+    for (const std::string& each : more) {
+      if (std::ranges::find(names, each) == names.end()) names.push_back(each);
+    }
+  }
+  return names;
+}
+
 std::string problem_of_names(const std::string& text) {
   try {
-    for (const std::string& name : comma_separated(text)) choose_estimator(name);
+    for (const std::string& name : names_in(text)) choose_estimator(name);
   } catch (const Error& error) {
     return error.what();
   }
@@ -49,7 +66,9 @@ void add_study_flags(Flags& flags, StudyFlags& study, const std::string& estimat
   flags.group("Study");
   flags
       .add("--estimators", study.estimators,
-           "whose gradients are measured, with commas between; gr:10 takes 10 samples", "NAMES")
+           "whose gradients are measured, with commas between; gr:10 takes 10 samples, pathwise and score name all of "
+           "a kind",
+           "NAMES")
       .words()
       .check(problem_of_names);
   flags.add("--seeds", study.seeds, "how many: 1, 2, ... N; a band is two standard errors of their mean")
@@ -75,7 +94,7 @@ std::string unit_file(const std::string& estimator, std::uint64_t seed) {
 }
 
 std::vector<StudyUnit> measure(const Study& study, const StudyFlags& flags, const fs::path& folder) {
-  const std::vector<std::string> names = comma_separated(flags.estimators);
+  const std::vector<std::string> names = names_in(flags.estimators);
   std::vector<StudyUnit> units;
   Progress progress("study " + study.name, std::ssize(names) * flags.seeds, flags.progress);
   for (const std::string& estimator : names) {
@@ -113,13 +132,10 @@ int run(const Study& study, const StudyFlags& flags, const nlohmann::json& value
 }
 
 constexpr std::int64_t kMostNodesOfExact = 8;  // it keeps the graph of every state
-constexpr const char* kPathwise = "st,st-gs,gs,gr:10,zgr,gst-1,gst-p,reinmax,reinmax-rao,reinmax-cv";
-constexpr const char* kScores = "reinforce,reinforce-ma,rloo,disarm,rebar,relax,double-cv";
-
 struct BernoulliCommand {
   explicit BernoulliCommand(CLI::App& study)
       : flags(study, "bernoulli", "one gate and the cost (b - t)^2: bias, deviation and descent") {
-    add_study_flags(flags, common, std::string(kPathwise) + ',' + kScores);
+    add_study_flags(flags, common, "pathwise,score");
     flags.group("Experiment");
     flags.add("--samples", options.samples, "gradients of which mean and deviation are taken").at_least(2);
     flags.add("--target", options.target, "t of the cost").range(0, 1).check([](const std::string& value) {
@@ -159,12 +175,12 @@ struct EnumerateCommand {
   explicit EnumerateCommand(CLI::App& study)
       : flags(study, "enumerate",
               "a small skimming model whose masks are all enumerated: bias and deviation, layer by layer") {
-    add_study_flags(flags, common, std::string(kPathwise) + ',' + kScores);
+    add_study_flags(flags, common, "pathwise,score");
     flags.group("Experiment");
     flags.add("--samples", options.samples, "gradients of each layer").at_least(2);
     flags.add("--skim_gate", options.gate, "whose gates are enumerated");
     flags.contradictions([this]() -> std::vector<std::string> {
-      const std::vector<std::string> names = comma_separated(common.estimators);
+      const std::vector<std::string> names = names_in(common.estimators);
       if (options.nodes <= kMostNodesOfExact || std::ranges::find(names, "exact") == names.end()) return {};
       return {fmt::format("--estimators: exact is what the others are held to; beside them it takes at most {} --nodes",
                           kMostNodesOfExact)};
