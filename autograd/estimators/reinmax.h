@@ -5,10 +5,9 @@
 namespace tk {
 
 /// ReinMax (Liu et al., "Bridging discrete and backpropagation", arXiv 2304.08612): the one-hot sample D of logits +
-/// noise
-/// [..., classes]; backward 2 J(q)^T g - J(p)^T g / 2 with q = (softmax(logits / t) + D) / 2, p = softmax(logits) and
-/// J(p) = diag(p) - p p^T. Second order: at t = 1 unbiased for quadratic costs of one node; t below 1 does harm, above
-/// 1 it trades bias for variance. No noise in the backward.
+/// noise [..., classes]; backward 2 J(q)^T g - J(p)^T g / 2 with q = (softmax(logits / t) + D) / 2, p = softmax(logits)
+/// and J(p) = diag(p) - p p^T. Second order: at t = 1 unbiased for quadratic costs of one node, and the same as zgr; at
+/// other temperatures that is lost, and below 1 the sign may be wrong. No noise in the backward.
 Variable reinmax(const Variable& logits, const Tensor& noise, double temperature);
 
 /// 2 J(q)^T g - J(p)^T g / 2 for choices D.
