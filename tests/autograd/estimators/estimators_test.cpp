@@ -76,7 +76,7 @@ void check(const std::string& name, double theta, double temperature, const Mome
 
 }  // namespace
 
-TEST_CASE("estimators: single-sample gradients have the closed form's mean and deviation") {
+TEST_CASE("estimators: single-sample gradients have the closed form's mean and deviation", "[.slow]") {
   for (const Oracle& row : kOracle) {
     check("st", row.theta, row.temperature, row.straight_through);
     check("reinmax", row.theta, row.temperature, row.reinmax);
@@ -88,7 +88,8 @@ TEST_CASE("estimators: single-sample gradients have the closed form's mean and d
 }
 
 TEST_CASE(
-    "estimators: Gumbel-Rao has straight-through Gumbel-softmax's mean, and its variance falls as 1 / K to a rest") {
+    "estimators: Gumbel-Rao has straight-through Gumbel-softmax's mean, and its variance falls as 1 / K to a rest",
+    "[.slow]") {
   for (const Oracle& row : kOracle) {
     const double spread = row.gumbel.deviation * row.gumbel.deviation, rest = row.rao * row.rao;
     for (const int k : {1, 10}) {
@@ -190,6 +191,7 @@ Cost random_function(std::int64_t inputs, std::uint64_t seed, DType dtype) {
 
 // Many estimates beside the exact gradient, in standard errors of their mean: the largest distance of any element.
 double most_errors_off(const Estimator& estimator, const Tensor& logits, std::uint64_t seed) {
+  const ThreadCount one(1);  // small products: starting a team of threads would take longer than they do
   constexpr std::int64_t kRows = 2000, kCalls = 20;
   const std::int64_t inputs = logits.numel();
   Shape shape = logits.shape();

@@ -1,5 +1,5 @@
 // Goodness of fit of what the estimators draw, at 10^7 numbers: the cases are hidden, and ctest runs them as
-// autograd/sampling with the label slow.
+// autograd/slow.
 #include <cmath>
 #include <functional>
 
