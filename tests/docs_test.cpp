@@ -1,8 +1,10 @@
 // The snippets of docs/, compiled and checked; readme_test.cpp insists that a snippet is here or in the sources.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <vector>
 
+#include "autograd/estimators/estimators.h"
 #include "autograd/estimators/straight_through.h"
 #include "autograd/gradcheck.h"
 #include "autograd/ops/elementwise.h"
@@ -11,6 +13,7 @@
 #include "nn/context.h"
 #include "nn/linear.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/reduce.h"
 #include "tensor/profile.h"
 #include "tensor/tensor.h"
 #include "tests/support/catch.h"
@@ -52,6 +55,17 @@ TEST_CASE("docs: ops of one's own have right gradients") {
   if (!result.passed) std::printf("%s\n", result.message.c_str());
   CHECK(result.passed);
   CHECK(gradcheck([](const Variables& in) { return huber(in[0]); }, {from_values<double>({-1, 0.5, 2})}).passed);
+}
+
+TEST_CASE("docs: an estimator has a name, and the gradient of the expected cost") {
+  const Variable z(full({20000, 1}, 0.5), true);
+  const Cost cost = [](const Variable& b) { return sum(b, 1) * 3.0; };
+  const std::int64_t step = 1;
+  const tk::Surrogate surrogate = tk::make_surrogate(tk::choose_estimator("rloo:8"));
+  const tk::Tensor state = tk::make_step_state({.seed = 1, .step = step});
+  tk::mean(surrogate(cost, z, tk::draws_of_rows(state, z.size(0)))).backward();  // z [rows, nodes]
+  const double p = 1 / (1 + std::exp(-0.5));
+  CHECK(tk::sum(z.grad()).item() == Approx(3 * p * (1 - p)).epsilon(0.02));
 }
 
 TEST_CASE("docs: the sign gate is hard forward and a sigmoid backward") {

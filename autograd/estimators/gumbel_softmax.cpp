@@ -14,9 +14,21 @@ Variable gumbel_softmax(const Variable& logits, const Tensor& noise, double temp
   return hard ? straight_through(one_hot_of_largest(soft.value()), soft) : soft;
 }
 
+Variable decoupled_gumbel_softmax(const Variable& logits, const Tensor& noise, double forward, double backward) {
+  const Variable soft = gumbel_softmax(logits, noise, backward, false);
+  return straight_through(gumbel_softmax(logits.detach(), noise, forward, false).value(), soft);
+}
+
 Variable gumbel_gate(const Variable& z, const Tensor& noise, const Tensor& state) {
   const GateOutput out = hard_gate(z.value(), noise, state);
   return record("gumbel_gate", out.hard, {z}, [soft = out.soft, state](const Tensor& dy) -> Tensors {
+    return {hard_gate_backward(dy, soft, state)};
+  });
+}
+
+Variable soft_gate(const Variable& z, const Tensor& noise, const Tensor& state) {
+  const Tensor soft = hard_gate(z.value(), noise, state).soft;
+  return record("soft_gate", soft, {z}, [soft = Saved(soft), state](const Tensor& dy) -> Tensors {
     return {hard_gate_backward(dy, soft, state)};
   });
 }

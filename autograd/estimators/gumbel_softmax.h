@@ -9,9 +9,16 @@ namespace tk {
 /// With `hard`, the one-hot of its largest entry (the first, on a tie) with the sample's gradient: straight through.
 Variable gumbel_softmax(const Variable& logits, const Tensor& noise, double temperature, bool hard);
 
+/// The same with a temperature for each direction (arXiv 2410.13331): the value has the one `forward`, softmax((logits
+/// + noise) / forward), the gradient is that of softmax((logits + noise) / backward). forward -> 0 is `hard`.
+Variable decoupled_gumbel_softmax(const Variable& logits, const Tensor& noise, double forward, double backward);
+
 /// The two-class case in its fast form: z = logits[1] - logits[0] [rows] and one logistic number a row. Forward
 /// 1 where z + s noise > 0, else 0; backward through sigmoid((z + s noise) / temperature). The temperature and s, the
 /// factor of the noise (gate_noise), are the step state's.
 Variable gumbel_gate(const Variable& z, const Tensor& noise, const Tensor& state);
+
+/// The relaxation itself: sigmoid((z + s noise) / temperature), of the step state as above.
+Variable soft_gate(const Variable& z, const Tensor& noise, const Tensor& state);
 
 }  // namespace tk

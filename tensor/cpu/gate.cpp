@@ -1,5 +1,6 @@
 #include "tensor/cpu/parallel.h"
 #include "tensor/cpu/random_rows.h"
+#include "tensor/cpu/simd.h"
 #include "tensor/evenly_spread.h"
 #include "tensor/gate_math.h"
 #include "tensor/kernels.h"
@@ -8,6 +9,26 @@ namespace tk::cpu {
 
 namespace {
 
+// y [rows, cols] of rows that need one Philox block each, made for many rows at once.
+template <class F, class T>
+void transform_blocks(T* y, const RandomRows& random, std::int64_t rows, std::int64_t cols, F&& transform) {
+  ThreadScratch<std::byte> scratch(sizeof(RowBlocks));
+  parallel_chunks(rows, RowBlocks::kMost, [&](std::int64_t begin, std::int64_t end) {
+    RowBlocks& blocks = *reinterpret_cast<RowBlocks*>(scratch.mine());
+    for (std::int64_t i = 0; i < end - begin; ++i) {
+      blocks.example[i] = static_cast<std::uint32_t>(random.example[begin + i]);
+      blocks.word[i] = random.stream | static_cast<std::uint32_t>(random.position[begin + i]);
+      blocks.block[i] = 0;
+    }
+    blocks.draw(random.seed, random.step, 0, end - begin);
+    for (std::int64_t c = 0; c < cols; ++c) {
+      for (std::int64_t i = 0; i < end - begin; ++i) {
+        y[(begin + i) * cols + c] = static_cast<T>(transform(open_uniform(blocks.words[c][i])));
+      }
+    }
+  });
+}
+
 // y [rows, cols]: transform(u) of the open uniforms of each row's stream.
 template <class F>
 void transform_uniforms(const char* op, Tensor& y, const DropoutKey& key, F&& transform) {
@@ -15,6 +36,7 @@ void transform_uniforms(const char* op, Tensor& y, const DropoutKey& key, F&& tr
   const std::int64_t cols = y.shape()[1];
   ThreadScratch<std::uint32_t> scratch(cols + 3);
   dispatch_floating(y.dtype(), op, [&]<class T>() {
+    if (cols <= 4) return transform_blocks(y.data<T>(), random, y.shape()[0], cols, transform);
     parallel_chunks(y.shape()[0], 64, [&](std::int64_t begin, std::int64_t end) {
       std::uint32_t* words = scratch.mine();
       for (std::int64_t row = begin; row < end; ++row) {
@@ -25,6 +47,22 @@ void transform_uniforms(const char* op, Tensor& y, const DropoutKey& key, F&& tr
       }
     });
   });
+}
+
+constexpr std::int64_t kGrain = 256;  // gates that are worth a thread
+
+template <class T>
+TK_SIMD void hard_gate_chunk(T* hard, T* soft, const T* z, const T* noise, T scale, T temperature, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    const math::Gate<T> gate = math::hard_gate(z[i], noise[i], scale, temperature);
+    soft[i] = gate.soft;
+    hard[i] = gate.hard;
+  }
+}
+
+template <class T>
+TK_SIMD void hard_gate_backward_chunk(T* dz, const T* dy, const T* soft, T temperature, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) dz[i] = math::hard_gate_backward(dy[i], soft[i], temperature);
 }
 
 }  // namespace
@@ -56,10 +94,9 @@ void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& noise,
   dispatch_floating(z.dtype(), "hard_gate", [&]<class T>() {
     const T temperature = static_cast<T>(step_state(state).temperature);
     const T scale = static_cast<T>(step_state(state).gate_noise);
-    parallel_rows(z.numel(), 64, [&](std::int64_t i) {
-      const math::Gate<T> gate = math::hard_gate(z.data<T>()[i], noise.data<T>()[i], scale, temperature);
-      soft.data<T>()[i] = gate.soft;
-      hard.data<T>()[i] = gate.hard;
+    parallel_chunks(z.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+      hard_gate_chunk(hard.data<T>() + begin, soft.data<T>() + begin, z.data<T>() + begin, noise.data<T>() + begin,
+                      scale, temperature, end - begin);
     });
   });
 }
@@ -67,8 +104,9 @@ void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& noise,
 void hard_gate_backward(Tensor& dz, const Tensor& dy, const Tensor& soft, const Tensor& state) {
   dispatch_floating(dz.dtype(), "hard_gate", [&]<class T>() {
     const T temperature = static_cast<T>(step_state(state).temperature);
-    parallel_rows(dz.numel(), 64, [&](std::int64_t i) {
-      dz.data<T>()[i] = math::hard_gate_backward(dy.data<T>()[i], soft.data<T>()[i], temperature);
+    parallel_chunks(dz.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+      hard_gate_backward_chunk(dz.data<T>() + begin, dy.data<T>() + begin, soft.data<T>() + begin, temperature,
+                               end - begin);
     });
   });
 }

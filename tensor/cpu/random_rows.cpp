@@ -12,6 +12,21 @@ TK_SIMD void philox_words(std::uint32_t* words, std::int64_t blocks, std::uint64
   }
 }
 
+namespace {
+
+TK_SIMD void draw_rows(RowBlocks& rows, std::uint64_t seed, std::uint32_t step, std::uint32_t more, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    const Philox x = philox(seed, step, rows.example[i], rows.word[i], rows.block[i] + more);
+    for (int j = 0; j < 4; ++j) rows.words[j][i] = x.word[j];
+  }
+}
+
+}  // namespace
+
+void RowBlocks::draw(std::uint64_t seed, std::uint32_t step, std::uint32_t more, std::int64_t n) {
+  draw_rows(*this, seed, step, more, n);
+}
+
 RandomRows::RandomRows(const DropoutKey& key) {
   if (!key.state.defined()) return;
   const StepState& state = step_state(key.state);

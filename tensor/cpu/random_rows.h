@@ -11,6 +11,19 @@ namespace tk::cpu {
 void philox_words(std::uint32_t* words, std::int64_t blocks, std::uint64_t key, std::uint32_t c0, std::uint32_t c1,
                   std::uint32_t c2, std::uint32_t first_block);
 
+/// Rows that draw one block each: words[j][i] = word j of philox(seed, step, example[i], word[i], block[i]).
+struct RowBlocks {
+  static constexpr std::int64_t kMost = 512;
+
+  std::uint32_t example[kMost];
+  std::uint32_t word[kMost];  ///< stream | position
+  std::uint32_t block[kMost];
+  std::uint32_t words[4][kMost];
+
+  /// The same for block[i] + more, of the first n rows.
+  void draw(std::uint64_t seed, std::uint32_t step, std::uint32_t more, std::int64_t n);
+};
+
 /// A DropoutKey resolved on the host: which numbers a row draws, and which words mean "keep".
 struct RandomRows {
   std::uint64_t seed = 0;

@@ -79,7 +79,9 @@ TEST_CASE("op cases: a discrete choice has its relaxation's gradient") {
     ++rows;
     const Pass hard = run(row.f, row.inputs);
     const Pass soft = run(row.relaxed, row.inputs);
-    for (const double x : hard.value.to_vector<double>()) CHECK((x == 0 || x == 1));
+    if (row.chooses) {
+      for (const double x : hard.value.to_vector<double>()) CHECK((x == 0 || x == 1));
+    }
     const std::string text = difference({soft.value, hard.grads}, soft, kSameInFloat64);
     if (!text.empty()) FAIL_CHECK(row.name << ": " << text);
   }

@@ -21,6 +21,7 @@ struct OpCase {
   Tolerance float32 = kFloat32;  ///< of float32 against float64, values and gradients
   bool large = false;            ///< too many elements for a gradient check; there to be cut into chunks and panels
   Function relaxed;              ///< where f chooses discretely: the function whose gradient it takes
+  bool chooses = true;           ///< of f that is relaxed: whether its values are 0 and 1
   std::size_t columns = 0;       ///< how many of the last inputs belong to rows or columns: float32 beside bfloat16
   bool cpu_only = false;         ///< has no kernel on a device
 };

@@ -1,5 +1,6 @@
 #include "transkimmer/skim/decisions.h"
 
+#include "autograd/estimators/estimators.h"
 #include "autograd/estimators/gumbel_softmax.h"
 #include "autograd/ops/index.h"
 #include "autograd/ops/shape.h"
@@ -15,8 +16,8 @@ Decisions::Decisions(const Packed& rows, const Config& config)
       gates_(traits(config.skim_gate).gates) {}
 
 Variables Decisions::operator()(const SkimPredictor& predictor, const Variable& x, std::size_t layer,
-                                const Context& context, const Tensor* noise) const {
-  if (context.training) return sample(predictor, x, layer, context, noise);
+                                const Context& context, const ForwardOptions& options) const {
+  if (context.training) return sample(predictor, x, layer, context, options);
   const Tensor z = predictor(x).value();
   Variables columns;
   for (std::int64_t k = 0; k < gates_; ++k) {
@@ -26,18 +27,28 @@ Variables Decisions::operator()(const SkimPredictor& predictor, const Variable& 
   return columns;
 }
 
+// Samples of the rows that the predictor is asked for, [rows, gates].
+Variable Decisions::draw(const SkimPredictor& predictor, const Variable& x, std::size_t layer, const Context& context,
+                         const ForwardOptions& options) const {
+  const Variable z = to(predictor(!asked_.rows.defined() ? x : index_select(x, asked_.rows)), DType::kFloat32);
+  if (options.scores != nullptr) options.scores->push_back(z.value());
+  const Draws draws{.state = context.state,
+                    .example = asked_.packed.example,
+                    .position = asked_.packed.position,
+                    .purpose = Purpose::kGate,
+                    .layer = static_cast<std::int64_t>(layer)};
+  const Tensor noise = options.noise != nullptr ? (*options.noise)[layer] : logistic_noise(draws.key(0), gates_);
+  const ChosenEstimator* const chosen = options.estimator;
+  return chosen != nullptr ? chosen->estimator->gates(z, noise, draws, chosen->options)
+                           : gumbel_gate(z, noise, context.state);
+}
+
 Variables Decisions::sample(const SkimPredictor& predictor, const Variable& x, std::size_t layer,
-                            const Context& context, const Tensor* noise) const {
+                            const Context& context, const ForwardOptions& options) const {
   const bool asks_all = !asked_.rows.defined();
-  const Variable z = to(predictor(asks_all ? x : index_select(x, asked_.rows)), DType::kFloat32);
-  const DropoutKey key{.p = 0,
-                       .state = context.state,
-                       .example = asked_.packed.example,
-                       .position = asked_.packed.position,
-                       .stream = {Purpose::kGate, static_cast<std::uint8_t>(layer)}};
   const Variable hard =
-      gumbel_gate(z, noise != nullptr ? *noise : logistic_noise(key, gates_, z.dtype()), context.state);
-  const auto passing = [&](const Shape& shape) { return Variable(full(shape, 1, z.dtype(), z.device())); };
+      options.gates != nullptr ? (*options.gates)[layer] : draw(predictor, x, layer, context, options);
+  const auto passing = [&](const Shape& shape) { return Variable(full(shape, 1, hard.dtype(), hard.device())); };
   const Variable all = asks_all ? hard : index_copy(passing({rows_.tokens, gates_}), asked_.rows, hard);
   Variables columns;
   for (std::int64_t k = 0; k < gates_; ++k) {

@@ -2,6 +2,7 @@
 
 #include "nn/context.h"
 #include "transkimmer/skim/gate.h"
+#include "transkimmer/skim/pass.h"
 #include "transkimmer/skim/predictor.h"
 
 namespace tk {
@@ -12,14 +13,16 @@ class Decisions {
  public:
   Decisions(const Packed& rows, const Config& config);
 
-  /// What the predictor of a layer decides by the states x [rows, hidden]: [rows] a gate. In training straight-through
-  /// samples, with `noise` in place of the random stream where it is given; in evaluation what dropping would keep.
+  /// What the predictor of a layer decides by the states x [rows, hidden]: [rows] a gate. In training samples, with the
+  /// noise and the estimator of the options; in evaluation what dropping would keep.
   Variables operator()(const SkimPredictor& predictor, const Variable& x, std::size_t layer, const Context& context,
-                       const Tensor* noise) const;
+                       const ForwardOptions& options) const;
 
  private:
+  Variable draw(const SkimPredictor& predictor, const Variable& x, std::size_t layer, const Context& context,
+                const ForwardOptions& options) const;
   Variables sample(const SkimPredictor& predictor, const Variable& x, std::size_t layer, const Context& context,
-                   const Tensor* noise) const;
+                   const ForwardOptions& options) const;
 
   Tensor first_rows() const { return rows_.offsets.narrow(0, 0, rows_.sentences); }
 

@@ -86,8 +86,7 @@ class MaskedRows final : public RowSets {
     const Variable y = gate_.decides == GatePlace::kAfterAttention
                            ? (updated_.defined() ? blend(x_, attended_, updated_) : attended_)
                            : x_;
-    const Tensor* noise = in_.options.noise != nullptr ? &(*in_.options.noise)[layer] : nullptr;
-    const Variables gate = decisions_(in_.predictors[layer], y, layer, in_.context, noise);
+    const Variables gate = decisions_(in_.predictors[layer], y, layer, in_.context, in_.options);
     if (gate_.decides == GatePlace::kBeforeAttention) {
       const Variable entering = key_count_;
       keys_ = both(keys_, gate[0]);

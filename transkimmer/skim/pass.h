@@ -11,6 +11,7 @@
 namespace tk {
 
 class EmbeddingTables;
+struct ChosenEstimator;
 
 /// Which rows the head reads, and so which the last layer must compute.
 enum class HeadReads : std::uint8_t {
@@ -23,6 +24,14 @@ struct ForwardOptions {
   /// Training: the gates' logistic noise [rows but first rows, gates] for each predictor, [rows, gates] where [CLS] is
   /// free, in place of the random stream.
   const std::vector<Tensor>* noise = nullptr;
+  /// Training: what the gates decide, [rows but first rows, gates] for each predictor (or [rows, gates]), in place of
+  /// samples; no predictor is asked.
+  const Variables* gates = nullptr;
+  /// Training: gets what each predictor says of the rows that it is asked for, z [rows, gates].
+  std::vector<Tensor>* scores = nullptr;
+  /// Training: how a gradient passes the gates, pathwise (autograd/estimators/estimators.h); none: straight-through
+  /// Gumbel-softmax.
+  const ChosenEstimator* estimator = nullptr;
   /// Evaluation: the share of a sentence's tokens that is key, updated and fed in each layer, in place of the gates;
   /// its first row is among them. Only where rows are dropped.
   const std::vector<double>* keep_shares = nullptr;

@@ -40,6 +40,8 @@ void check_options(const BertClassifier& model, const TrainerOptions& options) {
   check_option(target > 0 && target <= 1, "skim_target", "expected a share of the dense MACs in (0, 1], got ", target);
   check_option(options.skim_temperature > 0, "skim_temperature", "expected a number above 0, got ",
                options.skim_temperature);
+  check_option(find_gate_estimator(options.skim_estimator).has_value(), "skim_estimator", "expected one of ",
+               gate_estimator_names(), ", got \"", options.skim_estimator, '"');
   check_option(options.skim_noise_fade >= 0 && options.skim_noise_fade <= kGateNoiseEnd, "skim_noise_fade",
                "expected a share in [0, ", kGateNoiseEnd, "], got ", options.skim_noise_fade);
   check_option(options.distill_weight >= 0 && options.distill_weight <= 1, "distill_weight",
@@ -102,6 +104,7 @@ Trainer::Trainer(BertClassifier& model, const Task& task, const std::vector<Toke
     : model_(model),
       kind_(task.kind),
       options_(checked(model, task, examples, options, teacher_logits)),
+      estimator_(*find_gate_estimator(options.skim_estimator)),
       all_labelled_(std::ranges::none_of(labels_of(examples, task.kind), [](double label) { return label == -1; })),
       batches_(examples, task.kind, {.batch_size = options.batch_size, .order = options.order, .seed = options.seed},
                teacher_logits, epoch),
@@ -213,8 +216,8 @@ Variable Trainer::teacher_loss(const Variable& logits, const Batch& batch) const
 
 // Everything that a step does, in an order that a device can record: nothing is read back.
 StepLosses Trainer::run(const Batch& batch) {
-  const ClassifierOutput out =
-      model_(batch.tokens, {.training = true, .state = state_, .dropout_rate = options_.dropout});
+  const ClassifierOutput out = model_(
+      batch.tokens, {.training = true, .state = state_, .dropout_rate = options_.dropout}, {.estimator = &estimator_});
   const Variable task = task_loss(out.logits, batch);
   Variable loss = task;
   if (batch.teacher.defined()) {

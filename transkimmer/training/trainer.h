@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "autograd/estimators/estimators.h"
 #include "data/data_loader.h"
 #include "data/example.h"
 #include "data/prefetch.h"
@@ -104,6 +105,7 @@ class Trainer {
   BertClassifier& model_;
   TaskKind kind_;
   TrainerOptions options_;
+  ChosenEstimator estimator_;
   bool all_labelled_;
   StepBatches batches_;
   AdamW optimizer_;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "data/data_loader.h"
 #include "nn/optim/schedule.h"
@@ -31,7 +32,9 @@ struct TrainerOptions {
   /// gates (if any) learn from the task alone.
   std::optional<double> skim_target = {};
   std::optional<double> skim_coefficient = {};
-  double skim_ramp = 0.4;        ///< share of the steps over which the budget falls from 1 to the target
+  double skim_ramp = 0.4;  ///< share of the steps over which the budget falls from 1 to the target
+  /// How a gradient passes the gates: a pathwise estimator's name (autograd/estimators/estimators.h).
+  std::string skim_estimator = "st-gs";
   double skim_temperature = 1;   ///< of the gates' samples
   double skim_noise_fade = 0.4;  ///< share of the steps over which the gates' noise fades: gate_noise_schedule
 

@@ -114,6 +114,16 @@ TEST_CASE("gumbel_gate: equals the kept class of gumbel_softmax under the same d
   }
 }
 
+TEST_CASE("decoupled_gumbel_softmax: has the value of one temperature and the gradient of the other") {
+  const Tensor noise = random_normal({20, 4}, 2, DType::kFloat64), x = random_normal({20, 4}, 1, DType::kFloat64);
+  const auto sample = [&](double temperature) {
+    return run([&](const Variables& in) { return gumbel_softmax(in[0], noise, temperature, false); }, {x});
+  };
+  const Pass got = run([&](const Variables& in) { return decoupled_gumbel_softmax(in[0], noise, 0.3, 1.5); }, {x});
+  CHECK(same_bits(got.value, sample(0.3).value));
+  CHECK(same_bits(got.grads[0], sample(1.5).grads[0]));
+}
+
 TEST_CASE("gumbel_softmax: classes come with their softmax probabilities") {
   const Tensor noise = gumbel_noise(sample_key(), 5);
   const std::vector<float> logits = {0.5f, -1, 2, 0, 1};

@@ -225,6 +225,8 @@ TEST_CASE("trainer: options are refused by their names") {
   CHECK(refused({.skim_target = 1.5}) == "skim_target");
   CHECK(refused({.skim_target = 0.5, .skim_coefficient = 1.0}) == "skim_coefficient");
   CHECK(refused({.skim_temperature = 0}) == "skim_temperature");
+  CHECK(refused({.skim_estimator = "rloo"}) == "skim_estimator");
+  CHECK(refused({.skim_estimator = "gr:0"}) == "skim_estimator");
   CHECK(refused({.skim_noise_fade = 0.95}) == "skim_noise_fade");
   CHECK(refused({.distill_weight = 2}) == "distill_weight");
   CHECK(refused({.label_smoothing = 1}) == "label_smoothing");
@@ -245,6 +247,7 @@ std::vector<float> gone_on(const ToyTask& toy, Device device, const Skimming& ga
   options.label_smoothing = 0.1;
   if (gate == SkimGate::kNone) options.schedule = LearningRateSchedule::kCosine;
   if (gate != SkimGate::kNone) options.skim_target = 0.5;
+  if (gate == kStagedFree) options.skim_estimator = "gr:3";  // draws more noise
   const auto examples = static_cast<std::int64_t>(toy.train.size());
   Trainer trainer(model, toy.task, toy.train, options, full({examples, model.config().num_labels()}, 0.25));
   if (begin > 0) {
@@ -279,6 +282,25 @@ void check_going_on(Device device) {
 }
 
 }  // namespace
+
+TEST_CASE("trainer: with other estimators of the gates, soft ones too, the budget pulls the cost down to it") {
+  const ToyTask toy;
+  for (const char* estimator : {"gs", "gr:2", "zgr"}) {
+    BertClassifier model(toy.config(SkimGate::kStaged));
+    model.initialize(1);
+    TrainerOptions options = few_steps(120, 2e-3);
+    options.skim_learning_rate = 1e-2;
+    options.skim_target = 0.6;
+    options.skim_estimator = estimator;
+    Trainer trainer(model, toy.task, toy.train, options);
+    StepReport last;
+    while (!trainer.finished()) last = trainer.step();
+    const Evaluation evaluation = evaluate(model, toy.task, toy.dev, {.exact_transforms = false});
+    INFO(estimator << ": " << last.mac_share << " in training, " << evaluation.mac_share());
+    CHECK(last.mac_share < 0.8);
+    CHECK(evaluation.mac_share() < 0.85);
+  }
+}
 
 TEST_CASE("trainer: restored after a step it goes on with the same bits") { check_going_on(Device::kCpu); }
 
@@ -392,6 +414,7 @@ Trained trained_on_cuda(const ToyTask& toy, const Skimming& gate, DType dtype, b
   options.label_smoothing = 0.1;
   if (gate == SkimGate::kNone) options.schedule = LearningRateSchedule::kCosine;
   if (gate != SkimGate::kNone) options.skim_target = 0.5;
+  if (gate == kStagedFree) options.skim_estimator = "gr:3";  // draws more noise
   const auto examples = static_cast<std::int64_t>(toy.train.size());
   Trainer trainer(model, toy.task, toy.train, options, full({examples, model.config().num_labels()}, 0.25));
   Trained result;

@@ -68,6 +68,7 @@ std::vector<Command> add_commands(CLI::App& program, const Invocation& invocatio
   commands.push_back(add_init(program));
   commands.push_back(add_convert(program));
   commands.push_back(add_inspect(program));
+  for (Command& command : add_study(program, invocation)) commands.push_back(std::move(command));
   for (Command& command : add_glue(program)) commands.push_back(std::move(command));
   commands.push_back(add_selftest(program, invocation));
   commands.push_back(add_manual(program, commands));

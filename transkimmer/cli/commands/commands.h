@@ -39,7 +39,9 @@ Command add_bench(CLI::App& program, const Invocation& invocation);
 Command add_init(CLI::App& program);
 Command add_convert(CLI::App& program);
 Command add_inspect(CLI::App& program);
-std::vector<Command> add_glue(CLI::App& program);  ///< glue info, verify, download, submit
+std::vector<Command> add_study(CLI::App& program,
+                               const Invocation& invocation);  ///< study bernoulli, polynomial, enumerate
+std::vector<Command> add_glue(CLI::App& program);              ///< glue info, verify, download, submit
 /// Tells of itself and the others.
 Command add_manual(CLI::App& program, std::span<const Command> others);
 

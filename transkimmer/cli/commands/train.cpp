@@ -7,6 +7,7 @@
 #include <random>
 #include <utility>
 
+#include "autograd/estimators/estimators.h"
 #include "data/reader.h"
 #include "nn/optim/schedule.h"
 #include "tensor/error.h"
@@ -204,7 +205,13 @@ void TrainCommand::add_skim_flags() {
             "whether a skimmed token leaves the softmax in training (default exact)");
   flags.add("--skim_cls", skim_settings.cls,
             "whether the staged gate may take update and feed-forward from [CLS], too: free (default kept)");
-  flags.add("--skim_temperature", t.skim_temperature, "of the gates' Gumbel noise").above(0);
+  flags
+      .add("--skim_estimator", t.skim_estimator,
+           "how a gradient passes the gates: " + gate_estimator_names() + "; with :K for K samples, as gr:10", "NAME")
+      .check([](const std::string& name) {
+        return find_gate_estimator(name) ? "" : "expected one of " + gate_estimator_names();
+      });
+  flags.add("--skim_temperature", t.skim_temperature, "of the gates' samples and relaxations").above(0);
   flags
       .add(
           "--skim_noise_fade", t.skim_noise_fade,
@@ -218,10 +225,10 @@ void TrainCommand::add_skim_flags() {
   flags.add("--distill_temperature", t.distill_temperature, "of both softmaxes in the teacher's loss").above(0);
 }
 
-constexpr std::array<const char*, 11> kSkimFlags = {"--skim_target",     "--skim_coefficient", "--skim_ramp",
+constexpr std::array<const char*, 12> kSkimFlags = {"--skim_target",     "--skim_coefficient", "--skim_ramp",
                                                     "--skim_gate",       "--skim_width",       "--skim_learning_rate",
                                                     "--skim_attention",  "--skim_cls",         "--skim_temperature",
-                                                    "--skim_noise_fade", "--skim_fit"};
+                                                    "--skim_noise_fade", "--skim_fit",         "--skim_estimator"};
 
 DistillJob distill_job(const TrainCommand& c) {
   return distill_job(c.distill, c.task.data_dir, c.settings.trainer.seed);

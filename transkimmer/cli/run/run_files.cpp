@@ -13,10 +13,10 @@ namespace tk {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::array<std::string_view, 12> kFiles = {"model.safetensors", "config.json",        "metrics.jsonl",
-                                                     "metrics.csv",       "trainer_state.json", "train_results.json",
-                                                     "eval_results.json", "speed_results.json", "all_results.json",
-                                                     "report.html",       kSweepResults,        kTeacherLogits};
+constexpr std::array<std::string_view, 14> kFiles = {
+    "model.safetensors",  "config.json",       "metrics.jsonl",      "metrics.csv",      "trainer_state.json",
+    "train_results.json", "eval_results.json", "speed_results.json", "all_results.json", "report.html",
+    kSweepResults,        kTeacherLogits,      kStudyResults,        kStudyValues};
 constexpr std::string_view kCheckpoint = "checkpoint";
 constexpr std::string_view kUnfinished = "unfinished";
 
@@ -30,8 +30,9 @@ std::vector<std::string> file_names() {
   return names;
 }
 
-// What a child process said.
+// What a child process said, or a part of a study.
 bool is_log(const fs::path& file) {
+  if (file.parent_path().filename() == kStudyUnits) return file.extension() == ".json";
   return file.parent_path().filename() == kLogs && (file.extension() == ".log" || file.extension() == ".json");
 }
 

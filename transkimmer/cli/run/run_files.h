@@ -12,6 +12,9 @@ namespace tk {
 inline constexpr const char* kManifest = "run.json";
 inline constexpr const char* kSweepResults = "sweep_results.json";
 inline constexpr const char* kLogs = "logs";  ///< a part: what child processes said, in NAME.log and NAME.json
+inline constexpr const char* kStudyResults = "study_results.json";
+inline constexpr const char* kStudyValues = "study_values.csv";
+inline constexpr const char* kStudyUnits = "units";  ///< a part: what each estimator gave with each seed, in NAME.json
 inline constexpr const char* kTeacherLogits = "teacher.safetensors";  ///< what a run's teacher has said
 
 inline constexpr const char* kEvents = "runs";                    ///< a part: what TensorBoard reads, in a folder a run

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "autograd/estimators/choices.h"
+
+namespace tk {
+
+/// REBAR (Tucker et al., arXiv 1703.07370): the score function with the relaxed cost as its control variate. With x =
+/// logits + noise, D its choices, x' the same given D from independent noise, and s(x) = relax(x, temperature):
+///   (f(D) - w f(s(x'))) score(D) + w d/dl (f(s(x)) - f(s(x'))).
+/// Unbiased for any weight w and temperature; three evaluations, of a cost that is differentiable between 0 and 1. What
+/// else the cost depends on gets its gradient at D, plus noise of mean zero from the relaxed evaluations.
+Variable rebar(const Cost& cost, const Variable& logits, const Draws& draws, double temperature, double weight = 1);
+
+}  // namespace tk
