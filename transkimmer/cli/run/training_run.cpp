@@ -19,6 +19,7 @@
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/results.h"
+#include "transkimmer/cli/run/run_checkpoint.h"
 #include "transkimmer/cli/run/run_files.h"
 #include "transkimmer/cli/run/run_log.h"
 #include "transkimmer/cli/run/signals.h"
@@ -65,14 +66,6 @@ double operations_per_token(const BertClassifier& model) {
   return 6.0 * static_cast<double>(weights);
 }
 
-void load_checkpoint_weights(const fs::path& folder, const BertClassifier& model) {
-  const std::vector<NamedTensor> weights = named_values(model.parameters());
-  const LoadReport report = load_weights(folder, weights, model.config().family());
-  TK_CHECK(report.missing.empty(), folder.string(), ": is no checkpoint of this run's model: it lacks ",
-           in_quotes(report.missing.front()));
-  for (const NamedTensor& weight : weights) weight.tensor.bump_version();
-}
-
 class Run {
  public:
   Run(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder, Manifest& manifest)
@@ -115,11 +108,12 @@ class Run {
   // longest so far; before the first checkpoint for its bytes at 100 MB a second.
   void keep_time() const {
     if (!settings_.deadline) return;
-    constexpr double kBytesPerSecond = 1e8, kStates = 3, kLeast = 0.1;  // weights and two moments
+    constexpr double kBytesPerSecond = 1e8, kLeast = 0.1;
+    const double states = settings_.trainer.ema_decay ? 4 : 3;  // weights, two moments, average
     double save = 2 * checkpoint_seconds_;
     if (save == 0) {
       for (const NamedTensor& weight : named_values(inputs_.model.model->parameters())) {
-        save += kStates * sizeof(float) * static_cast<double>(weight.tensor.numel()) / kBytesPerSecond;
+        save += states * sizeof(float) * static_cast<double>(weight.tensor.numel()) / kBytesPerSecond;
       }
     }
     const std::chrono::duration<double> reserve(kLeast + 2 * step_seconds_ + save);
@@ -130,6 +124,7 @@ class Run {
     tell_start();
     result_.train_examples = inputs_.own;
     train();
+    trainer_.show_average();
     if (settings_.best.load_at_end) load_best();
     if (inputs_.held_out.size() > 0) keep_budget();
     save_model(inputs_.model, folder_);
@@ -145,6 +140,7 @@ class Run {
   void go_on(const Checkpoint& checkpoint) {
     trainer_.restore(checkpoint.state);
     first_step_ = checkpoint.state.steps;
+    log_start_ = checkpoint.log_start;
     loss_sum_ = checkpoint.loss_sum;
     tokens_ = checkpoint.tokens;
     last_.multiplier = checkpoint.state.skim_multiplier;
@@ -238,6 +234,7 @@ class Run {
   void evaluate_and_save(Progress& progress, std::int64_t step) {
     bool is_best = false;
     if (evaluates_after(step)) {
+      trainer_.show_average();
       progress.line(log_evaluation(score_dev()));
       is_best = best_.note(log_.history().back()) && settings_.tracks_best();
       if (is_best)
@@ -390,6 +387,7 @@ class Run {
     const fs::path path = folder_ / fmt::format("checkpoint-{}", trainer_.steps_done());
     if (fs::exists(path)) return path;
     const Clock::time_point start = Clock::now();
+    trainer_.show_average();
     AtomicFolder complete(path);
     save_model(inputs_.model, complete.path());
     save_safetensors(complete.path() / "optimizer.safetensors", trainer_.optimizer().state());
@@ -457,6 +455,7 @@ class Run {
                   {"num_input_tokens_seen", tokens_},
                   {"num_train_epochs", static_cast<std::int64_t>(std::ceil(epochs_of(trainer_.total_steps())))},
                   {"save_steps", settings_.save_steps},
+                  {"starts", starts_json(trainer_.starts(), log_start_)},
                   {"stateful_callbacks", json::object()},
                   {"total_flos", total_operations()},
                   {"train_batch_size", settings_.trainer.batch_size},
@@ -471,7 +470,7 @@ class Run {
   double total_operations() const { return operations_per_token(*inputs_.model.model) * static_cast<double>(tokens_); }
 
   void write_train_results() {
-    const auto steps = static_cast<double>(trainer_.steps_done());
+    const auto steps = static_cast<double>(trainer_.steps_done() - log_start_);
     const std::size_t epoch = inputs_.epoch.empty() ? inputs_.rows.size() : inputs_.epoch.size();
     const auto timed = static_cast<double>(trainer_.steps_done() - first_step_);
     const double samples = timed / static_cast<double>(trainer_.steps_per_epoch()) * static_cast<double>(epoch);
@@ -523,38 +522,13 @@ class Run {
   std::optional<double> best_score_;      // of the task's headline
   std::optional<double> held_out_share_;  // what the rows cost at the end, where there are some
   std::int64_t first_step_ = 0;           // after which this process went on
+  std::int64_t log_start_ = 0;            // steps before those that log and sums are of
   double loss_sum_ = 0;
   double train_seconds_ = 0;
   double step_seconds_ = 0;        // the longest step, and
   double checkpoint_seconds_ = 0;  // the longest checkpoint of this process
   std::int64_t tokens_ = 0;
 };
-
-}  // namespace
-
-Checkpoint load_checkpoint(const fs::path& folder, const BertClassifier& model) {
-  load_checkpoint_weights(folder, model);
-  const json state = read_json(folder / "trainer_state.json");
-  const SafetensorsFile optimizer = SafetensorsFile::open(folder / "optimizer.safetensors");
-  Checkpoint checkpoint;
-  checkpoint.folder = folder;
-  for (const SafetensorsEntry& entry : optimizer.entries()) {
-    checkpoint.state.optimizer.push_back({entry.name, optimizer.tensor(entry)});
-  }
-  try {
-    checkpoint.state.steps = state.at("global_step");
-    checkpoint.log = state.at("log_history");
-    checkpoint.loss_sum = state.at("loss_sum");
-    checkpoint.tokens = state.at("num_input_tokens_seen");
-    if (state.contains("skim_budget")) checkpoint.state.skim_multiplier = state["skim_budget"].at("multiplier");
-  } catch (const json::exception& error) {
-    throw Error(concat((folder / "trainer_state.json").string(), ": ", problem_text(error)));
-  }
-  TK_CHECK(checkpoint.log.is_array(), (folder / "trainer_state.json").string(), ": log_history is no list");
-  return checkpoint;
-}
-
-namespace {
 
 // That evaluations will have the score by which the best model is chosen.
 void check_best(const BestModelOptions& best, const Task& task, const std::vector<Split>& dev) {

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "transkimmer/classifier.h"
+#include "transkimmer/training/trainer.h"
+
+namespace tk {
+
+class Flags;
+
+/// Where a run has come to, but for the weights.
+struct Checkpoint {
+  TrainerState state;
+  nlohmann::json log = nlohmann::json::array();  ///< the rows of its log
+  std::int64_t log_start = 0;                    ///< steps before the first that it and the sums are of
+  double loss_sum = 0;                           ///< over the steps
+  std::int64_t tokens = 0;                       ///< over the steps
+  std::filesystem::path folder = {};
+};
+
+/// Loads the weights of a model folder's checkpoint into `model`, all of them; throws where it lacks one.
+void load_checkpoint_weights(const std::filesystem::path& folder, const BertClassifier& model);
+/// Loads a checkpoint's weights into `model`, which the run began with, and returns the rest. Throws where `folder` is
+/// no checkpoint of such a model.
+Checkpoint load_checkpoint(const std::filesystem::path& folder, const BertClassifier& model);
+/// After how many steps the run's parts began, as load_checkpoint reads it from trainer_state.json's "starts".
+nlohmann::json starts_json(const TrainerStarts& starts, std::int64_t log_start);
+
+/// What a run that goes on from a checkpoint's weights begins anew.
+struct Resets {
+  bool optimizer = false;  ///< its moments, and the weights' average
+  bool schedule = false;   ///< of learning rates, the skimming budget and the gates' noise, for the steps that are left
+  bool data = false;       ///< the order of the rows
+  bool metrics = false;    ///< log, mean loss, and which model was the best
+};
+void reset(Checkpoint& checkpoint, const Resets& resets);
+/// --reset: what its value names.
+void add_reset_flag(Flags& flags, std::optional<std::string>& value);
+Resets resets_of(const std::optional<std::string>& value);
+
+}  // namespace tk
