@@ -103,6 +103,24 @@ TEST_CASE("train: --ema_decay scores and saves the average of weights that are t
   check_same_files(place / "out", place / "whole");
 }
 
+TEST_CASE("skim: --ema_decay averages the skimmed model, and leaves the dense one as it is") {
+  const Workplace place;
+  const auto skim = [&](const std::string& output, const Arguments& more) {
+    return run_program(Arguments{"skim"} + place.task() +
+                       Arguments{"--output_dir", place / output, "--dense_steps", "4", "--max_steps", "6",
+                                 "--min_tokens", "0", "--distill_samples", "20", "--per_device_train_batch_size", "8",
+                                 "--report=false"} +
+                       more);
+  };
+  const Ran averaged = skim("averaged", {"--ema_decay", "0.9"});
+  INFO(averaged.err);
+  REQUIRE(averaged.code == 0);
+  REQUIRE(skim("plain", {}).code == 0);
+  const auto weights = [&](const std::string& model) { return read_bytes(place / (model + "/model.safetensors")); };
+  CHECK(weights("averaged/dense") == weights("plain/dense"));
+  CHECK(weights("averaged") != weights("plain"));
+}
+
 TEST_CASE("train: --freeze leaves parameters as they were, and a stopped run goes on to the same bits") {
   const Workplace place;
   const Arguments frozen = {"--freeze", "embeddings,encoder.layer.0", "--weight_decay", "0.1"};

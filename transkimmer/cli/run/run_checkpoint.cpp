@@ -48,7 +48,10 @@ Checkpoint load_checkpoint(const fs::path& folder, const BertClassifier& model) 
     checkpoint.log_start = starts.at("metrics");
     checkpoint.state.starts = {
         .optimizer = starts.at("optimizer"), .schedule = starts.at("schedule"), .data = starts.at("data")};
-    if (state.contains("skim_budget")) checkpoint.state.skim_multiplier = state["skim_budget"].at("multiplier");
+    if (state.contains("skim_budget")) {
+      checkpoint.budget = state["skim_budget"].at("budget");
+      checkpoint.state.skim_multiplier = state["skim_budget"].at("multiplier");
+    }
   } catch (const json::exception& error) {
     throw Error(concat((folder / "trainer_state.json").string(), ": ", problem_text(error)));
   }

@@ -20,6 +20,7 @@ struct Checkpoint {
   nlohmann::json log = nlohmann::json::array();  ///< the rows of its log
   std::int64_t log_start = 0;                    ///< steps before the first that it and the sums are of
   double loss_sum = 0;                           ///< over the steps
+  double budget = 1;                             ///< of the last step
   std::int64_t tokens = 0;                       ///< over the steps
   std::filesystem::path folder = {};
 };

@@ -143,6 +143,7 @@ class Run {
     log_start_ = checkpoint.log_start;
     loss_sum_ = checkpoint.loss_sum;
     tokens_ = checkpoint.tokens;
+    last_.budget = checkpoint.budget;
     last_.multiplier = checkpoint.state.skim_multiplier;
     for (const json& row : checkpoint.log) {
       log_.add(row);
