@@ -5,12 +5,15 @@
 #include <utility>
 
 #include "tensor/error.h"
+#include "tensor/io/atomic_file.h"
 #include "tensor/io/in_quotes.h"
 #include "tensor/io/json.h"
 #include "tensor/io/problem_text.h"
 #include "tensor/io/safetensors.h"
 #include "transkimmer/checkpoint.h"
+#include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/options.h"
+#include "transkimmer/cli/run/run_files.h"
 
 namespace tk {
 namespace fs = std::filesystem;
@@ -57,6 +60,37 @@ Checkpoint load_checkpoint(const fs::path& folder, const BertClassifier& model) 
   }
   TK_CHECK(checkpoint.log.is_array(), (folder / "trainer_state.json").string(), ": log_history is no list");
   return checkpoint;
+}
+
+RunCheckpoints::RunCheckpoints(fs::path folder, fs::path final_folder)
+    : folder_(std::move(folder)), final_folder_(std::move(final_folder)), all_(checkpoints_in(folder_)) {}
+
+fs::path RunCheckpoints::path(std::int64_t step) const { return folder_ / concat("checkpoint-", step); }
+
+fs::path RunCheckpoints::find(std::int64_t step) const {
+  const fs::path here = path(step), there = source_ / here.filename();
+  return !source_.empty() && !fs::exists(here) && fs::exists(there) ? there : here;
+}
+
+fs::path RunCheckpoints::final_name(std::int64_t step) const {
+  const fs::path found = find(step);
+  return found.parent_path() == folder_ ? final_folder_ / found.filename() : found;
+}
+
+void RunCheckpoints::drop_all_but(std::int64_t left, std::optional<std::int64_t> best) {
+  const auto stays = [&](const fs::path& checkpoint) {
+    return left > 0 && (checkpoint == all_.back() || (best && checkpoint == path(*best)));
+  };
+  while (std::ssize(all_) > left) {
+    const auto oldest = std::ranges::find_if_not(all_, stays);
+    if (oldest == all_.end()) break;
+    try {
+      remove_folder(*oldest);
+    } catch (const Error& error) {
+      warn("{}", error.what());
+    }
+    all_.erase(oldest);
+  }
 }
 
 void reset(Checkpoint& checkpoint, const Resets& resets) {

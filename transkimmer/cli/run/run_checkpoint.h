@@ -33,6 +33,33 @@ Checkpoint load_checkpoint(const std::filesystem::path& folder, const BertClassi
 /// After how many steps the run's parts began, as load_checkpoint reads it from trainer_state.json's "starts".
 nlohmann::json starts_json(const TrainerStarts& starts, std::int64_t log_start);
 
+/// The checkpoints that a run has in its folder: their names, and which of them stay.
+class RunCheckpoints {
+ public:
+  /// Of the run in `folder`, which will be called `final_folder` when the run is finished.
+  RunCheckpoints(std::filesystem::path folder, std::filesystem::path final_folder);
+  /// Says that the run goes on from a checkpoint, beside which others of it may lie.
+  void went_on_from(const std::filesystem::path& checkpoint) { source_ = checkpoint.parent_path(); }
+
+  /// Where that of a step is written.
+  std::filesystem::path path(std::int64_t step) const;
+  /// Where that of a step lies: here, or beside the one that the run went on from.
+  std::filesystem::path find(std::int64_t step) const;
+  /// What find() will be called when the run is finished.
+  std::filesystem::path final_name(std::int64_t step) const;
+
+  /// The newest, which has been written.
+  void add(const std::filesystem::path& checkpoint) { all_.push_back(checkpoint); }
+  /// Removes the oldest until no more than `left` are there. Where any may stay, the newest does, and so does that of
+  /// the step `best`. One that cannot be removed is warned of: one too many is no reason to lose a run.
+  void drop_all_but(std::int64_t left, std::optional<std::int64_t> best);
+
+ private:
+  std::filesystem::path folder_, final_folder_;
+  std::filesystem::path source_;            // empty: none
+  std::vector<std::filesystem::path> all_;  // the oldest first
+};
+
 /// What a run that goes on from a checkpoint's weights begins anew.
 struct Resets {
   bool optimizer = false;  ///< its moments, and the weights' average

@@ -77,8 +77,7 @@ class Run {
         folder_(begin(folder, inputs, settings, manifest)),
         log_(folder_),
         skims_(inputs.model.model->config().skim_gate != SkimGate::kNone),
-        checkpoints_(checkpoints_in(folder_)),
-        final_folder_(folder.final_name(folder_ / "checkpoint").parent_path()),
+        checkpoints_(folder_, folder.final_name(folder_ / "checkpoint").parent_path()),
         best_(settings.best) {
     if (inputs.checkpoint) go_on(*inputs.checkpoint);
     if (settings.tensorboard) open_events();
@@ -133,7 +132,8 @@ class Run {
     tell_costs(result_.scores);
     write_file_atomically(folder_ / "trainer_state.json", trainer_state().dump(2) + '\n');
     // What a signal made it write, and nobody asked for, has served.
-    if (settings_.save_strategy == SaveStrategy::kNo && !settings_.tracks_best()) drop_checkpoints(0);
+    if (settings_.save_strategy == SaveStrategy::kNo && !settings_.tracks_best())
+      checkpoints_.drop_all_but(0, std::nullopt);
     return std::move(result_);
   }
 
@@ -155,7 +155,7 @@ class Run {
       if (row.contains(score) && row[score].is_number()) note_score(step, row[score].get<double>());
       if (row.contains("eval_loss") && step > 0) best_.note(row);
     }
-    source_ = checkpoint.folder.parent_path();
+    checkpoints_.went_on_from(checkpoint.folder);
     info("going on after step {} of {}", trainer_.steps_done(), trainer_.total_steps());
   }
 
@@ -249,7 +249,7 @@ class Run {
       warn("{} was never defined: the last model is taken", settings_.best.key());
       return;
     }
-    load_checkpoint_weights(best_checkpoint(), *inputs_.model.model);
+    load_checkpoint_weights(checkpoints_.find(*best_.step()), *inputs_.model.model);
     info("the model of step {} is the best: {} {:.4f}", *best_.step(), settings_.best.key(), *best_.score());
   }
 
@@ -385,7 +385,7 @@ class Run {
   }
 
   fs::path save_checkpoint() {
-    const fs::path path = folder_ / fmt::format("checkpoint-{}", trainer_.steps_done());
+    const fs::path path = checkpoints_.path(trainer_.steps_done());
     if (fs::exists(path)) return path;
     const Clock::time_point start = Clock::now();
     trainer_.show_average();
@@ -394,55 +394,23 @@ class Run {
     save_safetensors(complete.path() / "optimizer.safetensors", trainer_.optimizer().state());
     write_file_atomically(complete.path() / "trainer_state.json", trainer_state().dump(2) + '\n');
     complete.commit();
-    checkpoints_.push_back(path);
-    if (settings_.save_total_limit > 0) drop_checkpoints(settings_.save_total_limit);
+    checkpoints_.add(path);
+    if (settings_.save_total_limit > 0) checkpoints_.drop_all_but(settings_.save_total_limit, best_step());
     checkpoint_seconds_ = std::max(checkpoint_seconds_, seconds_since(start));
     keep_time();
     return path;
   }
 
-  // The oldest first, until no more than `left` are there. The newest stays, where any may, and so does the best.
-  void drop_checkpoints(std::int64_t left) {
-    const fs::path best = settings_.tracks_best() ? best_checkpoint() : fs::path();
-    const auto stays = [&](const fs::path& path) { return left > 0 && (path == best || path == checkpoints_.back()); };
-    while (std::ssize(checkpoints_) > left) {
-      const auto oldest = std::ranges::find_if_not(checkpoints_, stays);
-      if (oldest == checkpoints_.end()) break;
-      drop(*oldest);
-      checkpoints_.erase(oldest);
-    }
-  }
-
-  // It lies here, or beside the checkpoint that the run went on from. Empty as long as no score is the best.
-  fs::path best_checkpoint() const {
-    if (!best_.step()) return {};
-    const std::string name = fmt::format("checkpoint-{}", *best_.step());
-    const bool is_there = !fs::exists(folder_ / name) && !source_.empty() && fs::exists(source_ / name);
-    return (is_there ? source_ : folder_) / name;
-  }
-
-  // What it will be called.
-  fs::path best_name() const {
-    const fs::path path = best_checkpoint();
-    return path.parent_path() == folder_ ? final_folder_ / path.filename() : path;
-  }
-
-  // One checkpoint too many is no reason to lose a run.
-  static void drop(const fs::path& checkpoint) {
-    try {
-      remove_folder(checkpoint);
-    } catch (const Error& error) {
-      warn("{}", error.what());
-    }
-  }
+  // Of the best model so far, where that matters.
+  std::optional<std::int64_t> best_step() const { return settings_.tracks_best() ? best_.step() : std::nullopt; }
 
   // The keys of transformers' TrainerState, the sum of the losses and the budget controller's state.
   json trainer_state() const {
-    const bool has_best = settings_.tracks_best() && best_.step();
+    const std::optional<std::int64_t> best_at = best_step();
     const std::optional<double> best = settings_.tracks_best() ? best_.score() : best_score_;
-    json state = {{"best_global_step", has_best ? json(*best_.step()) : json()},
+    json state = {{"best_global_step", best_at ? json(*best_at) : json()},
                   {"best_metric", best ? json(*best) : json()},
-                  {"best_model_checkpoint", has_best ? json(best_name().string()) : json()},
+                  {"best_model_checkpoint", best_at ? json(checkpoints_.final_name(*best_at).string()) : json()},
                   {"epoch", epochs_of(trainer_.steps_done())},
                   {"eval_steps", settings_.eval_strategy == Strategy::kSteps ? settings_.eval_steps : 500},
                   {"global_step", trainer_.steps_done()},
@@ -513,12 +481,10 @@ class Run {
   RunLog log_;
   std::optional<EventLog> events_ = {};
   bool skims_;
-  std::vector<fs::path> checkpoints_;  // the oldest first
+  RunCheckpoints checkpoints_;
   Window window_;
   StepReport last_;
   TrainingResult result_;
-  fs::path final_folder_;  // what `folder_` will be called
-  fs::path source_ = {};   // where the checkpoint lies that the run went on from
   BestScore best_;
   std::optional<double> best_score_;      // of the task's headline
   std::optional<double> held_out_share_;  // what the rows cost at the end, where there are some
