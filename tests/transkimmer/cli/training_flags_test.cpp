@@ -35,29 +35,10 @@ std::vector<json> rows_of(const fs::path& run, const std::string& key) {
 
 // Four hundred small steps, skimmed, with a checkpoint and scores every hundred.
 Arguments command(const Workplace& place, const std::string& output, const Arguments& more) {
-  return Arguments{"train"} + place.task() +
-         Arguments{"--output_dir",
-                   place / output,
-                   "--skim",
-                   "--max_steps",
-                   "400",
-                   "--save_steps",
-                   "100",
-                   "--save_total_limit",
-                   "0",
-                   "--logging_steps",
-                   "10",
-                   "--eval_strategy",
-                   "steps",
-                   "--eval_steps",
-                   "100",
-                   "--report=false",
-                   "--per_device_train_batch_size",
-                   "4",
-                   "--learning_rate",
-                   "1e-3",
-                   "--progress",
-                   "off"} +
+  return Arguments{"train"} + place.task() + Arguments{"--output_dir", place / output} +
+         words(
+             "--skim --max_steps 400 --save_steps 100 --save_total_limit 0 --logging_steps 10 --eval_strategy steps "
+             "--eval_steps 100 --report=false --per_device_train_batch_size 4 --learning_rate 1e-3 --progress off") +
          more;
 }
 
@@ -106,10 +87,9 @@ TEST_CASE("train: --ema_decay scores and saves the average of weights that are t
 TEST_CASE("skim: --ema_decay averages the skimmed model, and leaves the dense one as it is") {
   const Workplace place;
   const auto skim = [&](const std::string& output, const Arguments& more) {
-    return run_program(Arguments{"skim"} + place.task() +
-                       Arguments{"--output_dir", place / output, "--dense_steps", "4", "--max_steps", "6",
-                                 "--min_tokens", "0", "--distill_samples", "20", "--per_device_train_batch_size", "8",
-                                 "--report=false"} +
+    return run_program(Arguments{"skim"} + place.task() + Arguments{"--output_dir", place / output} +
+                       words("--dense_steps 4 --max_steps 6 --min_tokens 0 --distill_samples 20 "
+                             "--per_device_train_batch_size 8 --report=false") +
                        more);
   };
   const Ran averaged = skim("averaged", {"--ema_decay", "0.9"});
