@@ -131,10 +131,10 @@ def series(place: Workplace, kills: int, seconds: float, seed: int, room: Path) 
 
 # A run that does all that a run can do between two kills: it skims, averages its weights, is scored, saves, rotates,
 # keeps the best model and takes it, and fits the threshold. Kills reach each of these.
-RESUMED = ("--skim", "--skim_width", "4", "--max_steps", "40", "--save_steps", "4", "--save_total_limit", "2",
+RESUMED = ("--skim", "--skim_width", "4", "--logging_steps", "3", "--max_steps", "40", "--save_steps", "4", "--save_total_limit", "2",
            "--eval_strategy", "steps", "--eval_steps", "4", "--load_best_model_at_end", "--metric_for_best_model",
            "loss", "--ema_decay", "0.9", "--weight_decay", "0.01", "--report_to", "tensorboard")
-TIMED = ("ms_per_step", "runtime", "per_second", "time_speedup_padded", "time_speedup_unpadded")
+TIMED = ("ms_per_step", "seconds", "runtime", "per_second", "time_speedup_padded", "time_speedup_unpadded")
 
 
 def resumed_command(place: Workplace) -> list[str]:

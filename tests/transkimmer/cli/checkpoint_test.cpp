@@ -57,7 +57,7 @@ TEST_CASE("train: a stopped run goes on from its newest checkpoint, to the bits 
   const auto command = [&](const std::string& output, const Arguments& more = {}) {
     return Arguments{"train"} + place.task("sst2", "dense-sst2") + Arguments{"--output_dir", place / output} +
            words(
-               "--skim --max_steps 400 --save_steps 100 --logging_steps 10 --eval_strategy steps --eval_steps 50 "
+               "--skim --max_steps 400 --save_steps 100 --logging_steps 30 --eval_strategy steps --eval_steps 50 "
                "--report=false --per_device_train_batch_size 4 --progress off") +
            more;
   };
@@ -85,6 +85,15 @@ TEST_CASE("train: a stopped run goes on from its newest checkpoint, to the bits 
     INFO(key);
     CHECK(state[key] == whole[key]);
   }
+  const auto losses = [&](const std::string& run) {
+    std::vector<json> rows;
+    for (const std::string& line : lines(read_bytes(place / (run + "/metrics.jsonl")))) {
+      const json row = json::parse(line);
+      if (row.contains("loss")) rows.push_back({row["step"], row["loss"], row["task_loss"], row["mac_share"]});
+    }
+    return rows;
+  };
+  CHECK(losses("out") == losses("whole"));
   const auto evaluations = [&](const std::string& run) {
     std::vector<json> rows;
     for (const std::string& line : lines(read_bytes(place / (run + "/metrics.jsonl")))) {

@@ -45,6 +45,7 @@ Checkpoint load_checkpoint(const fs::path& folder, const BertClassifier& model) 
   try {
     checkpoint.state.steps = state.at("global_step");
     checkpoint.log = state.at("log_history");
+    checkpoint.log_window = state.at("log_window");
     checkpoint.loss_sum = state.at("loss_sum");
     checkpoint.tokens = state.at("num_input_tokens_seen");
     const json& starts = state.at("starts");
@@ -99,6 +100,7 @@ void reset(Checkpoint& checkpoint, const Resets& resets) {
   if (resets.data) checkpoint.state.reset_data();
   if (!resets.metrics) return;
   checkpoint.log = json::array();
+  checkpoint.log_window = nullptr;
   checkpoint.log_start = checkpoint.state.steps;
   checkpoint.loss_sum = 0;
   checkpoint.tokens = 0;

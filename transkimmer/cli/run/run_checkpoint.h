@@ -18,6 +18,7 @@ class Flags;
 struct Checkpoint {
   TrainerState state;
   nlohmann::json log = nlohmann::json::array();  ///< the rows of its log
+  nlohmann::json log_window = {};                ///< sums over the steps since its last row of them; null: none
   std::int64_t log_start = 0;                    ///< steps before the first that it and the sums are of
   double loss_sum = 0;                           ///< over the steps
   double budget = 1;                             ///< of the last step

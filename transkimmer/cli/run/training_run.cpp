@@ -55,7 +55,22 @@ struct Window {
   }
   double mean(double sum) const { return sum / static_cast<double>(steps); }
   double sentences_per_second() const { return static_cast<double>(sentences) / seconds; }
+
+  json to_json() const {
+    return {{"steps", steps},         {"sentences", sentences}, {"loss", loss},
+            {"task_loss", task_loss}, {"mac_share", mac_share}, {"seconds", seconds}};
+  }
 };
+
+Window window_of(const json& sums) {
+  if (sums.is_null()) return {};
+  return {.steps = sums.at("steps"),
+          .sentences = sums.at("sentences"),
+          .loss = sums.at("loss"),
+          .task_loss = sums.at("task_loss"),
+          .mac_share = sums.at("mac_share"),
+          .seconds = sums.at("seconds")};
+}
 
 // Hugging Face's floating_point_ops: six for each token and weight outside the embeddings.
 double operations_per_token(const BertClassifier& model) {
@@ -141,6 +156,7 @@ class Run {
     trainer_.restore(checkpoint.state);
     first_step_ = checkpoint.state.steps;
     log_start_ = checkpoint.log_start;
+    window_ = window_of(checkpoint.log_window);
     loss_sum_ = checkpoint.loss_sum;
     tokens_ = checkpoint.tokens;
     last_.budget = checkpoint.budget;
@@ -418,6 +434,7 @@ class Run {
                   {"is_local_process_zero", true},
                   {"is_world_process_zero", true},
                   {"log_history", log_.history()},
+                  {"log_window", window_.to_json()},
                   {"logging_steps", settings_.logging_steps},
                   {"loss_sum", loss_sum_},
                   {"max_steps", trainer_.total_steps()},
