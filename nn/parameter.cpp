@@ -1,5 +1,7 @@
 #include "nn/parameter.h"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -25,7 +27,7 @@ void Parameter::move_to(const Tensor& value, const Tensor& grad) {
   check_free();
   value.copy_from(variable_.value());
   variable_ = Variable(value, variable_.node());
-  if (grad.defined()) variable_.node()->grad.use_buffer(grad);
+  if (grad.defined()) this->grad().use_buffer(grad);
   whole_copy_ = nullptr;
 }
 
@@ -33,8 +35,10 @@ void Parameter::move_to(Device device) {
   if (value().device() == device) return;
   check_free();
   variable_ = Variable(value().to(device), variable_.node());
-  variable_.node()->device = device;
-  variable_.node()->grad.move_to(device);
+  if (trainable()) {
+    variable_.node()->device = device;
+    variable_.node()->grad.move_to(device);
+  }
   whole_copy_ = nullptr;
 }
 
@@ -55,7 +59,19 @@ Variable Parameter::as(DType dtype) const {
 
 void Parameter::make_sparse() {
   sparse_ = true;
-  variable_.node()->grad.allow_sparse();
+  if (trainable()) grad().allow_sparse();
+}
+
+GradSlot& Parameter::grad() const {
+  TK_CHECK(trainable(), "parameter: one of shape ", value().shape(), " is frozen and has no gradient");
+  return variable_.node()->grad;
+}
+
+void Parameter::set_trainable(bool trainable) {
+  if (trainable == this->trainable()) return;
+  check_free();
+  variable_ = Variable(value(), trainable);
+  if (trainable && sparse_) grad().allow_sparse();
 }
 
 std::vector<NamedTensor> named_ranges(const NamedParameter& named, const Tensor& whole, const std::string& suffix) {
@@ -71,6 +87,7 @@ std::vector<NamedTensor> named_ranges(const NamedParameter& named, const Tensor&
 namespace {
 
 Tensor dense_gradient(const Parameter& parameter) {
+  if (!parameter.trainable()) return zeros_like(parameter.value());
   const GradSlot& slot = parameter.grad();
   const Tensor dense = slot.dense().defined() ? slot.dense().clone() : zeros_like(parameter.value());
   for (const SparseRows& sparse : slot.sparse()) index_add_to(dense, sparse.rows, sparse.ids);
@@ -95,6 +112,38 @@ std::vector<NamedTensor> named_gradients(const ParameterList& parameters) {
     }
   }
   return gradients;
+}
+
+namespace {
+
+bool has_parts(const std::string& name, const std::string& parts) {
+  return !parts.empty() && concat('.', name, '.').find(concat('.', parts, '.')) != std::string::npos;
+}
+
+}  // namespace
+
+void freeze(const ParameterList& parameters, std::span<const std::string> frozen) {
+  std::set<const Parameter*> chosen;
+  for (const std::string& parts : frozen) {
+    bool is_used = false;
+    for (const NamedParameter& named : parameters) {
+      const auto count = std::ranges::count_if(named.names, [&](const auto& name) { return has_parts(name, parts); });
+      if (count == 0) continue;
+      TK_CHECK(count == std::ssize(named.names), "freeze: ", parts, " is in the name of a part of one matrix with ",
+               named.names.front(), " and ", named.names.back(), "; they are frozen together or not at all");
+      chosen.insert(named.parameter);
+      is_used = true;
+    }
+    TK_CHECK(is_used, "freeze: no parameter has ", parts, " in its name, such as ", parameters.front().names.front());
+  }
+  for (const NamedParameter& named : parameters) named.parameter->set_trainable(!chosen.contains(named.parameter));
+}
+
+ParameterList trainable(const ParameterList& parameters) {
+  ParameterList some;
+  std::ranges::copy_if(parameters, std::back_inserter(some),
+                       [](const NamedParameter& named) { return named.parameter->trainable(); });
+  return some;
 }
 
 std::int64_t count_elements(const ParameterList& parameters) {

@@ -41,7 +41,8 @@ class Parameter {
   /// is kept, and made anew after the value was written.
   Variable as(DType dtype) const;
   const Tensor& value() const { return variable_.value(); }
-  GradSlot& grad() const { return variable_.node()->grad; }
+  /// Throws where it is not trainable.
+  GradSlot& grad() const;
   /// Moves the value and the gradient so far into the given storage; with an undefined one the gradient stays where it
   /// is. Throws as long as a keeper of the storage lives.
   void move_to(const Tensor& value, const Tensor& grad);
@@ -57,6 +58,10 @@ class Parameter {
   bool sparse() const { return sparse_; }  ///< whether the gradient is a list of rows
   ParameterGroup group() const { return group_; }
   void make_sparse();
+  /// Whether ops that read it compute a gradient, and optimizers list it. What a frozen one had gathered is gone.
+  /// Throws as long as a keeper of the storage lives.
+  void set_trainable(bool trainable);
+  bool trainable() const { return variable_.requires_grad(); }
   void set_group(ParameterGroup group) { group_ = group; }
 
  private:
@@ -86,6 +91,11 @@ std::vector<NamedTensor> named_ranges(const NamedParameter& named, const Tensor&
 std::vector<NamedTensor> named_values(const ParameterList& parameters);
 /// The gradients under the published names; zeros where none arrived, dense also for embeddings.
 std::vector<NamedTensor> named_gradients(const ParameterList& parameters);
+/// Makes parameters trainable, but for those one of whose names has one of `frozen` in it, as a run of whole parts
+/// between dots: "encoder.layer.0" is in "bert.encoder.layer.0.output.dense.bias". Throws, before anything changes,
+/// where one of them is in no name, or in some names of a parameter that has several and not in all.
+void freeze(const ParameterList& parameters, std::span<const std::string> frozen);
+ParameterList trainable(const ParameterList& parameters);
 /// Of a parameter that is listed twice once.
 std::int64_t count_elements(const ParameterList& parameters);
 /// Copies each of `from` into the one of `to` that has its name. Throws, before anything is written, if names, shapes

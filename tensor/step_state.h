@@ -22,8 +22,9 @@ struct LearningRate {
 struct StepState {
   static constexpr int kGroups = 2;  ///< base, predictor: ParameterGroup
 
-  std::uint64_t seed = 0;  ///< Philox key
-  std::int64_t step = 0;   ///< Philox counter word 0, and AdamW's bias correction (first step is 1)
+  std::uint64_t seed = 0;            ///< Philox key
+  std::int64_t step = 0;             ///< Philox counter word 0 (first step is 1)
+  std::int64_t optimizer_start = 0;  ///< the step after which what the optimizer keeps began
   /// Of each group: for all its parameters (0 is a rate too), and for those that decay.
   LearningRate learning_rate[kGroups] = {};
   double weight_decay[kGroups] = {};
@@ -37,6 +38,8 @@ struct StepState {
   double grad_norm = 0;   ///< of the last step, before clipping
   double multiplier = 0;  ///< a: the budget controller's Lagrangian multiplier
 
+  /// Updates that the optimizer has made, this step's among them: AdamW's bias correction.
+  TK_HOST_DEVICE std::int64_t updates() const { return step - optimizer_start; }
   /// The factor that clips the gradient to max_grad_norm: min(1, max_grad_norm / (grad_norm + 1e-6)), as in PyTorch.
   TK_HOST_DEVICE double clip_factor() const {
     const double factor = max_grad_norm / (grad_norm + 1e-6);

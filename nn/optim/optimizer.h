@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 
@@ -25,11 +26,20 @@ class Optimizer {
   /// One update from the gradients so far.
   void step(const Tensor& state) { apply(gather(), state); }
 
+  /// Keeps from here on, beside the parameters, the moving average of their values: moving_average() after each update,
+  /// from what they are now. Before the first update.
+  void keep_average(double decay);
+  /// Exchanges the parameters' values and their averages, unless it is so already; nothing where none are kept. No
+  /// update as long as the averages are shown.
+  void show_average(bool shown);
+
   const FlatParameters& parameters() const { return parameters_; }
   /// What is kept from step to step, to save: views under `<published name>.<kind>`. With it, the parameters' values
-  /// and the step state another optimizer over such parameters goes on with the same bits.
+  /// and the step state another optimizer over such parameters goes on with the same bits. Of averages the kind is
+  /// `average`, or `trained` where the parameters have these and it is their own values that are kept.
   std::vector<NamedTensor> state() const;
-  /// Copies into state() what was saved. Throws, before anything is written, unless names, shapes and dtypes agree.
+  /// Copies into state() what was saved; averages are then shown where they were. Throws, before anything is written,
+  /// unless names, shapes and dtypes agree.
   void restore(std::span<const NamedTensor> saved);
 
  protected:
@@ -42,6 +52,15 @@ class Optimizer {
   Tensor keep_rows(std::size_t i, const char* kind, const Tensor& tensor);
 
  private:
+  // Averages of the flat values and of each sparse parameter's.
+  struct Average {
+    double decay;
+    Tensor flat;
+    Tensors rows;
+    bool shown = false;
+  };
+
+  std::vector<NamedTensor> state(bool average_is_shown) const;
   virtual void update(const Gradients& gradients, const Tensor& state) = 0;
   void check_learning_rates(const Tensor& state);
 
@@ -49,6 +68,7 @@ class Optimizer {
   FlatParameters parameters_;
   std::vector<NamedTensor> flat_;               // kinds, like parameters_.value
   std::vector<std::vector<NamedTensor>> rows_;  // kinds, for each sparse parameter
+  std::optional<Average> average_;
   bool has_rates_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include "tensor/cpu/parallel.h"
 #include "tensor/cpu/simd.h"
 #include "tensor/kernels.h"
+#include "tensor/moving_average.h"
 #include "tensor/step_state.h"
 
 namespace tk::cpu {
@@ -19,9 +20,9 @@ TK_SIMD double squared_norm_chunk(const T* x, std::int64_t n) {
   return sum;
 }
 
-// Before the first step the bias correction would divide by zero.
+// Before the first update the bias correction would divide by zero.
 void check_step(const char* op, const StepState& state) {
-  TK_CHECK(state.step >= 1, op, ": expected a step of at least 1, got ", state.step);
+  TK_CHECK(state.updates() >= 1, op, ": expected a step of at least ", state.optimizer_start + 1, ", got ", state.step);
 }
 
 // m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, with g = clip * gradient;
@@ -51,6 +52,10 @@ TK_SIMD void sgd_chunk(float* value, const float* grad, float* momentum, float c
     momentum[i] = mu * momentum[i] + g;
     value[i] -= rate * momentum[i];
   }
+}
+
+TK_SIMD void moving_average_chunk(float* average, const float* value, float share, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) average[i] += share * (value[i] - average[i]);
 }
 
 // Calls f(begin, end, group) for chunks of the flat buffers; segments: [n, 4] int64 rows (begin, end, group, decays).
@@ -150,6 +155,14 @@ void sgd_rows(Tensor& value, const Tensor& ids, const Tensor& rows, std::int64_t
     float* row = value.data<float>() + named[i] * cols;
     for (std::int64_t c = 0; c < cols; ++c) row[c] -= rate * rows.data<float>()[i * cols + c];
   }
+}
+
+void moving_average(Tensor& average, const Tensor& value, const Tensor& state, double decay) {
+  check_step("moving_average", step_state(state));
+  const float share = share_of_newest(step_state(state), decay);
+  parallel_chunks(value.numel(), kNormChunk, [&](std::int64_t begin, std::int64_t end) {
+    moving_average_chunk(average.data<float>() + begin, value.data<float>() + begin, share, end - begin);
+  });
 }
 
 void budget_loss(Tensor& loss, Tensor& dcost, const Tensor& cost, const Tensor& state) {

@@ -4,6 +4,7 @@
 #include "tensor/cuda/launch.h"
 #include "tensor/cuda/pack.h"
 #include "tensor/kernels.h"
+#include "tensor/moving_average.h"
 #include "tensor/step_state.h"
 
 namespace tk::cuda {
@@ -239,6 +240,22 @@ __global__ void __launch_bounds__(kThreads)
     value[ids[i] * cols + c] -= rate * grad[i * cols + c];
 }
 
+// A block takes kChunk elements, a thread kFlat of them at once.
+__global__ void __launch_bounds__(kThreads)
+    move_average(float* average, const float* value, std::int64_t n, const StepState* state, double decay, bool wide) {
+  const float share = share_of_newest(*state, decay);
+  const std::int64_t begin = std::int64_t{blockIdx.x} * kChunk;
+  const std::int64_t end = begin + kChunk < n ? begin + kChunk : n;
+  for (std::int64_t i = begin + threadIdx.x * kFlat; i < end; i += kThreads * kFlat) {
+    float x[kFlat], mean[kFlat];
+    read(x, value + i, end - i, wide);
+    read(mean, average + i, end - i, wide);
+#pragma unroll
+    for (int k = 0; k < kFlat; ++k) mean[k] = fmaf(share, x[k] - mean[k], mean[k]);
+    store(average + i, mean, end - i, wide);
+  }
+}
+
 template <class T>
 __global__ void write_budget_loss(T* loss, T* dcost, const T* cost, const StepState* state) {
   const Budget budget(*state, static_cast<double>(static_cast<compute_t<T>>(*cost)));
@@ -307,6 +324,14 @@ void sgd_rows(Tensor& value, const Tensor& ids, const Tensor& rows, std::int64_t
       value.data<float>(), value.shape()[0], value.shape()[1], ids.data<std::int32_t>(), ids.numel(),
       rows.data<float>(), group, state_of(state), device_errors());
   check_launch("sgd_rows");
+}
+
+void moving_average(Tensor& average, const Tensor& value, const Tensor& state, double decay) {
+  if (value.numel() == 0) return;
+  move_average<<<blocks(value.numel(), kChunk), kThreads, 0, stream()>>>(
+      average.data<float>(), value.data<float>(), value.numel(), state_of(state), decay,
+      wide_rows(kChunk, kFlat, average, value));
+  check_launch("moving_average");
 }
 
 void budget_loss(Tensor& loss, Tensor& dcost, const Tensor& cost, const Tensor& state) {

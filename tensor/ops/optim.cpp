@@ -93,6 +93,17 @@ void sgd_rows(const Tensor& value, const SparseRows& grad, std::int64_t group, c
   sgd_rows_kernel(value.device(), value_out, grad.ids.contiguous(), grad.rows.contiguous(), group, state);
 }
 
+void moving_average(const Tensor& average, const Tensor& value, const Tensor& state, double decay) {
+  for (const Tensor* x : {&average, &value}) {
+    TK_CHECK(x->shape() == value.shape() && x->dtype() == DType::kFloat32 && x->is_contiguous(),
+             "moving_average: expected contiguous float32 tensors of one shape, got ", x->dtype(), ' ', x->shape(),
+             " beside ", value.shape());
+  }
+  TK_CHECK(decay >= 0 && decay < 1, "moving_average: expected a decay in [0, 1), got ", decay);
+  Tensor average_out = average;
+  moving_average_kernel(value.device(), average_out, value, state, decay);
+}
+
 BudgetOutput budget_loss(const Tensor& cost, const Tensor& state) {
   TK_CHECK(cost.numel() == 1, "budget_loss: expected one cost, got ", cost.shape());
   BudgetOutput out{empty_like(cost), empty_like(cost)};

@@ -30,6 +30,10 @@ void sgd(const Tensor& value, const Tensor& grad, const Tensor& momentum, const 
 /// alone, without momentum and decay.
 void sgd_rows(const Tensor& value, const SparseRows& grad, std::int64_t group, const Tensor& state);
 
+/// average += (1 - d) (value - average) for contiguous float32 tensors of one shape; d is `decay` and less in the first
+/// updates: see tensor/moving_average.h. Elements that are equal stay so.
+void moving_average(const Tensor& average, const Tensor& value, const Tensor& state, double decay);
+
 struct BudgetOutput {
   Tensor loss;   ///< rank 0
   Tensor dcost;  ///< its derivative in the cost

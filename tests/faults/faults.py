@@ -49,6 +49,7 @@ def parse() -> argparse.Namespace:
                         action="append",
                         help="only this command of syscalls and allocations; may be given again")
     parser.add_argument("--kills", type=int, default=200, help="SIGKILLs at random times")
+    parser.add_argument("--resumes", type=int, default=100, help="runs that are killed at random times and go on")
     parser.add_argument("--demo-points", type=int, default=40, help="points of `demo`, up to half a minute each")
     parser.add_argument("--timeout", type=float, default=harness.HANG_SECONDS, help="seconds after which a run hangs")
     parser.add_argument("--seconds",
@@ -124,7 +125,7 @@ def points_of(part: str, place: harness.Workplace, cases: dict[str, harness.Case
     if part == "allocations":
         return allocations.points(place, preload, cases, arguments.bounded)
     if part == "kills":
-        return kills.points(place, preload, cases, arguments.bounded, arguments.kills)
+        return kills.points(place, preload, cases, arguments.bounded, arguments.kills, arguments.resumes)
     return environment.points(place, arguments.bounded)
 
 
@@ -150,6 +151,8 @@ def try_part(part: str, place: harness.Workplace, cases: dict[str, harness.Case]
     outcome = harness.try_points(place, part, points, arguments.jobs, bool(arguments.only), arguments.seconds, say)
     if part == "environment":
         outcome.notes = environment.table()
+    if part == "kills":
+        outcome.notes = kills.notes()
     report(outcome, time.monotonic() - begin)
     return outcome
 

@@ -184,6 +184,14 @@ def hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:
     return {name: digest(folder / name) for name in names if (folder / name).is_file()}
 
 
+def ends_with_a_record(data: bytes) -> bool:
+    """Whether records of TFRecord fill the bytes: length, its CRC, that many bytes, their CRC."""
+    at = 0
+    while at + 12 <= len(data):
+        at += 16 + struct.unpack_from("<Q", data, at)[0]
+    return at == len(data)
+
+
 def why_not_whole(file: Path) -> str:
     """What is wrong with a file's end or its text, empty where it is whole."""
     data = file.read_bytes()
@@ -199,6 +207,8 @@ def why_not_whole(file: Path) -> str:
             for line in data.splitlines():
                 json.loads(line)
             return "" if not data or data.endswith(b"\n") else "ends within a line"
+        elif ".tfevents." in file.name:
+            return "" if ends_with_a_record(data) else "ends within a record"
         elif file.suffix == ".html":
             return "" if b"</html>" in data else "cut"
         else:

@@ -1,13 +1,16 @@
-"""Runs that are ended from outside: SIGKILL at random times and at each call that changes names, and signals that ask.
+"""Runs that are ended from outside: SIGKILL at random times and at each call that changes names, and signals that ask;
+and runs that are killed at random times and go on, to the bits of one that was left alone.
 
 Between two renames SIGKILL leaves what is there. A folder without weights holds no model, for which nobody mistakes it.
 """
 
+import json
 import random
 import shlex
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -126,6 +129,102 @@ def series(place: Workplace, kills: int, seconds: float, seed: int, room: Path) 
     return Tried(texts, f"{shlex.join(last)} # after {kills} kills, {finished} of them too late", failed + bool(found))
 
 
+# A run that does all that a run can do between two kills: it skims, averages its weights, is scored, saves, rotates,
+# keeps the best model and takes it, and fits the threshold. Kills reach each of these.
+RESUMED = ("--skim", "--skim_width", "4", "--logging_steps", "3", "--max_steps", "40", "--save_steps", "4", "--save_total_limit", "2",
+           "--eval_strategy", "steps", "--eval_steps", "4", "--load_best_model_at_end", "--metric_for_best_model",
+           "loss", "--ema_decay", "0.9", "--weight_decay", "0.01", "--report_to", "tensorboard")
+TIMED = ("ms_per_step", "seconds", "runtime", "per_second", "time_speedup_padded", "time_speedup_unpadded")
+
+
+def resumed_command(place: Workplace) -> list[str]:
+    return [str(place.program), *harness.train_arguments(place.other, place.data, *RESUMED)]
+
+
+def untimed(value: object) -> object:
+    """JSON without what is measured anew each time."""
+    if isinstance(value, dict):
+        return {key: untimed(part) for key, part in value.items() if not key.endswith(TIMED)}
+    return [untimed(part) for part in value] if isinstance(value, list) else value
+
+
+def outcome(out: Path) -> dict[str, object]:
+    """All that a finished run came to: each file's bits, and of JSON the numbers that are not times."""
+    found: dict[str, object] = {}
+    for file in harness.files_of(out):
+        name = str(file.relative_to(out))
+        if name in ("run.json", "report.html", "speed_results.json", "metrics.jsonl") or name.startswith("runs/"):
+            continue
+        found[name] = untimed(json.loads(file.read_text())) if file.suffix == ".json" else harness.digest(file)
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    found["metrics.jsonl"] = untimed(rows)
+    return found
+
+
+class Undisturbed:
+    """What the run comes to that is left alone, and its seconds; made when it is first asked for."""
+
+    def __init__(self, place: Workplace):
+        self.place = place
+        self.lock = threading.Lock()
+        self.outcome: dict[str, object] = {}
+        self.seconds = 0.0
+
+    def get(self) -> "Undisturbed":
+        with self.lock:
+            if not self.outcome:
+                room = self.place.room()
+                ran = harness.run(resumed_command(self.place), room)
+                if ran.code != 0:
+                    raise RuntimeError(f"undisturbed, the run to be resumed ends with {ran.code}: {ran.err}")
+                self.outcome, self.seconds = outcome(room / "out"), ran.seconds
+                shutil.rmtree(room)
+        return self
+
+
+newest_at_kill: list[str] = []  # for each kill that came in time: the newest checkpoint that it left
+
+
+def notes() -> list[str]:
+    with_one = sum(name != "none" for name in newest_at_kill)
+    return [f"runs that go on: killed {len(newest_at_kill)} times before their end, {with_one} of them with a checkpoint "
+            f"({len(set(newest_at_kill) - {'none'})} different ones)"] if newest_at_kill else []
+
+
+def resumed(place: Workplace, whole: Undisturbed, kills: int, seed: int, room: Path) -> Tried:
+    """One run that is killed `kills` times at random and started again each time by the same command. After each kill
+    what is there is whole; the run that then ends by itself comes to what the undisturbed one does."""
+    expected = whole.get()
+    draw = random.Random(seed)
+    command = resumed_command(place)
+    problems: list[str] = []
+    finished = False
+    for _ in range(kills):
+        ran = kill_after(command, room, draw.uniform(0, 0.8 * expected.seconds), signal.SIGKILL)
+        finished = ran.code == 0
+        if not finished:
+            there = harness.checkpoints(room / "out")
+            newest_at_kill.append(there[-1].name if there else "none")
+        problems += check_killed(place, room / "out")
+        if ran.code not in (0, -signal.SIGKILL):
+            problems.append(f"a run that is to go on ends with {ran.code}: {harness.last_line(ran.err)}")
+        if finished:
+            break
+    if not finished:
+        ran = harness.run(command, room)
+        if ran.code != 0:
+            problems.append(f"the run after the last kill ends with {ran.code}: {harness.last_line(ran.err)}")
+    if harness.leftovers(room):
+        problems.append("left over at the end")
+    if not problems:
+        found = outcome(room / "out")
+        different = sorted(name for name in found.keys() | expected.outcome.keys()
+                           if found.get(name) != expected.outcome.get(name))
+        if different:
+            problems.append(f"gone on to other bits in {', '.join(different)}")
+    return Tried(problems, f"{shlex.join(command)} # killed up to {kills} times, seed {seed}", kills)
+
+
 def kill_at_call(place: Workplace, preload: Path, case: Case, call: syscalls.Call, room: Path) -> Tried:
     harness.enter(case, room)
     log = room.with_suffix(".trace")
@@ -207,10 +306,17 @@ def ask_after(place: Workplace, case: Case, name: str, seconds: float, room: Pat
                  f"{shlex.join(command)} # {name} after {seconds:.3f} s")
 
 
-def points(place: Workplace, preload: Path, cases: dict[str, Case], bounded: bool, kills: int) -> list[Point]:
+def points(place: Workplace, preload: Path, cases: dict[str, Case], bounded: bool, kills: int,
+           resumes: int) -> list[Point]:
     seconds = whole_run(place)
     share = min(kills, 25) if bounded else kills
     result = [Point("kills/random", lambda room: series(place, share, seconds, SEED, room), share + 1)]
+    whole = Undisturbed(place)
+    for i in range(4 if bounded else resumes):
+        times = 1 + i % 3
+        result.append(
+            Point(f"kills/resumed/{i}", lambda room, i=i, times=times: resumed(place, whole, times, SEED + i, room),
+                  times))
     draw = random.Random(SEED)
     for case in cases.values():
         if case.name in ("demo", "threads", "eval", "inspect",

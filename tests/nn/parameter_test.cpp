@@ -85,6 +85,36 @@ TEST_CASE("cuda parameter: gradients, dense and in rows, move with the value to 
   CHECK(rows[0].tensor.to_vector<float>() == std::vector<float>{0, 1, 0, 1});
 }
 
+TEST_CASE("freeze: by whole parts of names; frozen parameters take no gradient, and others what they had") {
+  Parameter words({2}), first({2}), tenth({2});
+  const ParameterList list = {{{"bert.embeddings.weight"}, &words},
+                              {{"bert.layer.1.query", "bert.layer.1.key"}, &first},
+                              {{"bert.layer.10.bias"}, &tenth}};
+  const auto trained = [&](const std::vector<std::string>& frozen) {
+    freeze(list, frozen);
+    std::vector<std::string> names;
+    for (const NamedParameter& named : trainable(list)) names.push_back(named.names.front());
+    return names;
+  };
+  CHECK(trained({"layer.1"}) == std::vector<std::string>{"bert.embeddings.weight", "bert.layer.10.bias"});
+  sum(words.variable() * first.variable() + tenth.variable()).backward();
+  CHECK(words.grad().filled());
+  CHECK(message_of([&] { first.grad(); }) == "parameter: one of shape [2] is frozen and has no gradient");
+  CHECK(named_gradients(list)[1].tensor.to_vector<float>() == std::vector<float>{0});
+  CHECK(trained({"embeddings", "layer.10"}) == std::vector<std::string>{"bert.layer.1.query"});
+  CHECK_FALSE(words.trainable());
+  CHECK(trained({"bert"}).empty());
+  CHECK(trained({}).size() == 3);
+  CHECK(message_of([&] { freeze(list, std::vector<std::string>{"layer.2"}); }) ==
+        "freeze: no parameter has layer.2 in its name, such as bert.embeddings.weight");
+  CHECK(message_of([&] {
+          freeze(list, std::vector<std::string>{"layer.10", "key"});
+        }) ==
+        "freeze: key is in the name of a part of one matrix with bert.layer.1.query and bert.layer.1.key; they are "
+        "frozen together or not at all");
+  CHECK(tenth.trainable());
+}
+
 TEST_CASE("copy by name: copies what has the same name, in any order") {
   const Tensor a = zeros({2}), b = zeros({1});
   copy_by_name("test", std::vector<NamedTensor>{{"a", a}, {"b", b}},

@@ -4,6 +4,7 @@
 
 #include "tensor/ops/elementwise.h"
 #include "tests/support/catch.h"
+#include "tests/support/devices.h"
 #include "tests/support/tensors.h"
 
 using namespace tk;
@@ -179,6 +180,77 @@ TEST_CASE("adamw: what it needs is checked") {
         "adamw_rows: expected int32 ids [n] and float32 rows [n, 3], got int32 [1] and float32 [1, 2]");
   CHECK(rows(from_values<std::int32_t>({1}), zeros({1, 3}, DType::kFloat64)) ==
         "adamw_rows: expected int32 ids [n] and float32 rows [n, 3], got int32 [1] and float64 [1, 3]");
+}
+
+TEST_CASE("adamw: what began after some steps moves as at the first steps") {
+  const auto run = [](std::int64_t start) {
+    const Tensor value = random_normal({100}, 1), m = zeros({100}), v = zeros({100});
+    for (std::int64_t step = 1; step <= 3; ++step) {
+      StepState state = two_groups(start + step);
+      state.optimizer_start = start;
+      adamw(value, random_normal({100}, static_cast<std::uint64_t>(step)), m, v, Tensor(), segments({0, 100, 0}),
+            make_step_state(state), {});
+    }
+    return value;
+  };
+  CHECK(same_bits(run(500), run(0)));
+  StepState state = two_groups(7);
+  state.optimizer_start = 7;
+  const Tensor x = zeros({10});
+  CHECK(message_of([&] {
+          adamw(x, x, x, x, Tensor(), segments({0, 10, 0}), make_step_state(state), {});
+        }) == "adamw: expected a step of at least 8, got 7");
+}
+
+namespace {
+
+// After each of twenty updates of values that change.
+std::vector<Tensor> averages(Device device, double decay, const Shape& shape) {
+  const Tensor average = random_normal(shape, 1).to(device);
+  std::vector<Tensor> all;
+  for (std::int64_t step = 1; step <= 20; ++step) {
+    const Tensor value = random_normal(shape, 100 + static_cast<std::uint64_t>(step)).to(device);
+    moving_average(average, value, make_step_state(two_groups(step), device), decay);
+    all.push_back(average.to(Device::kCpu).clone());
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("moving_average: (1 + t) / (10 + t) of what was, until that is more than the decay") {
+  constexpr double kDecay = 0.5;  // reached at the eighth update
+  const std::vector<Tensor> all = averages(Device::kCpu, kDecay, {7});
+  std::vector<double> expected = random_normal({7}, 1).to(DType::kFloat64).to_vector<double>();
+  for (std::int64_t t = 1; t <= 20; ++t) {
+    const Tensor value = random_normal({7}, 100 + static_cast<std::uint64_t>(t));
+    const double decay = t < 8 ? (1.0 + static_cast<double>(t)) / (10.0 + static_cast<double>(t)) : kDecay;
+    for (std::size_t i = 0; i < 7; ++i)
+      expected[i] = decay * expected[i] + (1 - decay) * double{value.data<float>()[i]};
+    CHECK(difference(all[static_cast<std::size_t>(t - 1)], from_values(expected), kFloat32) == "");
+  }
+}
+
+TEST_CASE("moving_average: of one value is that value, exactly, and the same for one and two threads") {
+  const Tensor value = random_normal({1003}, 1), average = value.clone();
+  for (std::int64_t step = 1; step <= 3; ++step)
+    moving_average(average, value, make_step_state(two_groups(step)), 0.999);
+  CHECK(same_bits(average, value));
+  const auto run = [](int n) {
+    const ThreadCount threads(n);
+    return averages(Device::kCpu, 0.99, {100003}).back();
+  };
+  CHECK(same_bits(run(2), run(1)));
+  CHECK(message_of([&] { moving_average(average, zeros({4}), make_step_state(two_groups(1)), 0.9); }) ==
+        "moving_average: expected contiguous float32 tensors of one shape, got float32 [1003] beside [4]");
+}
+
+TEST_CASE("cuda moving_average: near the CPU's, in any size") {
+  if (!has_cuda()) return;
+  for (const std::int64_t n : {1, 7, 4096, 10001}) {
+    const std::vector<Tensor> cpu = averages(Device::kCpu, 0.6, {n}), cuda = averages(Device::kCuda, 0.6, {n});
+    for (std::size_t i = 0; i < cpu.size(); ++i) CHECK(difference(cuda[i], cpu[i], kFloat32) == "");
+  }
 }
 
 TEST_CASE("sgd: momentum gathers the clipped gradient and the decay") {

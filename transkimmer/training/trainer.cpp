@@ -48,6 +48,8 @@ void check_options(const BertClassifier& model, const TrainerOptions& options) {
                "expected a share in [0, 1], got ", options.distill_weight);
   const double dropout = options.dropout.value_or(0);
   check_option(dropout >= 0 && dropout < 1, "dropout", "expected a share in [0, 1), got ", dropout);
+  const double average = options.ema_decay.value_or(0);
+  check_option(average >= 0 && average < 1, "ema_decay", "expected a share in [0, 1), got ", average);
   check_option(options.batch_size >= 1, "batch_size", "expected at least 1, got ", options.batch_size);
 }
 
@@ -88,6 +90,14 @@ std::int64_t steps_in_all(const TrainerOptions& options, std::int64_t per_epoch)
   return std::max<std::int64_t>(1, std::llround(steps));
 }
 
+ParameterList trained_parameters(const BertClassifier& model, const TrainerOptions& options) {
+  const ParameterList all = model.parameters();
+  freeze(all, options.freeze);
+  ParameterList trained = trainable(all);
+  check_option(!trained.empty(), "freeze", "no parameter is left to train");
+  return trained;
+}
+
 StepState initial_state(const TrainerOptions& options) {
   StepState state;
   state.seed = options.seed;
@@ -108,21 +118,26 @@ Trainer::Trainer(BertClassifier& model, const Task& task, const std::vector<Toke
       all_labelled_(std::ranges::none_of(labels_of(examples, task.kind), [](double label) { return label == -1; })),
       batches_(examples, task.kind, {.batch_size = options.batch_size, .order = options.order, .seed = options.seed},
                teacher_logits, epoch),
-      optimizer_(model.parameters(), options.adam, model.compute_dtype()),
+      optimizer_(trained_parameters(model, options), options.adam, model.compute_dtype()),
       settings_(initial_state(options)),
       state_(make_step_state(settings_, model.device())),
       steps_(model.device(), options.capture ? 1 : std::numeric_limits<int>::max(),
              [this](const Batch& batch) { return run(batch); }) {
   steps_per_epoch_ = batches_.per_epoch();
   total_steps_ = steps_in_all(options, steps_per_epoch_);
-  warmup_steps_ = options.warmup < 1 ? std::llround(std::ceil(options.warmup * static_cast<double>(total_steps_)))
-                                     : std::llround(options.warmup);
+  set_warmup();
   make_batches_from(0);
+  if (options.ema_decay) optimizer_.keep_average(*options.ema_decay);
+}
+
+void Trainer::set_warmup() {
+  const auto steps = static_cast<double>(total_steps_ - starts_.schedule);
+  warmup_steps_ = std::llround(options_.warmup < 1 ? std::ceil(options_.warmup * steps) : options_.warmup);
 }
 
 void Trainer::make_batches_from(std::int64_t step) {
   inputs_.emplace(std::max<std::int64_t>(0, total_steps_ - step), model_.device() != Device::kCpu,
-                  [this, step](std::int64_t i) { return batches_(step + i); });
+                  [this, step](std::int64_t i) { return batches_(step + i - starts_.data); });
 }
 
 namespace {
@@ -154,32 +169,60 @@ TrainerState Trainer::state() const {
     const bool is_here = named.tensor.device() == Device::kCpu;
     optimizer.push_back({named.name, is_here ? named.tensor.clone() : named.tensor.to(Device::kCpu)});
   }
-  return {.steps = done_, .skim_multiplier = read_step_state(state_).multiplier, .optimizer = std::move(optimizer)};
+  return {.steps = done_,
+          .starts = starts_,
+          .skim_multiplier = read_step_state(state_).multiplier,
+          .optimizer = std::move(optimizer)};
 }
 
 void Trainer::restore(const TrainerState& state) {
   TK_CHECK(begun_ == 0, "trainer: ", begun_, " steps are done; a state is restored before the first");
   TK_CHECK(state.steps >= 0 && state.steps <= total_steps_, "trainer: cannot go on after step ", state.steps, " of ",
            total_steps_);
-  optimizer_.restore(state.optimizer);
+  for (const std::int64_t start : {state.starts.optimizer, state.starts.schedule, state.starts.data}) {
+    TK_CHECK(start >= 0 && start <= state.steps, "trainer: nothing began after step ", start, " of ", state.steps);
+  }
+  if (!state.optimizer.empty() || state.starts.optimizer < state.steps) {
+    optimizer_.restore(state.optimizer);
+  } else if (options_.ema_decay) {
+    optimizer_.keep_average(*options_.ema_decay);
+  }
+  starts_ = state.starts;
+  settings_.optimizer_start = starts_.optimizer;
+  set_warmup();
   settings_.multiplier = state.skim_multiplier;
   write_step_state(state_, settings_);
   done_ = begun_ = state.steps;
   make_batches_from(state.steps);
 }
 
+void Trainer::show_average() {
+  TK_CHECK(!is_ahead(), "trainer: the model is on its way to step ", begun_, "; its average is none of a step");
+  optimizer_.show_average(true);
+}
+
+void TrainerState::reset_optimizer() {
+  optimizer.clear();
+  starts.optimizer = steps;
+}
+
+void TrainerState::reset_schedule() {
+  starts.schedule = steps;
+  skim_multiplier = 0;
+}
+
 void Trainer::set_schedule() {
   StepState& state = settings_;
   state.step = begun_ + 1;
+  const std::int64_t step = begun_ - starts_.schedule, total = total_steps_ - starts_.schedule;
   const double factor = schedule_factor(
-      {.kind = options_.schedule, .warmup = warmup_steps_, .total = total_steps_, .peak = options_.learning_rate},
-      begun_);
+      {.kind = options_.schedule, .warmup = warmup_steps_, .total = total, .peak = options_.learning_rate}, step);
   state.learning_rate[group_index(ParameterGroup::kBase)] = factor * options_.learning_rate;
   state.learning_rate[group_index(ParameterGroup::kPredictor)] = factor * options_.skim_learning_rate;
-  state.gate_noise = gate_noise_schedule(begun_, total_steps_, options_.skim_noise_fade);
+  state.gate_noise = gate_noise_schedule(step, total, options_.skim_noise_fade);
   if (options_.skim_target) {
-    const auto ramp = std::llround(options_.skim_ramp * static_cast<double>(total_steps_));
-    state.budget = budget_schedule(begun_, ramp, *options_.skim_target);
+    const auto ramp = std::llround(options_.skim_ramp * static_cast<double>(total));
+    state.budget = budget_schedule(step, ramp, *options_.skim_target);
   }
   set_step(state_, settings_);
 }
@@ -236,6 +279,7 @@ StepLosses Trainer::run(const Batch& batch) {
 
 // Puts a step behind what the device still has to do. Nothing here waits for it.
 Trainer::Asked Trainer::ask() {
+  optimizer_.show_average(false);
   Asked step;
   step.start = std::chrono::steady_clock::now();
   set_schedule();

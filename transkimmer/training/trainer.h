@@ -35,12 +35,26 @@ struct StepReport {
   double seconds = 0;        ///< since the step before was done, or since this one was asked for
 };
 
+/// After how many steps a trainer's parts began: 0, unless they were reset.
+struct TrainerStarts {
+  std::int64_t optimizer = 0;  ///< its moments, and the weights' average
+  std::int64_t schedule = 0;   ///< of learning rates, budget and the gates' noise, for the steps that were left
+  std::int64_t data = 0;       ///< the first epoch
+};
+
 /// What a trainer has beside the model's weights after a step. Schedules and the position in the data follow from the
-/// number of steps.
+/// number of steps since they began.
 struct TrainerState {
   std::int64_t steps = 0;
+  TrainerStarts starts = {};
   double skim_multiplier = 0;               ///< a: of the budget's controller
   std::vector<NamedTensor> optimizer = {};  ///< a copy of its state under published names, on the CPU
+
+  // What begins anew after these steps: the average from the model's weights, and the budget's multiplier, too, with
+  // the schedules.
+  void reset_optimizer();
+  void reset_schedule();
+  void reset_data() { starts.data = steps; }
 };
 
 /// What a step leaves to read: rank 0.
@@ -68,16 +82,20 @@ class Trainer {
   std::int64_t steps_per_epoch() const { return steps_per_epoch_; }
   /// Steps whose reports were given.
   std::int64_t steps_done() const { return done_; }
+  const TrainerStarts& starts() const { return starts_; }
   bool finished() const { return done_ >= total_steps_; }
 
   /// One step; throws if finished, or when loss or gradient is not finite (naming the step and its rows). With `ahead`
   /// the next one is asked of a device that works on its own before this one's numbers are waited for: then the model
   /// is already on its way to the next step.
   StepReport step(bool ahead = false);
+  /// From here to the next step the model has the moving average of the weights, where the options ask for one. Throws
+  /// if is_ahead().
+  void show_average();
   /// Whether a step was asked for whose report nobody has, or failed: the model is not that of steps_done().
   bool is_ahead() const { return begun_ != done_; }
 
-  /// What restore() needs beside the weights; throws if is_ahead().
+  /// What restore() needs beside the weights as the model has them now; throws if is_ahead().
   TrainerState state() const;
   /// Goes on where another trainer with the same options, examples and weights was: the next step has the same bits as
   /// its next one. Before the first step; throws when the state does not fit.
@@ -94,6 +112,7 @@ class Trainer {
     ReadBack loss, task, cost, state;
   };
 
+  void set_warmup();
   void set_schedule();
   Variable task_loss(const Variable& logits, const Batch& batch) const;
   Variable teacher_loss(const Variable& logits, const Batch& batch) const;
@@ -114,6 +133,7 @@ class Trainer {
   std::int64_t steps_per_epoch_ = 0;  // of batches_, which `inputs_` may be using
   std::int64_t total_steps_ = 0;
   std::int64_t warmup_steps_ = 0;
+  TrainerStarts starts_;
   std::int64_t done_ = 0;
   std::int64_t begun_ = 0;  // done_, or one more
   Recorder<StepLosses> steps_;

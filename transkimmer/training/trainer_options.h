@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "data/data_loader.h"
 #include "nn/optim/schedule.h"
@@ -27,6 +28,8 @@ struct TrainerOptions {
   std::optional<double> dropout =
       {};  ///< of hidden states, attention and head, in place of what the configuration says
   AdamWConstants adam = {};
+  std::optional<double> ema_decay = {};  ///< of the weights' moving average, which is then the result
+  std::vector<std::string> freeze = {};  ///< parts of names of parameters that stay as they are: freeze()
 
   /// Skimming: the budget as a share of the dense MACs, or the paper's fixed weight on the skim loss. Neither: the
   /// gates (if any) learn from the task alone.

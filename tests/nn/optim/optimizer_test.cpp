@@ -1,5 +1,6 @@
 #include "nn/optim/optimizer.h"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 
@@ -10,6 +11,7 @@
 #include "nn/linear.h"
 #include "nn/optim/adamw.h"
 #include "nn/optim/sgd.h"
+#include "tensor/ops/optim.h"
 #include "tests/nn/optim/states.h"
 #include "tests/support/catch.h"
 #include "tests/support/golden.h"
@@ -129,6 +131,72 @@ TEST_CASE("optimizers: three steps, and three more elsewhere from what was saved
       check_same(named_values(second.list), named_values(whole.list));
       check_same(after->state(), optimizer->state());
     }
+  }
+}
+
+TEST_CASE("optimizers: averages are kept of all values, are shown, and give way to what is trained") {
+  for (const MakeOptimizer& make : optimizers()) {
+    Model plain(true), averaged(true);
+    const auto without = make(plain.list), with = make(averaged.list);
+    without->show_average(true);  // there is none
+    std::vector<NamedTensor> mean = saved(named_values(averaged.list));
+    with->keep_average(0.5);
+    for (std::int64_t step = 1; step <= 4; ++step) {
+      train(plain, *without, step, step);
+      train(averaged, *with, step, step);
+      for (std::size_t i = 0; i < mean.size(); ++i) {
+        moving_average(mean[i].tensor, named_values(plain.list)[i].tensor.contiguous(), state_at(step, 1e-2), 0.5);
+      }
+      check_same(named_values(averaged.list), named_values(plain.list));
+      for (int again = 0; again < 2; ++again) {
+        with->show_average(true);
+        check_same(named_values(averaged.list), mean);
+      }
+      CHECK_THAT(message_of([&] { train(averaged, *with, step + 1, step + 1); }), ContainsSubstring("are shown"));
+      for (const NamedParameter& named : averaged.list) named.parameter->grad().clear();
+      with->show_average(false);
+    }
+    check_same(named_values(averaged.list), named_values(plain.list));
+  }
+}
+
+TEST_CASE("optimizers: what was saved goes on to the same bits, averages shown or not") {
+  for (const MakeOptimizer& make : optimizers()) {
+    for (const bool shown : {false, true}) {
+      Model whole(true), second(true);
+      const auto optimizer = make(whole.list), after = make(second.list);
+      optimizer->keep_average(0.9);
+      after->keep_average(0.9);
+      train(whole, *optimizer, 1, 3);
+      optimizer->show_average(shown);
+      const std::string kind = shown ? "trained" : "average";
+      const std::vector<std::string> names = names_of(optimizer->state());
+      CHECK(std::ranges::count(names, "words.weight." + kind) == 1);
+      CHECK(std::ranges::count(names, "key.weight." + kind) == 1);
+      copy_by_name("test", named_values(second.list), saved(named_values(whole.list)));
+      after->restore(saved(optimizer->state()));
+      optimizer->show_average(false);
+      after->show_average(false);
+      train(whole, *optimizer, 4, 5);
+      train(second, *after, 4, 5);
+      check_same(named_values(second.list), named_values(whole.list));
+      check_same(after->state(), optimizer->state());
+    }
+  }
+}
+
+TEST_CASE("optimizers: a bfloat16 copy is that of what is shown") {
+  Linear linear(3, 2);
+  ParameterList list;
+  linear.collect(list, "linear");
+  AdamW optimizer(list, {}, DType::kBFloat16);
+  optimizer.keep_average(0.9);
+  sum(linear(Variable(full({1, 3}, 1.0)))).backward();
+  optimizer.step(state_at(1, 0.5));
+  const Tensor copy = linear.weight.as(DType::kBFloat16).value();
+  for (const bool shown : {true, false}) {
+    optimizer.show_average(shown);
+    CHECK(same_bits(copy, linear.weight.value().to(DType::kBFloat16)));  // which nobody has asked for anew
   }
 }
 

@@ -55,25 +55,10 @@ TEST_CASE("train: a stopped run goes on from its newest checkpoint, to the bits 
   const Workplace place;
   REQUIRE(place.train("dense-sst2", {"--report=false"}).code == 0);
   const auto command = [&](const std::string& output, const Arguments& more = {}) {
-    return Arguments{"train"} + place.task("sst2", "dense-sst2") +
-           Arguments{"--output_dir",
-                     place / output,
-                     "--skim",
-                     "--max_steps",
-                     "400",
-                     "--save_steps",
-                     "100",
-                     "--logging_steps",
-                     "10",
-                     "--eval_strategy",
-                     "steps",
-                     "--eval_steps",
-                     "50",
-                     "--report=false",
-                     "--per_device_train_batch_size",
-                     "4",
-                     "--progress",
-                     "off"} +
+    return Arguments{"train"} + place.task("sst2", "dense-sst2") + Arguments{"--output_dir", place / output} +
+           words(
+               "--skim --max_steps 400 --save_steps 100 --logging_steps 30 --eval_strategy steps --eval_steps 50 "
+               "--report=false --per_device_train_batch_size 4 --progress off") +
            more;
   };
   REQUIRE(run_program(command("whole")).code == 0);
@@ -100,6 +85,15 @@ TEST_CASE("train: a stopped run goes on from its newest checkpoint, to the bits 
     INFO(key);
     CHECK(state[key] == whole[key]);
   }
+  const auto losses = [&](const std::string& run) {
+    std::vector<json> rows;
+    for (const std::string& line : lines(read_bytes(place / (run + "/metrics.jsonl")))) {
+      const json row = json::parse(line);
+      if (row.contains("loss")) rows.push_back({row["step"], row["loss"], row["task_loss"], row["mac_share"]});
+    }
+    return rows;
+  };
+  CHECK(losses("out") == losses("whole"));
   const auto evaluations = [&](const std::string& run) {
     std::vector<json> rows;
     for (const std::string& line : lines(read_bytes(place / (run + "/metrics.jsonl")))) {
@@ -126,20 +120,10 @@ TEST_CASE("train: a stopped run goes on from its newest checkpoint, to the bits 
 TEST_CASE("train: --time_limit stops before that time with a checkpoint, and the run goes on to the same bits") {
   const Workplace place;
   const auto command = [&](const std::string& output, const Arguments& more = {}) {
-    return Arguments{"train"} + place.task() +
-           Arguments{"--output_dir",
-                     place / output,
-                     "--max_steps",
-                     "3000",
-                     "--logging_steps",
-                     "1000",
-                     "--save_strategy",
-                     "no",
-                     "--report=false",
-                     "--per_device_train_batch_size",
-                     "4",
-                     "--progress",
-                     "off"} +
+    return Arguments{"train"} + place.task() + Arguments{"--output_dir", place / output} +
+           words(
+               "--max_steps 3000 --logging_steps 1000 --save_strategy no --report=false --per_device_train_batch_size "
+               "4 --progress off") +
            more;
   };
   REQUIRE(run_program(command("whole")).code == 0);
@@ -174,33 +158,11 @@ TEST_CASE("train: the best model is the result, its checkpoint stays, and a stop
   const Workplace place;
   // So fast that it falls apart: the best score comes early.
   const auto command = [&](const std::string& output, const Arguments& more = {}) {
-    return Arguments{"train"} + place.task() +
-           Arguments{"--output_dir",
-                     place / output,
-                     "--max_steps",
-                     "300",
-                     "--learning_rate",
-                     "0.02",
-                     "--lr_scheduler_type",
-                     "constant",
-                     "--eval_strategy",
-                     "steps",
-                     "--eval_steps",
-                     "10",
-                     "--save_steps",
-                     "10",
-                     "--report=false",
-                     "--save_total_limit",
-                     "1",
-                     "--load_best_model_at_end",
-                     "--metric_for_best_model",
-                     "loss",
-                     "--per_device_train_batch_size",
-                     "4",
-                     "--progress",
-                     "off",
-                     "--dropout",
-                     "0"} +
+    return Arguments{"train"} + place.task() + Arguments{"--output_dir", place / output} +
+           words(
+               "--max_steps 300 --learning_rate 0.02 --lr_scheduler_type constant --eval_strategy steps --eval_steps "
+               "10 --save_steps 10 --report=false --save_total_limit 1 --load_best_model_at_end "
+               "--metric_for_best_model loss --per_device_train_batch_size 4 --progress off --dropout 0") +
            more;
   };
   const Ran ran = run_program(command("whole"));

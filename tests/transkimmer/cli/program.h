@@ -67,6 +67,9 @@ nlohmann::json json_of(const std::filesystem::path& path);
 /// Without their ends.
 std::vector<std::string> lines(const std::string& text);
 
+/// What blanks separate.
+std::vector<std::string> words(const std::string& text);
+
 std::vector<std::string> operator+(std::vector<std::string> a, const std::vector<std::string>& b);
 
 }  // namespace tk

@@ -129,6 +129,41 @@ TEST_CASE("sweep: a stopped one goes on, does nothing twice, and takes more seed
   CHECK(json_of(out / "sweep_results.json")["tables"]["sst2"][1]["score"]["runs"] == 2);
 }
 
+TEST_CASE("sweep: --time_limit stops it with checkpoints until the same command has gone on to the same bits") {
+  const Workplace place;
+  // So many steps that a process needs several times.
+  const Arguments longer = {"--dense_steps", "1500", "--max_steps", "800"};
+  const auto command = [&](const std::string& output, const Arguments& more) {
+    return sweep(place, "sst2", "2", "1,2", output, longer + more);
+  };
+  const Ran undisturbed = run_program(command("whole", {}));
+  INFO(undisturbed.err);
+  REQUIRE(undisturbed.code == 0);
+  Ran ran;
+  int stops = 0, told = 0;
+  const Arguments watched = {"--jobs",      "2",           "--time_limit",  "2.5s",
+                             "--report_to", "tensorboard", "--logging_dir", place / "events"};
+  do {
+    ran = run_program(command("out", watched));
+    INFO(ran.err);
+    REQUIRE((ran.code == 142 || ran.code == 0));
+    told += ran.err.find(": stopped by --time_limit after ") != std::string::npos ? 1 : 0;
+  } while (ran.code == 142 && ++stops < 100);
+  CHECK(stops > 0);
+  CHECK(told > 0);
+  bool has_gone_on = false;
+  for (const char* model : {"sst2-dense-1", "sst2-dense-2", "sst2-2x-1", "sst2-2x-2"}) {
+    INFO(model);
+    CHECK(weights(place, std::string("out/") + model) == weights(place, std::string("whole/") + model));
+    const std::string log = read_bytes(place / ("out/logs/" + std::string(model) + ".log"));
+    has_gone_on |= log.find("going on after step ") != std::string::npos;
+    CHECK_FALSE(fs::is_empty(fs::path(place / "events") / model));
+    CHECK_FALSE(fs::exists(fs::path(place / "out") / model / "runs"));
+  }
+  CHECK(has_gone_on);
+  CHECK_FALSE(fs::exists(place / "whole/sst2-dense-1/runs"));
+}
+
 TEST_CASE("sweep: a process that fails is named, what needs it is left out, and the rest goes on") {
   const Workplace place;
   const fs::path train = place / "data/STS-B/train.tsv";

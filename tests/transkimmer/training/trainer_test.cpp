@@ -1,5 +1,7 @@
 #include "transkimmer/training/trainer.h"
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "data/metrics.h"
@@ -8,6 +10,7 @@
 #include "tensor/threads.h"
 #include "tests/support/catch.h"
 #include "tests/support/devices.h"
+#include "tests/support/tensors.h"
 #include "tests/transkimmer/training/toy_task.h"
 #include "transkimmer/training/evaluation.h"
 #include "transkimmer/training/option_error.h"
@@ -33,12 +36,20 @@ std::vector<float> weights(const BertClassifier& model) {
   return all;
 }
 
-std::vector<float> trained(const ToyTask& toy, int threads) {
+// The same tensors elsewhere.
+std::vector<NamedTensor> cloned(std::vector<NamedTensor> tensors) {
+  for (NamedTensor& named : tensors) named.tensor = named.tensor.clone();
+  return tensors;
+}
+
+std::vector<float> trained(const ToyTask& toy, int threads, const TrainerOptions& more = {}) {
   const int before = num_threads();
   set_num_threads(threads);
   BertClassifier model(toy.config(SkimGate::kStaged));
   model.initialize(1);
-  TrainerOptions options = few_steps(12, 1e-3);
+  TrainerOptions options = more;
+  options.max_steps = 12;
+  options.learning_rate = 1e-3;
   options.warmup = 0.06;
   options.skim_target = 0.5;
   Trainer trainer(model, toy.task, toy.train, options);
@@ -54,6 +65,8 @@ TEST_CASE("trainer: the same seed gives the same bits on every run and with ever
   const std::vector<float> first = trained(toy, 2);
   CHECK(trained(toy, 2) == first);
   CHECK(trained(toy, 1) == first);
+  const TrainerOptions others = {.weight_decay = 0.1, .ema_decay = 0.9, .freeze = {"embeddings", "encoder.layer.0"}};
+  CHECK(trained(toy, 1, others) == trained(toy, 2, others));
 }
 
 TEST_CASE("trainer: the loss falls, and the budget pulls the cost down to it") {
@@ -248,6 +261,8 @@ std::vector<float> gone_on(const ToyTask& toy, Device device, const Skimming& ga
   if (gate == SkimGate::kNone) options.schedule = LearningRateSchedule::kCosine;
   if (gate != SkimGate::kNone) options.skim_target = 0.5;
   if (gate == kStagedFree) options.skim_estimator = "gr:3";  // draws more noise
+  if (gate != SkimGate::kLayer) options.ema_decay = 0.8;
+  if (gate == SkimGate::kStaged) options.freeze = {"embeddings"};
   const auto examples = static_cast<std::int64_t>(toy.train.size());
   Trainer trainer(model, toy.task, toy.train, options, full({examples, model.config().num_labels()}, 0.25));
   if (begin > 0) {
@@ -259,19 +274,21 @@ std::vector<float> gone_on(const ToyTask& toy, Device device, const Skimming& ga
   while (!trainer.finished()) {
     const StepReport report = trainer.step();
     if (begin > 0 || report.step != 5) continue;
+    if (gate != SkimGate::kStaged) trainer.show_average();  // as a checkpoint has it; else as they are
     state = trainer.state();
     saved.clear();
     for (const NamedTensor& named : named_values(model.parameters())) {
       saved.push_back({named.name, named.tensor.to(Device::kCpu).clone()});
     }
   }
+  trainer.show_average();
   return weights(model);
 }
 
 void check_going_on(Device device) {
   ToyTask toy;
   toy.train.resize(120);
-  for (const Skimming& gate : {Skimming(SkimGate::kNone), Skimming(SkimGate::kStaged), kStagedFree}) {
+  for (const Skimming& gate : kDenseAndSkimming) {
     INFO(name(gate));
     TrainerState state;
     std::vector<NamedTensor> saved;
@@ -306,6 +323,169 @@ TEST_CASE("trainer: restored after a step it goes on with the same bits") { chec
 
 TEST_CASE("cuda trainer: restored after a step it goes on with the same bits") {
   if (has_cuda()) check_going_on(Device::kCuda);
+}
+
+TEST_CASE("trainer: the average is shown until the next step, and what is trained does not see it") {
+  const ToyTask toy;
+  BertClassifier plain(toy.config(SkimGate::kNone)), averaged(toy.config(SkimGate::kNone));
+  for (BertClassifier* model : {&plain, &averaged}) model->initialize(1);
+  TrainerOptions options = few_steps(6, 1e-3);
+  Trainer without(plain, toy.task, toy.train, options);
+  options.ema_decay = 0.9;
+  Trainer with(averaged, toy.task, toy.train, options);
+  std::vector<float> mean = weights(averaged);
+  for (int step = 1; step <= 6; ++step) {
+    CHECK(without.step().loss == with.step().loss);
+    CHECK(weights(averaged) == weights(plain));
+    const std::vector<float> now = weights(plain);
+    const float share = 1 - (1.0f + static_cast<float>(step)) / (10.0f + static_cast<float>(step));
+    for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += share * (now[i] - mean[i]);
+    if (step % 2 == 0) continue;
+    with.show_average();
+    const std::vector<float> shown = weights(averaged);
+    double difference = 0;
+    for (std::size_t i = 0; i < mean.size(); ++i) {
+      difference = std::max(difference, static_cast<double>(std::abs(shown[i] - mean[i])));
+    }
+    CHECK(difference < 1e-6);
+    CHECK(shown != weights(plain));
+  }
+}
+
+TEST_CASE("trainer: frozen parameters stay, and the others' gradients are those of a model that is not frozen") {
+  const ToyTask toy;
+  for (const Skimming& gate : kDenseAndSkimming) {
+    for (const std::vector<std::string>& frozen : std::vector<std::vector<std::string>>{
+             {"embeddings"},
+             {"embeddings", "encoder.layer.0"},
+             {"bert"},
+             {"classifier"},
+             {"attention.self"},
+             {"LayerNorm"},
+             {"output.dense", "word_embeddings"},
+             {"bias"},
+             {"encoder.layer.1.intermediate.dense.weight", "position_embeddings", "token_type_embeddings.weight"}}) {
+      INFO(name(gate) << ", frozen " << frozen.front());
+      BertClassifier whole(toy.config(gate)), part(toy.config(gate));
+      for (BertClassifier* model : {&whole, &part}) model->initialize(1);
+      TrainerOptions options = few_steps(1, 1e-3);  // without decay and clipping an element's step is its gradient's
+      options.max_grad_norm = 0;
+      if (gate != SkimGate::kNone) options.skim_target = 0.5;
+      Trainer(whole, toy.task, toy.train, options).step();
+      options.freeze = frozen;
+      const std::vector<NamedTensor> before = cloned(named_values(part.parameters()));
+      Trainer trainer(part, toy.task, toy.train, options);
+      trainer.step();
+      const std::vector<NamedTensor> after = named_values(part.parameters()), other = named_values(whole.parameters());
+      std::size_t stayed = 0;
+      for (const NamedParameter& named : part.parameters()) {
+        for (const std::string& parameter : named.names) {
+          INFO(parameter);
+          const auto of = [&](const std::vector<NamedTensor>& tensors) {
+            return std::ranges::find(tensors, parameter, &NamedTensor::name)->tensor;
+          };
+          const bool is_frozen = !named.parameter->trainable();
+          CHECK(same_bits(of(after), of(is_frozen ? before : other)));
+          stayed += is_frozen ? 1 : 0;
+        }
+      }
+      CHECK(stayed > 0);
+      for (const NamedTensor& named : trainer.optimizer().state()) {
+        CHECK_FALSE(named.name.find(concat(frozen.front(), '.')) != std::string::npos);
+      }
+    }
+  }
+}
+
+TEST_CASE("trainer: names that no parameter has, and all of them, are not frozen") {
+  const ToyTask toy;
+  BertClassifier model(toy.config(SkimGate::kNone));
+  TrainerOptions options;
+  options.freeze = {"layer.7"};
+  CHECK_THROWS_WITH((Trainer(model, toy.task, toy.train, options)),
+                    ContainsSubstring("freeze: no parameter has layer.7 in its name, such as "));
+  options.freeze = {"bert", "classifier"};
+  CHECK_THROWS_WITH((Trainer(model, toy.task, toy.train, options)), ContainsSubstring("no parameter is left to train"));
+}
+
+TEST_CASE("trainer: what is reset begins anew at the step at which it goes on") {
+  const ToyTask toy;
+  TrainerOptions options = few_steps(20, 1e-3);
+  options.batch_size = 16;
+  options.order = BatchOrder::kRandom;
+  options.warmup = 0.2;
+  options.dropout = 0;
+  options.skim_target = 0.5;
+  const auto model_at_ten = [&](TrainerState& state) {
+    auto model = std::make_unique<BertClassifier>(toy.config(SkimGate::kStaged));
+    model->initialize(1);
+    Trainer trainer(*model, toy.task, toy.train, options);
+    while (trainer.steps_done() < 10) trainer.step();
+    state = trainer.state();
+    return model;
+  };
+  const auto reports = [&](const TrainerState& state, BertClassifier& model) {
+    Trainer trainer(model, toy.task, toy.train, options);
+    if (state.steps > 0) trainer.restore(state);
+    std::vector<StepReport> all;
+    while (all.size() < 5) all.push_back(trainer.step());
+    return all;
+  };
+  TrainerState state;
+  const auto kept = model_at_ten(state);
+  const std::vector<StepReport> as_was = reports(state, *kept);
+
+  // A schedule that begins anew is that of a run with as many steps as are left, and so is its budget.
+  TrainerState reset = state;
+  const auto by_schedule = model_at_ten(reset);
+  reset.reset_schedule();
+  const std::vector<StepReport> scheduled = reports(reset, *by_schedule);
+  CHECK(scheduled.front().step == 11);
+  CHECK(scheduled.front().learning_rate == 0);
+  CHECK(scheduled[2].learning_rate == 1e-3);  // warm-up over 0.2 of ten steps
+  CHECK(scheduled.front().budget == 1);
+  CHECK(scheduled[4].budget == Approx(0.5));
+  CHECK(as_was.front().learning_rate > 0);
+  CHECK(scheduled.front().task_loss == as_was.front().task_loss);  // same weights, same rows
+
+  // The first epoch's rows again, in their order.
+  reset = state;
+  const auto by_data = model_at_ten(reset);
+  reset.reset_data();
+  BertClassifier fresh(toy.config(SkimGate::kStaged));
+  fresh.initialize(1);
+  const std::vector<StepReport> first = reports({}, fresh), again = reports(reset, *by_data);
+  for (std::size_t i = 0; i < first.size(); ++i) CHECK(again[i].tokens == first[i].tokens);
+  CHECK_FALSE(std::ranges::equal(as_was, first, {}, &StepReport::tokens, &StepReport::tokens));
+
+  // Weights move as by a new optimizer: at the first step by the learning rate.
+  reset = state;
+  const auto by_optimizer = model_at_ten(reset);
+  reset.reset_optimizer();
+  const std::vector<float> before = weights(*by_optimizer);
+  Trainer trainer(*by_optimizer, toy.task, toy.train, options);
+  trainer.restore(reset);
+  const double rate = trainer.step().learning_rate;
+  const std::vector<float> after = weights(*by_optimizer);
+  std::size_t by_rate = 0, moved = 0;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const double distance = std::abs(double{after[i]} - double{before[i]});
+    moved += distance > 0 ? 1 : 0;
+    by_rate += std::abs(distance / rate - 1) < 0.01 ? 1 : 0;
+  }
+  CHECK(by_rate > moved / 2);
+  // And a run that is stopped after a reset goes on with the same bits.
+  const TrainerState later = trainer.state();
+  CHECK(later.starts.optimizer == 10);
+  BertClassifier second(toy.config(SkimGate::kStaged));
+  copy_by_name("test", named_values(second.parameters()), cloned(named_values(by_optimizer->parameters())));
+  Trainer resumed(second, toy.task, toy.train, options);
+  resumed.restore(later);
+  while (!resumed.finished()) {
+    resumed.step();
+    trainer.step();
+  }
+  CHECK(weights(second) == weights(*by_optimizer));
 }
 
 TEST_CASE("trainer: the learning rate follows its schedule") {
@@ -415,6 +595,8 @@ Trained trained_on_cuda(const ToyTask& toy, const Skimming& gate, DType dtype, b
   if (gate == SkimGate::kNone) options.schedule = LearningRateSchedule::kCosine;
   if (gate != SkimGate::kNone) options.skim_target = 0.5;
   if (gate == kStagedFree) options.skim_estimator = "gr:3";  // draws more noise
+  if (gate != SkimGate::kLayer) options.ema_decay = 0.8;
+  if (gate == SkimGate::kStaged) options.freeze = {"embeddings", "encoder.layer.0.output"};
   const auto examples = static_cast<std::int64_t>(toy.train.size());
   Trainer trainer(model, toy.task, toy.train, options, full({examples, model.config().num_labels()}, 0.25));
   Trained result;
@@ -422,8 +604,12 @@ Trained trained_on_cuda(const ToyTask& toy, const Skimming& gate, DType dtype, b
     const HostCalls before = backend(Device::kCuda).host_calls();
     result.reports.push_back(trainer.step(ahead));
     result.of_last_step = backend(Device::kCuda).host_calls() - before;
+    if (trainer.steps_done() != 6 || trainer.is_ahead()) continue;
+    trainer.show_average();  // as before an evaluation, which reads copies in bfloat16, too
+    evaluate(model, toy.task, toy.dev);
   }
   CHECK_FALSE(trainer.is_ahead());
+  trainer.show_average();
   result.weights = weights(model);
   return result;
 }

@@ -245,10 +245,7 @@ std::vector<std::string> parts_of(const Plan& plan) {
 
 std::vector<fs::path> dense_models(const Plan& plan, const OutputFolder& folder) {
   const SkimCommand& c = plan.command;
-  if (c.dense) {
-    const std::vector<std::string> names = comma_separated(*c.dense);
-    return {names.begin(), names.end()};
-  }
+  if (c.dense) return paths_of(*c.dense);
   fs::path start = c.task.model;
   if (!plan.start_task.empty() && !is_tuned_for(start, plan.start_task)) {
     const GlueReader reader(plan.start_task, c.task.data_dir);

@@ -18,6 +18,11 @@ void add_skim_flags(Flags& flags, SkimFlags& skim) {
   flags.add("--learning_rate", skim.trainer.learning_rate, "peak of AdamW's learning rate").at_least(0);
   flags.add("--skim_learning_rate", skim.trainer.skim_learning_rate, "peak learning rate of the predictors")
       .at_least(0);
+  flags
+      .add("--ema_decay", skim.trainer.ema_decay,
+           "the result is the moving average of the weights with that decay (0.999), which grows to it in the first "
+           "steps (default: the weights of the last step)")
+      .range(0, 0.9999999);
   flags.add("--dropout", skim.dropout, "of hidden states, attention and classifier").range(0, 0.999999);
   flags.add("--distill_weight", skim.trainer.distill_weight, "of the teacher's loss; the task's has the rest")
       .range(0.01, 1);

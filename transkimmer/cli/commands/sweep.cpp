@@ -17,6 +17,7 @@
 #include "transkimmer/cli/commands/skim_flags.h"
 #include "transkimmer/cli/report/sweep_report.h"
 #include "transkimmer/cli/run/batch_flags.h"
+#include "transkimmer/cli/run/event_log.h"
 #include "transkimmer/cli/run/job_runner.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/manifest.h"
@@ -28,6 +29,7 @@
 #include "transkimmer/cli/run/sweep_jobs.h"
 #include "transkimmer/cli/run/sweep_results.h"
 #include "transkimmer/cli/run/task_flags.h"
+#include "transkimmer/cli/run/time_limit.h"
 
 namespace tk {
 namespace fs = std::filesystem;
@@ -50,6 +52,8 @@ struct SweepCommand {
   std::int64_t max_train_samples = -1;
   std::int64_t max_eval_samples = -1;
   BatchFlags eval_batch;
+  EventFlags events;
+  std::optional<std::string> time_limit;
   std::int64_t speed_samples = 256;
   std::int64_t dense_steps = -1;
   SkimFlags skim;
@@ -57,9 +61,9 @@ struct SweepCommand {
 };
 
 // Flags of the sweep itself; `skim` has all others, and gets those that are given.
-constexpr const char* kOwnFlags[] = {"task_name",          "tasks",         "speedups", "seeds",
-                                     "model_name_or_path", "output_dir",    "jobs",     "progress",
-                                     "dense_steps",        "speed_samples", "threads"};
+constexpr const char* kOwnFlags[] = {"task_name",  "tasks",     "speedups",    "seeds",       "model_name_or_path",
+                                     "output_dir", "jobs",      "progress",    "dense_steps", "speed_samples",
+                                     "threads",    "report_to", "logging_dir", "time_limit"};
 // Flags that `train` and `eval` have, too.
 constexpr const char* kCommonFlags[] = {"data_dir",
                                         "train_file",
@@ -106,6 +110,8 @@ SweepCommand::SweepCommand(CLI::App& program)
   flags.add("--max_train_samples", max_train_samples, "train on the first N examples; -1: all").at_least(-1);
   flags.add("--max_eval_samples", max_eval_samples, "score the first N dev examples; -1: all").at_least(-1);
   add_batch_flags(flags, eval_batch, "--per_device_eval_batch_size", "--per_device_eval_batch_tokens");
+  add_time_limit_flag(flags, time_limit);
+  add_event_flags(flags, events, "folder for that, in which each model gets one (default MODEL/runs/TIME_HOST)");
   flags.add("--dense_steps", dense_steps, "steps of each dense model, in place of the recipe's epochs; -1: not set")
       .at_least(-1);
   add_skim_flags(flags, skim);
@@ -274,7 +280,9 @@ class Sweep {
   fs::path speed(const SweepJob& job) const { return folder_ / kLogs / (job.name() + ".json"); }
   fs::path test(const SweepJob& job) const { return folder_ / kLogs / (job.name() + "-test.json"); }
 
-  Arguments training(const SweepJob& job) const { return job.speedup ? skimming(job) : fine_tuning(job); }
+  Arguments training(const SweepJob& job) const {
+    return (job.speedup ? skimming(job) : fine_tuning(job)) + watched(job);
+  }
 
   Arguments timing(const SweepJob& job) const {
     return began("eval", job, c_.runtime.threads) + common_ +
@@ -302,6 +310,16 @@ class Sweep {
     return {command, "--task_name=" + job.task, concat("--threads=", threads), "--progress=off"};
   }
 
+  // Where training is watched.
+  Arguments watched(const SweepJob& job) const {
+    if (!c_.events.has_tensorboard()) return {};
+    Arguments arguments = {"--report_to=tensorboard"};
+    if (c_.events.logging_dir) {
+      arguments.push_back("--logging_dir=" + (fs::path(*c_.events.logging_dir) / job.name()).string());
+    }
+    return arguments;
+  }
+
   // The cores that a job has beside others, unless it is said.
   std::int64_t threads() const {
     if (c_.runtime.threads > 0 || slots_ == 1) return c_.runtime.threads;
@@ -314,7 +332,6 @@ class Sweep {
     return began("train", job, threads()) + common_ +
            Arguments{"--model_name_or_path=" + model,
                      "--output_dir=" + folder(job).string(),
-                     "--overwrite_output_dir",
                      "--report=false",
                      "--save_strategy=no",
                      concat("--max_train_samples=", c_.max_train_samples),
@@ -349,12 +366,13 @@ std::vector<Job> training_jobs(const Sweep& sweep) {
                     .arguments = sweep.training(job),
                     .log = sweep.log(job),
                     .needs = job.needs,
-                    .is_done = holds_finished_run(sweep.folder(job))});
+                    .is_done = holds_finished_run(sweep.folder(job)),
+                    .stops_in_time = true});
   }
   return jobs;
 }
 
-JobsEnded train_models(const Sweep& sweep) {
+JobsEnded train_models(const Sweep& sweep, std::optional<Clock::time_point> deadline) {
   const std::vector<Job> jobs = training_jobs(sweep);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     if (jobs[i].is_done) continue;
@@ -364,7 +382,7 @@ JobsEnded train_models(const Sweep& sweep) {
   const auto done = std::ranges::count_if(jobs, &Job::is_done);
   if (done > 0) info("{} of {} models are there from an earlier start", done, jobs.size());
   info("{} models to train, {} side by side", std::ssize(jobs) - done, sweep.slots());
-  return run_jobs(jobs, sweep.slots(), sweep.command().runtime.progress);
+  return run_jobs(jobs, sweep.slots(), sweep.command().runtime.progress, deadline);
 }
 
 // Scores the models that are there on the test file of one's own data.
@@ -432,6 +450,8 @@ int run(const SweepCommand& c, const Invocation& invocation) {
   const Plan plan = checked_plan(c);
   const SweepGrid& grid = plan.grid;
   catch_stop_signals();
+  note_unused(c.events);
+  const auto deadline = deadline_of(c.time_limit);
   const Device device = placement_of(c.runtime).device;
   OutputFolder folder(c.output_dir, EarlierRun::kExtend);
   const Sweep sweep(c, plan, folder.work(), device);
@@ -445,7 +465,7 @@ int run(const SweepCommand& c, const Invocation& invocation) {
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
   Clock::time_point start = Clock::now();
-  JobsEnded trained = train_models(sweep);
+  JobsEnded trained = train_models(sweep, deadline);
   manifest.add_duration("models", seconds_since(start));
   start = Clock::now();
   const JobsEnded tested = test_models(sweep, trained.is_good);

@@ -35,6 +35,7 @@ struct TrainCommand {
   std::string output_dir;
   bool overwrite_output_dir = false;
   std::optional<std::string> checkpoint;
+  std::optional<std::string> reset;
   bool do_train = true;
   bool do_eval = true;
   bool do_predict = false;
@@ -49,6 +50,7 @@ struct TrainCommand {
   std::optional<std::string> time_limit;
   std::int64_t gradient_accumulation_steps = 1;
   std::optional<double> warmup_steps;
+  std::optional<std::string> freeze;
   double warmup_ratio = 0.06;
   bool skim = false;
   SkimSettings skim_settings;
@@ -95,6 +97,7 @@ void TrainCommand::add_run_flags() {
       "checkpoint of a run with the same flags to go on from, or true (default: the newest in --output_dir, if its "
       "run is not finished)",
       "DIR");
+  add_reset_flag(flags, reset);
   flags.add("--hf_defaults", hf_defaults,
             "where a flag is not given: batches of 8, no warm-up, a log line every 500 steps, all checkpoints, and "
             "--do_train and --do_eval off, as transformers' TrainingArguments have it");
@@ -174,6 +177,16 @@ void TrainCommand::add_optimizer_flags() {
       .add("--dropout", t.dropout,
            "of hidden states, attention and classifier in training (default: what config.json says)")
       .range(0, 0.999999);
+  flags
+      .add("--ema_decay", t.ema_decay,
+           "the result is the moving average of the weights with that decay (0.999), which grows to it in the first "
+           "steps: it is what is scored and saved (default: the weights of the last step, or of the best one)")
+      .range(0, 0.9999999);
+  flags
+      .add("--freeze", freeze,
+           "parameters that are not trained: parts of their names, such as embeddings,encoder.layer.0 (default: none)",
+           "NAMES")
+      .words();
   flags.add("--max_grad_norm", t.max_grad_norm, "the gradient is clipped to this norm; 0: not").at_least(0);
   flags.add("--train_sampling_strategy", t.order, "order of the examples");
   flags.add("--seed", t.seed, "of everything random; 0: draw one and say it");
@@ -308,6 +321,12 @@ std::vector<std::string> data_problems(const TrainCommand& c) {
   return problems;
 }
 
+// "true" is what there is without the flag, as in Hugging Face's scripts.
+std::optional<std::filesystem::path> checkpoint_of(const TrainCommand& c) {
+  if (!c.checkpoint || *c.checkpoint == "true") return std::nullopt;
+  return *c.checkpoint;
+}
+
 // Flags that mean something only beside another one.
 std::vector<std::string> contradictions(const TrainCommand& c) {
   std::vector<std::string> problems = data_problems(c);
@@ -324,14 +343,12 @@ std::vector<std::string> contradictions(const TrainCommand& c) {
       gate && c.skim_settings.cls == SkimCls::kFree && !traits(*gate).can_free_cls) {
     problems.push_back(concat("--skim_cls: gate ", name(*gate), " has no free, only kept"));
   }
+  if (c.reset && !checkpoint_of(c)) {
+    problems.emplace_back("--reset: only together with --resume_from_checkpoint, which names a checkpoint");
+  }
   for (std::string& problem : best_problems(c)) problems.push_back(std::move(problem));
   for (std::string& problem : distill_problems(c)) problems.push_back(std::move(problem));
   return problems;
-}
-
-std::vector<std::filesystem::path> paths(std::string_view list) {
-  const std::vector<std::string> names = comma_separated(list);
-  return {names.begin(), names.end()};
 }
 
 std::uint64_t drawn_seed() {
@@ -348,6 +365,7 @@ void complete_settings(TrainCommand& c) {
   TrainerOptions& t = c.settings.trainer;
   if (t.seed == 0) t.seed = drawn_seed();
   t.warmup = c.warmup_steps.value_or(c.warmup_ratio);
+  t.freeze = comma_separated(c.freeze.value_or(""));
   t.batch_size = std::min(t.batch_size, kMostSentences) * c.gradient_accumulation_steps;
   if (c.skim && !t.skim_coefficient && !t.skim_target) t.skim_target = 0.5;
   c.settings.progress = c.runtime.progress;
@@ -369,12 +387,6 @@ nlohmann::json effective_flags(const TrainCommand& c) {
   if (job.sources.tasks.empty() && job.sources.files.empty()) flags.erase("distill_samples");
   if (!job.makes_rows()) flags.erase("distill_own_share");
   return flags;
-}
-
-// "true" is what there is without the flag, as in Hugging Face's scripts.
-std::optional<std::filesystem::path> checkpoint_of(const TrainCommand& c) {
-  if (!c.checkpoint || *c.checkpoint == "true") return std::nullopt;
-  return *c.checkpoint;
 }
 
 // Another command with the flags that were given to this one, of which it takes its own.
@@ -409,9 +421,10 @@ void train(TrainCommand& c, const Invocation& invocation) {
                     .do_eval = c.do_eval,
                     .report = c.report,
                     .skim = c.skim ? std::optional(c.skim_settings) : std::nullopt,
-                    .teacher = {.folders = paths(c.teacher.value_or("")), .by_default = c.skim},
+                    .teacher = {.folders = paths_of(c.teacher.value_or("")), .by_default = c.skim},
                     .distill = distill_job(c),
                     .checkpoint = checkpoint_of(c),
+                    .resets = resets_of(c.reset),
                     .settings = c.settings,
                     .command = invocation.text,
                     .flags = effective_flags(c)},

@@ -79,6 +79,19 @@ DistillRows rows_without_labels(const TrainingJob& job, const TaskModel& model, 
   return made;
 }
 
+// The one that was asked for, or the output folder's newest where that goes on. A run that begins from a checkpoint
+// elsewhere goes on from its own once it has one.
+std::optional<Checkpoint> checkpoint_of(const TrainingJob& job, const OutputFolder& folder,
+                                        const BertClassifier& model) {
+  const std::optional<std::filesystem::path> own = folder.checkpoint();
+  if (!job.checkpoint || (own && !lies_in(*job.checkpoint, folder.path()))) {
+    return own ? std::optional(load_checkpoint(*own, model)) : std::nullopt;
+  }
+  Checkpoint checkpoint = load_checkpoint(*job.checkpoint, model);
+  reset(checkpoint, job.resets);
+  return checkpoint;
+}
+
 void introduce(const Teaching& teaching, const Task& task) {
   tell(teaching.notes);
   if (!teaching.logits.defined()) return;
@@ -131,9 +144,6 @@ TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
     std::ranges::move(others.rows, std::back_inserter(rows));
   }
   TrainingOutcome outcome{.model = std::move(model), .dev = std::move(dev), .teaching = std::move(teaching)};
-  const std::optional<std::filesystem::path> from = job.checkpoint ? job.checkpoint : folder.checkpoint();
-  std::optional<Checkpoint> checkpoint;
-  if (from) checkpoint = load_checkpoint(*from, *outcome.model.model);
   outcome.result = run_training({.model = outcome.model,
                                  .rows = rows,
                                  .own = train.size(),
@@ -142,7 +152,7 @@ TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
                                  .held_out = held_out,
                                  .teacher_logits = outcome.teaching.logits,
                                  .sources = sources,
-                                 .checkpoint = std::move(checkpoint)},
+                                 .checkpoint = checkpoint_of(job, folder, *outcome.model.model)},
                                 settings, folder, manifest);
   if (job.do_eval && job.report) write_run_report(job, outcome, folder, manifest);
   folder.finish_run(manifest);

@@ -32,6 +32,7 @@ struct TrainingJob {
   DistillJob distill = {};
   std::int64_t least_tokens = 0;                         ///< training rows with fewer are left out
   std::optional<std::filesystem::path> checkpoint = {};  ///< to go on from; else the output folder's, if it goes on
+  Resets resets = {};                                    ///< of what lies there
   TrainingSettings settings;
   // For the manifest:
   std::string command;

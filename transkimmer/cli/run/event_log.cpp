@@ -137,13 +137,13 @@ bool EventFlags::has_tensorboard() const {
                              [](const std::string& name) { return name == kTensorBoard || name == "all"; });
 }
 
-void add_event_flags(Flags& flags, EventFlags& events) {
+void add_event_flags(Flags& flags, EventFlags& events, const std::string& where) {
   flags
       .add("--report_to", events.report_to,
            "tensorboard (or all): write what it shows to --logging_dir; other trackers get nothing", "NAMES")
       .words()
       .check(problem_of_trackers);
-  flags.add("--logging_dir", events.logging_dir, "folder for that (default OUTPUT_DIR/runs/TIME_HOST)", "DIR");
+  flags.add("--logging_dir", events.logging_dir, where, "DIR");
 }
 
 void note_unused(const EventFlags& events) {

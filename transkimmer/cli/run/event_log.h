@@ -50,7 +50,9 @@ struct EventFlags {
 
   bool has_tensorboard() const;
 };
-void add_event_flags(Flags& flags, EventFlags& events);
+/// `where` says what --logging_dir is.
+void add_event_flags(Flags& flags, EventFlags& events,
+                     const std::string& where = "folder for that (default OUTPUT_DIR/runs/TIME_HOST)");
 /// Says which of the flags' values have no effect.
 void note_unused(const EventFlags& events);
 

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <thread>
 #include <utility>
 
@@ -43,8 +45,13 @@ fs::path unchecked(const Job& job) { return job.output.empty() ? "" : job.output
 
 class Runner {
  public:
-  Runner(const std::vector<Job>& jobs, std::int64_t slots, ProgressMode progress)
-      : jobs_(jobs), slots_(slots), queue_(needs_of(jobs)), bar_("jobs", queue_.size(), progress) {}
+  Runner(const std::vector<Job>& jobs, std::int64_t slots, ProgressMode progress,
+         std::optional<Clock::time_point> deadline)
+      : jobs_(jobs),
+        slots_(slots),
+        deadline_(deadline),
+        queue_(needs_of(jobs)),
+        bar_("jobs", queue_.size(), progress) {}
 
   JobsEnded operator()() {
     for (std::size_t i = 0; i < jobs_.size(); ++i) {
@@ -52,9 +59,10 @@ class Runner {
     }
     while (queue_.left() > 0) {
       stop_if_asked();
-      begin_jobs();
+      if (!is_out_of_time_) begin_jobs();
       std::this_thread::sleep_for(kBetweenLooks);
       end_jobs();
+      if (is_out_of_time_ && running_.empty()) throw Interrupted(SIGALRM);
     }
     JobsEnded ended{.is_good = {}, .failures = std::move(failures_), .left_out = queue_.count(State::kLeftOut)};
     for (std::size_t i = 0; i < jobs_.size(); ++i) ended.is_good.push_back(queue_.state(i) == State::kDone);
@@ -68,12 +76,22 @@ class Runner {
     Clock::time_point start = Clock::now();
   };
 
+  std::vector<std::string> arguments_of(const Job& job) const {
+    std::vector<std::string> arguments = job.arguments;
+    if (job.stops_in_time && deadline_) {
+      constexpr double kLeast = 0.001;
+      const double left = std::chrono::duration<double>(*deadline_ - Clock::now()).count();
+      arguments.push_back(fmt::format("--time_limit={:.3f}", std::max(kLeast, left)));
+    }
+    return arguments;
+  }
+
   void begin_jobs() {
     while (std::ssize(running_) < slots_) {
       const std::optional<std::size_t> next = queue_.begin_next();
       if (!next) return;
       const Job& job = jobs_[*next];
-      running_.push_back({*next, Child(job.arguments, job.log, unchecked(job))});
+      running_.push_back({*next, Child(arguments_of(job), job.log, unchecked(job))});
       say(job.name + ": began");
     }
   }
@@ -93,6 +111,11 @@ class Runner {
   void end_job(const Running& running, int code) {
     const Job& job = jobs_[running.job];
     const double seconds = std::chrono::duration<double>(Clock::now() - running.start).count();
+    if (job.stops_in_time && deadline_ && code == Interrupted(SIGALRM).exit_code()) {
+      is_out_of_time_ = true;
+      say(fmt::format("{}: stopped by --time_limit after {}", job.name, clock_text(seconds)));
+      return;
+    }
     queue_.end(running.job, code == 0);
     if (code == 0) {
       clock_.took(job.kind, seconds);
@@ -121,28 +144,32 @@ class Runner {
     bar_.update(queue_.size() - queue_.left());
   }
 
-  // The processes are in groups of their own: a terminal's signal reaches them this way alone.
+  // The processes are in groups of their own: a terminal's signal reaches them this way alone. Of the end of this one's
+  // time they know nothing.
   void stop_if_asked() {
     if (stop_signal() == 0) return;
     say(fmt::format("stopping {} of them", running_.size()));
-    for (const Running& running : running_) running.child.send(stop_signal());
+    for (const Running& running : running_) running.child.send(stop_signal() == SIGALRM ? SIGTERM : stop_signal());
     for (Running& running : running_) running.child.wait();
     throw_if_stopped();
   }
 
   const std::vector<Job>& jobs_;
   std::int64_t slots_;
+  std::optional<Clock::time_point> deadline_;
   JobQueue queue_;
   Progress bar_;
   JobClock clock_;
   std::vector<Running> running_;
   std::vector<JobFailure> failures_;
+  bool is_out_of_time_ = false;
 };
 
 }  // namespace
 
-JobsEnded run_jobs(const std::vector<Job>& jobs, std::int64_t slots, ProgressMode progress) {
-  return Runner(jobs, slots, progress)();
+JobsEnded run_jobs(const std::vector<Job>& jobs, std::int64_t slots, ProgressMode progress,
+                   std::optional<Clock::time_point> deadline) {
+  return Runner(jobs, slots, progress, deadline)();
 }
 
 }  // namespace tk

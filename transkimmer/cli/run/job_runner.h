@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,7 @@ struct Job {
   std::filesystem::path output = {};    ///< what it says on standard output, once it has ended well; empty: to the log
   std::vector<std::size_t> needs = {};  ///< places in the list of those that must have ended well before, all before it
   bool is_done = false;                 ///< it need not run
+  bool stops_in_time = false;           ///< it takes --time_limit
 };
 
 /// A job that did not end well: how, and the last line of its log.
@@ -32,9 +35,11 @@ struct JobsEnded {
   std::int64_t left_out = 0;  ///< not begun, for one that they need failed
 };
 
-/// Runs the jobs, at most `slots` side by side; says on standard error which began and ended, how many are left and for
-/// how long. One that fails does not keep others from running, but those that need it. A signal that asks to stop is
-/// sent on; when all have ended, throws Interrupted.
-JobsEnded run_jobs(const std::vector<Job>& jobs, std::int64_t slots, ProgressMode progress);
+/// Runs the jobs, at most `slots` side by side, each that can with the time that is left to `deadline`; says on
+/// standard error which began and ended, how many are left and for how long. One that fails does not keep others from
+/// running, but those that need it. A signal that asks to stop is sent on, and one that its time limit ended keeps
+/// others from beginning; when all have ended, throws Interrupted.
+JobsEnded run_jobs(const std::vector<Job>& jobs, std::int64_t slots, ProgressMode progress,
+                   std::optional<std::chrono::steady_clock::time_point> deadline = {});
 
 }  // namespace tk

@@ -441,6 +441,11 @@ std::optional<bool> switch_value(std::string_view text) {
   return std::nullopt;
 }
 
+std::vector<std::filesystem::path> paths_of(std::string_view text) {
+  const std::vector<std::string> names = comma_separated(text);
+  return {names.begin(), names.end()};
+}
+
 std::vector<std::string> comma_separated(std::string_view text) {
   std::vector<std::string> parts;
   while (!text.empty()) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <filesystem>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -161,6 +162,8 @@ std::optional<bool> switch_value(std::string_view text);
 
 /// What commas separate in a flag's value, without what is empty.
 std::vector<std::string> comma_separated(std::string_view text);
+/// The same as paths.
+std::vector<std::filesystem::path> paths_of(std::string_view text);
 
 /// The known name that `name` is most like, such that it may be a slip: a letter or two in short names, three in long
 /// ones. Else nothing.

@@ -25,13 +25,14 @@
 
 namespace tk {
 namespace fs = std::filesystem;
-namespace {
 
 bool lies_in(const fs::path& path, const fs::path& folder) {
   const fs::path inner = fs::weakly_canonical(path);
   const fs::path outer = fs::weakly_canonical(folder);
   return std::ranges::mismatch(outer, inner).in1 == outer.end();
 }
+
+namespace {
 
 constexpr int kTaken = -2;
 

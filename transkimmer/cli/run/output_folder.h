@@ -10,6 +10,9 @@ namespace tk {
 
 class Manifest;
 
+/// Whether `path` is `folder` or in it.
+bool lies_in(const std::filesystem::path& path, const std::filesystem::path& folder);
+
 /// Keeps other runs out of a folder as long as it lives, if the file system knows locks.
 class FolderLock {
  public:

@@ -19,6 +19,7 @@
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/results.h"
+#include "transkimmer/cli/run/run_checkpoint.h"
 #include "transkimmer/cli/run/run_files.h"
 #include "transkimmer/cli/run/run_log.h"
 #include "transkimmer/cli/run/signals.h"
@@ -54,7 +55,22 @@ struct Window {
   }
   double mean(double sum) const { return sum / static_cast<double>(steps); }
   double sentences_per_second() const { return static_cast<double>(sentences) / seconds; }
+
+  json to_json() const {
+    return {{"steps", steps},         {"sentences", sentences}, {"loss", loss},
+            {"task_loss", task_loss}, {"mac_share", mac_share}, {"seconds", seconds}};
+  }
 };
+
+Window window_of(const json& sums) {
+  if (sums.is_null()) return {};
+  return {.steps = sums.at("steps"),
+          .sentences = sums.at("sentences"),
+          .loss = sums.at("loss"),
+          .task_loss = sums.at("task_loss"),
+          .mac_share = sums.at("mac_share"),
+          .seconds = sums.at("seconds")};
+}
 
 // Hugging Face's floating_point_ops: six for each token and weight outside the embeddings.
 double operations_per_token(const BertClassifier& model) {
@@ -63,14 +79,6 @@ double operations_per_token(const BertClassifier& model) {
     if (!is_embedding(weight.name, model.config().family())) weights += weight.tensor.numel();
   }
   return 6.0 * static_cast<double>(weights);
-}
-
-void load_checkpoint_weights(const fs::path& folder, const BertClassifier& model) {
-  const std::vector<NamedTensor> weights = named_values(model.parameters());
-  const LoadReport report = load_weights(folder, weights, model.config().family());
-  TK_CHECK(report.missing.empty(), folder.string(), ": is no checkpoint of this run's model: it lacks ",
-           in_quotes(report.missing.front()));
-  for (const NamedTensor& weight : weights) weight.tensor.bump_version();
 }
 
 class Run {
@@ -84,8 +92,7 @@ class Run {
         folder_(begin(folder, inputs, settings, manifest)),
         log_(folder_),
         skims_(inputs.model.model->config().skim_gate != SkimGate::kNone),
-        checkpoints_(checkpoints_in(folder_)),
-        final_folder_(folder.final_name(folder_ / "checkpoint").parent_path()),
+        checkpoints_(folder_, folder.final_name(folder_ / "checkpoint").parent_path()),
         best_(settings.best) {
     if (inputs.checkpoint) go_on(*inputs.checkpoint);
     if (settings.tensorboard) open_events();
@@ -115,11 +122,12 @@ class Run {
   // longest so far; before the first checkpoint for its bytes at 100 MB a second.
   void keep_time() const {
     if (!settings_.deadline) return;
-    constexpr double kBytesPerSecond = 1e8, kStates = 3, kLeast = 0.1;  // weights and two moments
+    constexpr double kBytesPerSecond = 1e8, kLeast = 0.1;
+    const double states = settings_.trainer.ema_decay ? 4 : 3;  // weights, two moments, average
     double save = 2 * checkpoint_seconds_;
     if (save == 0) {
       for (const NamedTensor& weight : named_values(inputs_.model.model->parameters())) {
-        save += kStates * sizeof(float) * static_cast<double>(weight.tensor.numel()) / kBytesPerSecond;
+        save += states * sizeof(float) * static_cast<double>(weight.tensor.numel()) / kBytesPerSecond;
       }
     }
     const std::chrono::duration<double> reserve(kLeast + 2 * step_seconds_ + save);
@@ -130,6 +138,7 @@ class Run {
     tell_start();
     result_.train_examples = inputs_.own;
     train();
+    trainer_.show_average();
     if (settings_.best.load_at_end) load_best();
     if (inputs_.held_out.size() > 0) keep_budget();
     save_model(inputs_.model, folder_);
@@ -138,15 +147,19 @@ class Run {
     tell_costs(result_.scores);
     write_file_atomically(folder_ / "trainer_state.json", trainer_state().dump(2) + '\n');
     // What a signal made it write, and nobody asked for, has served.
-    if (settings_.save_strategy == SaveStrategy::kNo && !settings_.tracks_best()) drop_checkpoints(0);
+    if (settings_.save_strategy == SaveStrategy::kNo && !settings_.tracks_best())
+      checkpoints_.drop_all_but(0, std::nullopt);
     return std::move(result_);
   }
 
   void go_on(const Checkpoint& checkpoint) {
     trainer_.restore(checkpoint.state);
     first_step_ = checkpoint.state.steps;
+    log_start_ = checkpoint.log_start;
+    window_ = window_of(checkpoint.log_window);
     loss_sum_ = checkpoint.loss_sum;
     tokens_ = checkpoint.tokens;
+    last_.budget = checkpoint.budget;
     last_.multiplier = checkpoint.state.skim_multiplier;
     for (const json& row : checkpoint.log) {
       log_.add(row);
@@ -158,7 +171,7 @@ class Run {
       if (row.contains(score) && row[score].is_number()) note_score(step, row[score].get<double>());
       if (row.contains("eval_loss") && step > 0) best_.note(row);
     }
-    source_ = checkpoint.folder.parent_path();
+    checkpoints_.went_on_from(checkpoint.folder);
     info("going on after step {} of {}", trainer_.steps_done(), trainer_.total_steps());
   }
 
@@ -238,6 +251,7 @@ class Run {
   void evaluate_and_save(Progress& progress, std::int64_t step) {
     bool is_best = false;
     if (evaluates_after(step)) {
+      trainer_.show_average();
       progress.line(log_evaluation(score_dev()));
       is_best = best_.note(log_.history().back()) && settings_.tracks_best();
       if (is_best)
@@ -251,7 +265,7 @@ class Run {
       warn("{} was never defined: the last model is taken", settings_.best.key());
       return;
     }
-    load_checkpoint_weights(best_checkpoint(), *inputs_.model.model);
+    load_checkpoint_weights(checkpoints_.find(*best_.step()), *inputs_.model.model);
     info("the model of step {} is the best: {} {:.4f}", *best_.step(), settings_.best.key(), *best_.score());
   }
 
@@ -387,63 +401,32 @@ class Run {
   }
 
   fs::path save_checkpoint() {
-    const fs::path path = folder_ / fmt::format("checkpoint-{}", trainer_.steps_done());
+    const fs::path path = checkpoints_.path(trainer_.steps_done());
     if (fs::exists(path)) return path;
     const Clock::time_point start = Clock::now();
+    trainer_.show_average();
     AtomicFolder complete(path);
     save_model(inputs_.model, complete.path());
     save_safetensors(complete.path() / "optimizer.safetensors", trainer_.optimizer().state());
     write_file_atomically(complete.path() / "trainer_state.json", trainer_state().dump(2) + '\n');
     complete.commit();
-    checkpoints_.push_back(path);
-    if (settings_.save_total_limit > 0) drop_checkpoints(settings_.save_total_limit);
+    checkpoints_.add(path);
+    if (settings_.save_total_limit > 0) checkpoints_.drop_all_but(settings_.save_total_limit, best_step());
     checkpoint_seconds_ = std::max(checkpoint_seconds_, seconds_since(start));
     keep_time();
     return path;
   }
 
-  // The oldest first, until no more than `left` are there. The newest stays, where any may, and so does the best.
-  void drop_checkpoints(std::int64_t left) {
-    const fs::path best = settings_.tracks_best() ? best_checkpoint() : fs::path();
-    const auto stays = [&](const fs::path& path) { return left > 0 && (path == best || path == checkpoints_.back()); };
-    while (std::ssize(checkpoints_) > left) {
-      const auto oldest = std::ranges::find_if_not(checkpoints_, stays);
-      if (oldest == checkpoints_.end()) break;
-      drop(*oldest);
-      checkpoints_.erase(oldest);
-    }
-  }
-
-  // It lies here, or beside the checkpoint that the run went on from. Empty as long as no score is the best.
-  fs::path best_checkpoint() const {
-    if (!best_.step()) return {};
-    const std::string name = fmt::format("checkpoint-{}", *best_.step());
-    const bool is_there = !fs::exists(folder_ / name) && !source_.empty() && fs::exists(source_ / name);
-    return (is_there ? source_ : folder_) / name;
-  }
-
-  // What it will be called.
-  fs::path best_name() const {
-    const fs::path path = best_checkpoint();
-    return path.parent_path() == folder_ ? final_folder_ / path.filename() : path;
-  }
-
-  // One checkpoint too many is no reason to lose a run.
-  static void drop(const fs::path& checkpoint) {
-    try {
-      remove_folder(checkpoint);
-    } catch (const Error& error) {
-      warn("{}", error.what());
-    }
-  }
+  // Of the best model so far, where that matters.
+  std::optional<std::int64_t> best_step() const { return settings_.tracks_best() ? best_.step() : std::nullopt; }
 
   // The keys of transformers' TrainerState, the sum of the losses and the budget controller's state.
   json trainer_state() const {
-    const bool has_best = settings_.tracks_best() && best_.step();
+    const std::optional<std::int64_t> best_at = best_step();
     const std::optional<double> best = settings_.tracks_best() ? best_.score() : best_score_;
-    json state = {{"best_global_step", has_best ? json(*best_.step()) : json()},
+    json state = {{"best_global_step", best_at ? json(*best_at) : json()},
                   {"best_metric", best ? json(*best) : json()},
-                  {"best_model_checkpoint", has_best ? json(best_name().string()) : json()},
+                  {"best_model_checkpoint", best_at ? json(checkpoints_.final_name(*best_at).string()) : json()},
                   {"epoch", epochs_of(trainer_.steps_done())},
                   {"eval_steps", settings_.eval_strategy == Strategy::kSteps ? settings_.eval_steps : 500},
                   {"global_step", trainer_.steps_done()},
@@ -451,12 +434,14 @@ class Run {
                   {"is_local_process_zero", true},
                   {"is_world_process_zero", true},
                   {"log_history", log_.history()},
+                  {"log_window", window_.to_json()},
                   {"logging_steps", settings_.logging_steps},
                   {"loss_sum", loss_sum_},
                   {"max_steps", trainer_.total_steps()},
                   {"num_input_tokens_seen", tokens_},
                   {"num_train_epochs", static_cast<std::int64_t>(std::ceil(epochs_of(trainer_.total_steps())))},
                   {"save_steps", settings_.save_steps},
+                  {"starts", starts_json(trainer_.starts(), log_start_)},
                   {"stateful_callbacks", json::object()},
                   {"total_flos", total_operations()},
                   {"train_batch_size", settings_.trainer.batch_size},
@@ -471,7 +456,7 @@ class Run {
   double total_operations() const { return operations_per_token(*inputs_.model.model) * static_cast<double>(tokens_); }
 
   void write_train_results() {
-    const auto steps = static_cast<double>(trainer_.steps_done());
+    const auto steps = static_cast<double>(trainer_.steps_done() - log_start_);
     const std::size_t epoch = inputs_.epoch.empty() ? inputs_.rows.size() : inputs_.epoch.size();
     const auto timed = static_cast<double>(trainer_.steps_done() - first_step_);
     const double samples = timed / static_cast<double>(trainer_.steps_per_epoch()) * static_cast<double>(epoch);
@@ -513,48 +498,21 @@ class Run {
   RunLog log_;
   std::optional<EventLog> events_ = {};
   bool skims_;
-  std::vector<fs::path> checkpoints_;  // the oldest first
+  RunCheckpoints checkpoints_;
   Window window_;
   StepReport last_;
   TrainingResult result_;
-  fs::path final_folder_;  // what `folder_` will be called
-  fs::path source_ = {};   // where the checkpoint lies that the run went on from
   BestScore best_;
   std::optional<double> best_score_;      // of the task's headline
   std::optional<double> held_out_share_;  // what the rows cost at the end, where there are some
   std::int64_t first_step_ = 0;           // after which this process went on
+  std::int64_t log_start_ = 0;            // steps before those that log and sums are of
   double loss_sum_ = 0;
   double train_seconds_ = 0;
   double step_seconds_ = 0;        // the longest step, and
   double checkpoint_seconds_ = 0;  // the longest checkpoint of this process
   std::int64_t tokens_ = 0;
 };
-
-}  // namespace
-
-Checkpoint load_checkpoint(const fs::path& folder, const BertClassifier& model) {
-  load_checkpoint_weights(folder, model);
-  const json state = read_json(folder / "trainer_state.json");
-  const SafetensorsFile optimizer = SafetensorsFile::open(folder / "optimizer.safetensors");
-  Checkpoint checkpoint;
-  checkpoint.folder = folder;
-  for (const SafetensorsEntry& entry : optimizer.entries()) {
-    checkpoint.state.optimizer.push_back({entry.name, optimizer.tensor(entry)});
-  }
-  try {
-    checkpoint.state.steps = state.at("global_step");
-    checkpoint.log = state.at("log_history");
-    checkpoint.loss_sum = state.at("loss_sum");
-    checkpoint.tokens = state.at("num_input_tokens_seen");
-    if (state.contains("skim_budget")) checkpoint.state.skim_multiplier = state["skim_budget"].at("multiplier");
-  } catch (const json::exception& error) {
-    throw Error(concat((folder / "trainer_state.json").string(), ": ", problem_text(error)));
-  }
-  TK_CHECK(checkpoint.log.is_array(), (folder / "trainer_state.json").string(), ": log_history is no list");
-  return checkpoint;
-}
-
-namespace {
 
 // That evaluations will have the score by which the best model is chosen.
 void check_best(const BestModelOptions& best, const Task& task, const std::vector<Split>& dev) {

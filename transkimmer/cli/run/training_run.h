@@ -11,6 +11,7 @@
 #include "transkimmer/cli/run/evaluation_progress.h"
 #include "transkimmer/cli/run/manifest.h"
 #include "transkimmer/cli/run/output_folder.h"
+#include "transkimmer/cli/run/run_checkpoint.h"
 #include "transkimmer/cli/run/run_files.h"
 #include "transkimmer/training/scoring.h"
 #include "transkimmer/training/task_model.h"
@@ -74,19 +75,6 @@ struct TrainingSettings {
             .progress = evaluation_progress(progress)};
   }
 };
-
-/// Where a run has come to, but for the weights.
-struct Checkpoint {
-  TrainerState state;
-  nlohmann::json log = {};  ///< the rows of its log
-  double loss_sum = 0;      ///< over the steps
-  std::int64_t tokens = 0;  ///< over the steps
-  std::filesystem::path folder = {};
-};
-
-/// Loads a checkpoint's weights into `model`, which the run began with, and returns the rest. Throws where `folder` is
-/// no checkpoint of such a model.
-Checkpoint load_checkpoint(const std::filesystem::path& folder, const BertClassifier& model);
 
 /// What is trained on what.
 struct TrainingInputs {
