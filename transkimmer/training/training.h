@@ -8,6 +8,7 @@
 #include "transkimmer/training/distill_rows.h"
 #include "transkimmer/training/evaluation.h"
 #include "transkimmer/training/inference.h"
+#include "transkimmer/training/keep_probabilities.h"
 #include "transkimmer/training/option_error.h"
 #include "transkimmer/training/predict.h"
 #include "transkimmer/training/scoring.h"

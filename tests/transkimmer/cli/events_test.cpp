@@ -49,7 +49,8 @@ TEST_CASE("train: --logging_dir names another folder, and a skimmed model's laye
   const std::vector<fs::path> files = event_files(place / "logs");
   REQUIRE(files.size() == 1);
   const std::string shown = joined(files[0]);
-  for (const char* tag : {"keys/layer_0", "updated/layer_1", "fed/layer_2", "train/budget", "train/mac_share"}) {
+  for (const char* tag : {"keys/layer_0", "updated/layer_1", "fed/layer_2", "train/budget", "train/mac_share",
+                          "keys_probability/layer_1", "updated_probability/layer_2", "fed_probability/layer_0"}) {
     CHECK_THAT(shown, ContainsSubstring(tag));
   }
   CHECK_THAT(place.train("other", {"--report=false", "--logging_dir", place / "unused"}).err,

@@ -68,6 +68,10 @@ void EventLog::add(std::int64_t step, std::vector<Event::Scalar> scalars) {
   write({.step = step, .scalars = std::move(scalars)});
 }
 
+void EventLog::add(std::int64_t step, std::vector<Event::Histogram> histograms) {
+  write({.step = step, .histograms = std::move(histograms)});
+}
+
 void EventLog::add(std::int64_t step, const nlohmann::json& numbers) {
   std::vector<Event::Scalar> scalars;
   for (const auto& [key, value] : numbers.items()) {

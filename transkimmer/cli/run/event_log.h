@@ -25,6 +25,7 @@ class EventLog {
   // What cannot be written is said once, and then nothing is written any more: a run does not end of it.
 
   void add(std::int64_t step, std::vector<Event::Scalar> scalars);
+  void add(std::int64_t step, std::vector<Event::Histogram> histograms);
   /// The numbers of an object but its "step", under the tags that transformers gives them.
   void add(std::int64_t step, const nlohmann::json& numbers);
   /// Under the tag that torch.utils.tensorboard gives it: NAME/text_summary.

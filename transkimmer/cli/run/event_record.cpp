@@ -51,6 +51,27 @@ std::string scalar_message(const Event::Scalar& scalar) {
   return value;
 }
 
+void add_doubles(std::string& out, std::uint64_t field, const std::vector<double>& values) {
+  std::string packed;
+  for (const double value : values) add_little_endian(packed, std::bit_cast<std::uint64_t>(value));
+  add_bytes(out, field, packed);
+}
+
+std::string histogram_message(const Event::Histogram& histogram) {
+  std::string proto, value;
+  std::uint64_t field = 0;
+  for (const double number :
+       {histogram.least, histogram.largest, histogram.count, histogram.sum, histogram.sum_of_squares}) {
+    ++field;
+    if (number != 0) add_double(proto, field, number);
+  }
+  add_doubles(proto, 6, histogram.limits);
+  add_doubles(proto, 7, histogram.counts);
+  add_bytes(value, 1, histogram.tag);
+  add_bytes(value, 5, proto);  // histo
+  return value;
+}
+
 // What torch.utils.tensorboard's add_text writes: a tensor of one string for the plug-in `text`.
 std::string text_message(const Event::Text& text) {
   constexpr int kString = 7;  // DT_STRING
@@ -74,6 +95,7 @@ std::string event_message(const Event& event) {
   if (event.step != 0) add_integer(message, 2, event.step);  // as Protocol Buffers leave out what is the default
   if (!event.file_version.empty()) add_bytes(message, 3, event.file_version);
   for (const Event::Scalar& scalar : event.scalars) add_bytes(summary, 1, scalar_message(scalar));
+  for (const Event::Histogram& histogram : event.histograms) add_bytes(summary, 1, histogram_message(histogram));
   for (const Event::Text& text : event.texts) add_bytes(summary, 1, text_message(text));
   if (!summary.empty()) add_bytes(message, 5, summary);
   if (event.restarts) {

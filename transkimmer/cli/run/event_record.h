@@ -14,6 +14,13 @@ struct Event {
     std::string tag;  ///< "train/loss"; tags are shown in groups, by what is in front of the slash
     float value;
   };
+  struct Histogram {
+    std::string tag;
+    double least, largest;
+    double count, sum, sum_of_squares;
+    std::vector<double> limits;  ///< of its buckets on the right; the first bucket lies left of all values
+    std::vector<double> counts;  ///< in them
+  };
   struct Text {
     std::string tag;
     std::string text;  ///< Markdown
@@ -23,6 +30,7 @@ struct Event {
   std::int64_t step = 0;
   std::string file_version = {};  ///< of the first event of a file: kEventFileVersion
   std::vector<Scalar> scalars = {};
+  std::vector<Histogram> histograms = {};
   std::vector<Text> texts = {};
   bool restarts = false;  ///< what earlier files of the folder say of this step and later ones no longer holds
 };

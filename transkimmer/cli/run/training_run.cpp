@@ -24,6 +24,7 @@
 #include "transkimmer/cli/run/run_log.h"
 #include "transkimmer/cli/run/signals.h"
 #include "transkimmer/families/family.h"
+#include "transkimmer/training/keep_probabilities.h"
 #include "transkimmer/training/option_error.h"
 #include "transkimmer/training/trainer.h"
 
@@ -79,6 +80,24 @@ double operations_per_token(const BertClassifier& model) {
     if (!is_embedding(weight.name, model.config().family())) weights += weight.tensor.numel();
   }
   return 6.0 * static_cast<double>(weights);
+}
+
+Event::Histogram event_of(const GateProbabilities& gate) {
+  const ProbabilityHistogram& h = gate.histogram;
+  const char* set = gate.set == GateSet::kKeys ? "keys" : gate.set == GateSet::kUpdated ? "updated" : "fed";
+  Event::Histogram event{.tag = fmt::format("{}_probability/layer_{}", set, gate.layer),
+                         .least = h.count > 0 ? h.least : 0,
+                         .largest = h.largest,
+                         .count = static_cast<double>(h.count),
+                         .sum = h.sum,
+                         .sum_of_squares = h.sum_of_squares,
+                         .limits = {0},
+                         .counts = {0}};
+  for (std::size_t i = 0; i < h.counts.size(); ++i) {
+    event.limits.push_back(static_cast<double>(i + 1) / static_cast<double>(h.counts.size()));
+    event.counts.push_back(static_cast<double>(h.counts[i]));
+  }
+  return event;
 }
 
 class Run {
@@ -201,6 +220,19 @@ class Run {
       }
     }
     events_->add(trainer_.steps_done(), std::move(scalars));
+  }
+
+  // With which probability each gate lets rows pass, of the first rows of the first dev set.
+  void show_gates() {
+    if (!events_ || !skims_) return;
+    constexpr std::size_t kMost = 1000;
+    const std::vector<TokenizedExample>& dev = inputs_.dev.front().tokenized;
+    std::vector<Event::Histogram> histograms;
+    for (const GateProbabilities& gate :
+         keep_probabilities(*inputs_.model.model, std::span(dev).first(std::min(kMost, dev.size())))) {
+      histograms.push_back(event_of(gate));
+    }
+    events_->add(trainer_.steps_done(), std::move(histograms));
   }
 
   void note_score(double step, double score) {
@@ -387,6 +419,7 @@ class Run {
     row["epoch"] = rounded(epochs_of(trainer_.steps_done()), 4);
     log(row);
     show_layers(scores);
+    show_gates();
     note_score(static_cast<double>(trainer_.steps_done()), headline(inputs_.model.task, scores));
     std::string text = fmt::format("step {:>6}  dev:", trainer_.steps_done());
     for (const SplitScore& s : scores) {

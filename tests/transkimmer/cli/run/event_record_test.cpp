@@ -41,5 +41,22 @@ TEST_CASE("event records: several scalars, a text and a restart are as protobuf 
         "0f000000000000006d532b090900000041fc54d94110073a0208015f35ce2d");
 }
 
+// Written by tensorboard 2.21.
+TEST_CASE("event records: a histogram is as protobuf writes it") {
+  CHECK(hex(event_record({.wall_time = 1700000005.0,
+                          .step = 9,
+                          .histograms = {{.tag = "fed_probability/layer_0",
+                                          .least = 0.25,
+                                          .largest = 1,
+                                          .count = 3,
+                                          .sum = 1.75,
+                                          .sum_of_squares = 1.3125,
+                                          .limits = {0, 0.5, 1},
+                                          .counts = {0, 2, 1}}}})) ==
+        "8b00000000000000852d3df10900004041fc54d94110092a7e0a7c0a176665645f70726f626162696c6974792f6c617965725f302a6109"
+        "000000000000d03f11000000000000f03f19000000000000084021000000000000fc3f29000000000000f53f32180000000000000000"
+        "000000000000e03f000000000000f03f3a1800000000000000000000000000000040000000000000f03fd61a0b51");
+}
+
 }  // namespace
 }  // namespace tk
