@@ -85,7 +85,7 @@ TEST_CASE("cuda parameter: gradients, dense and in rows, move with the value to 
   CHECK(rows[0].tensor.to_vector<float>() == std::vector<float>{0, 1, 0, 1});
 }
 
-TEST_CASE("freeze: by whole parts of names; frozen parameters take no gradient, and others what they had") {
+TEST_CASE("freeze: by whole parts of names, and frozen parameters take no gradient, and others what they had") {
   Parameter words({2}), first({2}), tenth({2});
   const ParameterList list = {{{"bert.embeddings.weight"}, &words},
                               {{"bert.layer.1.query", "bert.layer.1.key"}, &first},

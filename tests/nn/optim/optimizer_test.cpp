@@ -276,7 +276,7 @@ TEST_CASE("optimizers: each group has its own learning rate and decay") {
   CHECK(predictor.value().item() == 0);
 }
 
-TEST_CASE("optimizers: a group without a learning rate is named, and none moves; zero is one") {
+TEST_CASE("optimizers: a group without a learning rate is named, and none moves, zero is one") {
   Parameter base({1}), predictor({1});
   predictor.set_group(ParameterGroup::kPredictor);
   AdamW optimizer({{{"w"}, &base}, {{"gate.w"}, &predictor}});

@@ -37,7 +37,7 @@ std::string weights(const Workplace& place, const std::string& run) {
   return read_bytes(place / (run + "/model.safetensors"));
 }
 
-TEST_CASE("sweep: tasks, speed-ups and seeds by one command, to the bits of `skim`; tables, JSON and a page") {
+TEST_CASE("sweep: tasks, speed-ups and seeds by one command, to the bits of `skim`, with tables, JSON and a page") {
   const Workplace place;
   const Ran ran = run_program(sweep(place, "stsb,sst2", "2,3", "42,7", "out", {"--jobs", "2"}));
   INFO(ran.err);
@@ -96,7 +96,7 @@ TEST_CASE("sweep: processes side by side, threads and variables of the environme
   CHECK(json_of(place / "two/sst2-2x-2/run.json")["flags"]["skim_width"] == 1);
 }
 
-TEST_CASE("sweep: a stopped one goes on, does nothing twice, and takes more seeds later; other flags are refused") {
+TEST_CASE("sweep: a stopped one goes on, does nothing twice, and takes more seeds later, other flags are refused") {
   const Workplace place;
   const auto again = [&](const std::string& seeds, const Arguments& more = {}) {
     return sweep(place, "sst2", "2", seeds, "out", more);

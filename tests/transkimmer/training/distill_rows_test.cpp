@@ -101,7 +101,7 @@ TEST_CASE("distill_rows: corrupted copies of own rows, half of the others corrup
   CHECK_FALSE(same_ids(distill_rows(model, own, text, kLength).rows, corrupt.rows));
 }
 
-TEST_CASE("distill_rows: new pairs have an own first text and another row's second text; sentences have none") {
+TEST_CASE("distill_rows: new pairs have an own first text and another row's second text, sentences have none") {
   const SavedToyModel saved(SkimGate::kNone);
   TaskModel model = load_for_training(saved.folder(), saved.toy.task);
   DistillText text;
