@@ -12,8 +12,9 @@ namespace tk {
 /// found by trials with a MiniLM of six layers, on dev scores over seeds.
 struct Recipe {
   std::string start_task = {};    ///< whose model the dense one starts from; empty: the checkpoint itself
+  bool start_gates = false;       ///< that task teaches the gates, too: its skimmed model is where skimming starts
   double epochs = 3;              ///< of the dense model
-  std::int64_t steps = 4000;      ///< of the skimmed one
+  std::int64_t steps = 4000;      ///< of the skimmed one, from a dense one
   bool reads_other_tasks = true;  ///< texts of other tasks are learnt on, too
   double own_share = 0.25;        ///< of an epoch, beside texts, pairs and copies
   std::int64_t pairs = 0;         ///< new pairs for each own one: DistillText

@@ -1,6 +1,7 @@
 #include <signal.h>
 #include <nlohmann/json.hpp>
 
+#include "tensor/error.h"
 #include "tests/support/catch.h"
 #include "tests/transkimmer/cli/program.h"
 
@@ -32,6 +33,17 @@ Arguments skim(const Workplace& place, const std::string& task, const std::strin
                    "--progress",
                    "off"} +
          more;
+}
+
+void write_rte(const fs::path& folder) {
+  fs::create_directories(folder);
+  std::string text = "index\tsentence1\tsentence2\tlabel\n";
+  for (int i = 0; i < 8; ++i) {
+    text +=
+        concat(i, "\tthe plot was fine and long\tthe music was ", i % 2 == 0 ? "fine\t" : "dull\tnot_", "entailment\n");
+  }
+  write_bytes(folder / "train.tsv", text);
+  write_bytes(folder / "dev.tsv", text);
 }
 
 TEST_CASE("skim: dense model, text, skimming and threshold by one command, and what each took") {
@@ -139,6 +151,31 @@ TEST_CASE("skim: another task's skimmed model lends its gates, and the dense mod
   const Ran none = run_program(skim(place, "stsb", "none", {"--skimmed", place / "nothing"}));
   CHECK(none.code == 1);
   CHECK_THAT(none.err, ContainsSubstring("nothing"));
+}
+
+TEST_CASE("skim: small tasks of pairs get gates that another task was skimmed for on the way, unless none are wanted") {
+  const Workplace place;
+  write_rte(place / "data/RTE");
+  const Ran ran = run_program(skim(place, "rte", "out", {"--report=false"}));
+  INFO(ran.err);
+  REQUIRE(ran.code == 0);
+  CHECK_THAT(ran.err, ContainsSubstring("start-skimmed: a skimmed model for mnli learns from " + (place / "out")));
+  CHECK_THAT(ran.err, ContainsSubstring(", with the gates of " + (place / "out")));
+  CHECK_THAT(ran.out, ContainsSubstring("\nstart-skimmed"));
+  const json manifest = json_of(place / "out/run.json");
+  CHECK(manifest["parts"] == json::array({"start", "start-skimmed", "dense"}));
+  CHECK(manifest["stages"]["start-skimmed"]["seconds"] > 0);
+  CHECK(json_of(place / "out/start-skimmed/config.json")["finetuning_task"] == "mnli");
+  CHECK(json_of(place / "out/start-skimmed/config.json")["skim_gate"] == "staged");
+
+  // The same by two commands.
+  const Arguments from = {"--report=false", "--skimmed", place / "out/start-skimmed"};
+  REQUIRE(run_program(skim(place, "rte", "lent", from)).code == 0);
+  CHECK(read_bytes(place / "out/model.safetensors") == read_bytes(place / "lent/model.safetensors"));
+
+  REQUIRE(run_program(skim(place, "rte", "none", {"--report=false", "--skimmed", "none"})).code == 0);
+  CHECK_FALSE(fs::exists(place / "none/start-skimmed"));
+  CHECK(read_bytes(place / "out/dense/model.safetensors") == read_bytes(place / "none/dense/model.safetensors"));
 }
 
 TEST_CASE("skim: a stopped run goes on with its first unfinished stage, to the bits of one that was not stopped") {

@@ -28,7 +28,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kStart = "start";  // parts of the run's folder: the model that the dense ones start from,
-constexpr const char* kDense = "dense";  // and these: dense, dense-2 ...
+constexpr const char* kDense = "dense";  // these: dense, dense-2 ...
+constexpr const char* kStartSkimmed = "start-skimmed";  // and the one that gives the gates
+constexpr const char* kNone = "none";
 constexpr std::int64_t kStepsFromSkimmed = 3000;
 
 struct SkimCommand {
@@ -105,7 +107,8 @@ void SkimCommand::add_dense_flags() {
       "DIRS");
   flags.add("--skimmed", skimmed,
             "skimmed model of another task to skim from, in place of the dense one, which still teaches: a small task "
-            "gains from gates that a large one has taught",
+            "gains from gates that a large one has taught; or none (default: for rte and mrpc mnli's, made on the way "
+            "where --start_task is mnli)",
             "DIR");
   flags.add("--teachers", teachers, "how many dense models are trained, which differ in their seeds").range(1, 16);
   flags.add("--start_task", start_task,
@@ -124,13 +127,14 @@ struct Plan {
   Recipe recipe = {};
   DistillJob distill = {};
   std::string start_task = {};  // empty: none
+  bool start_gates = false;     // the start task's model is skimmed, too
   Placement placement = {};
   std::optional<std::chrono::steady_clock::time_point> deadline = {};
 };
 
 // A task that only the recipe names is passed over where there are no rows of it.
 std::string start_task_of(const SkimCommand& c, const Task& task, const Recipe& recipe) {
-  if (c.dense || c.start_task == "none") return "";
+  if (c.dense || c.start_task == kNone) return "";
   if (c.start_task) return find_glue_task(*c.start_task).task.name;
   const std::string start = start_task_with_rows(recipe, c.task.data_dir);
   if (start == recipe.start_task) return start;
@@ -139,24 +143,47 @@ std::string start_task_of(const SkimCommand& c, const Task& task, const Recipe& 
   return "";
 }
 
+// A skimmed model that another command made.
+std::optional<fs::path> lent_gates(const SkimCommand& c) {
+  return c.skimmed && *c.skimmed != kNone ? std::optional<fs::path>(*c.skimmed) : std::nullopt;
+}
+
+// Text as the recipe has it where the flags are silent.
+DistillJob text_of(const SkimCommand& c, DistillFlags flags, const Task& task, const Recipe& recipe) {
+  if (!flags.pairs) flags.pairs = recipe.pairs;
+  if (!flags.corrupt) flags.corrupt = recipe.corrupt;
+  if (!flags.own_share) flags.own_share = recipe.own_share;
+  DistillJob job = distill_job(flags, c.task.data_dir, c.seed);
+  if (!flags.tasks && recipe.reads_other_tasks && !c.task.data_dir.empty()) {
+    job.sources.tasks = tasks_with_texts(task, c.task.data_dir);
+  }
+  return job;
+}
+
 Plan plan_of(const SkimCommand& c, const Invocation& invocation, const Reader& reader) {
   const Task& task = reader.task();
   Plan plan{.command = c, .invocation = invocation, .reader = reader, .recipe = recipe_for(task)};
-  plan.recipe.epochs = c.dense_epochs.value_or(plan.recipe.epochs);
-  if (c.skimmed) plan.recipe.steps = kStepsFromSkimmed;
-  plan.recipe.steps = c.skim.steps.value_or(plan.recipe.steps);
-  plan.recipe.least_tokens = c.skim.least_tokens.value_or(plan.recipe.least_tokens);
-  plan.start_task = start_task_of(c, task, plan.recipe);
-  DistillFlags text = c.distill;
-  if (!text.pairs) text.pairs = plan.recipe.pairs;
-  if (!text.corrupt) text.corrupt = plan.recipe.corrupt;
-  if (!text.own_share) text.own_share = plan.recipe.own_share;
-  plan.distill = distill_job(text, c.task.data_dir, c.seed);
-  if (!text.tasks && plan.recipe.reads_other_tasks && !c.task.data_dir.empty()) {
-    plan.distill.sources.tasks = tasks_with_texts(task, c.task.data_dir);
-  }
+  Recipe& recipe = plan.recipe;
+  recipe.epochs = c.dense_epochs.value_or(recipe.epochs);
+  plan.start_task = start_task_of(c, task, recipe);
+  plan.start_gates = recipe.start_gates && plan.start_task == recipe.start_task && !c.skimmed;
+  if (plan.start_gates || lent_gates(c)) recipe.steps = kStepsFromSkimmed;
+  recipe.steps = c.skim.steps.value_or(recipe.steps);
+  recipe.least_tokens = c.skim.least_tokens.value_or(recipe.least_tokens);
+  plan.distill = text_of(c, c.distill, task, recipe);
   check_usage(distill_problems(plan.distill, task));
   return plan;
+}
+
+// How the start task's model is skimmed: by its own recipe, with as many steps as are asked for.
+Plan start_plan_of(const Plan& plan, const Reader& reader) {
+  const SkimCommand& c = plan.command;
+  Plan start{.command = c, .invocation = plan.invocation, .reader = reader, .recipe = recipe_for(reader.task())};
+  start.recipe.steps = c.skim.steps.value_or(start.recipe.steps);
+  start.distill = text_of(c, {}, reader.task(), start.recipe);
+  start.placement = plan.placement;
+  start.deadline = plan.deadline;
+  return start;
 }
 
 std::vector<std::string> contradictions(const SkimCommand& c) {
@@ -167,7 +194,7 @@ std::vector<std::string> contradictions(const SkimCommand& c) {
       problems.push_back(std::move(problem));
     }
   }
-  if (c.start_task && *c.start_task != "none" && c.task.data_dir.empty()) {
+  if (c.start_task && *c.start_task != kNone && c.task.data_dir.empty()) {
     problems.emplace_back("--start_task: expected the folder of its rows, --data_dir");
   }
   if (!c.dense && c.task.model.empty()) {
@@ -179,7 +206,7 @@ std::vector<std::string> contradictions(const SkimCommand& c) {
   }
   for (std::string& problem : skim_problems(c.skim)) problems.push_back(std::move(problem));
   if (c.dense && comma_separated(*c.dense).empty()) problems.emplace_back("--dense: expected a model folder");
-  if (c.start_task && *c.start_task != "none") {
+  if (c.start_task && *c.start_task != kNone) {
     try {
       find_split(find_glue_task(*c.start_task), Part::kTrain);
       if (task != nullptr && &find_glue_task(*c.start_task) == task) {
@@ -239,18 +266,23 @@ std::vector<std::string> parts_of(const Plan& plan) {
   std::vector<std::string> parts;
   if (plan.command.dense) return parts;
   if (!plan.start_task.empty()) parts.emplace_back(kStart);
+  if (plan.start_gates) parts.emplace_back(kStartSkimmed);
   for (std::int64_t i = 0; i < plan.command.teachers; ++i) parts.push_back(dense_part(i));
   return parts;
 }
 
-std::vector<fs::path> dense_models(const Plan& plan, const OutputFolder& folder) {
+// What the dense models start from.
+fs::path start_model(const Plan& plan, const OutputFolder& folder) {
+  const SkimCommand& c = plan.command;
+  const fs::path model = c.task.model;
+  if (plan.start_task.empty() || is_tuned_for(model, plan.start_task)) return model;
+  const GlueReader reader(plan.start_task, c.task.data_dir);
+  return dense_stage(plan, folder, kStart, reader, model, recipe_for(reader.task()).epochs, c.seed);
+}
+
+std::vector<fs::path> dense_models(const Plan& plan, const OutputFolder& folder, const fs::path& start) {
   const SkimCommand& c = plan.command;
   if (c.dense) return paths_of(*c.dense);
-  fs::path start = c.task.model;
-  if (!plan.start_task.empty() && !is_tuned_for(start, plan.start_task)) {
-    const GlueReader reader(plan.start_task, c.task.data_dir);
-    start = dense_stage(plan, folder, kStart, reader, start, recipe_for(reader.task()).epochs, c.seed);
-  }
   std::vector<fs::path> models;
   for (std::int64_t i = 0; i < c.teachers; ++i) {
     models.push_back(dense_stage(plan, folder, dense_part(i), plan.reader, start, plan.recipe.epochs,
@@ -303,12 +335,13 @@ SkimSettings predictors_of(const SkimCommand& c, const fs::path& dense) {
   return skim;
 }
 
-TrainingJob skim_job(const Plan& plan, const OutputFolder& folder, const std::vector<fs::path>& dense) {
+// From the first of the dense models, or a skimmed one; `work` keeps the teachers' answers.
+TrainingJob skim_job(const Plan& plan, const fs::path& work, const std::vector<fs::path>& dense,
+                     const std::optional<fs::path>& skimmed) {
   const SkimCommand& c = plan.command;
-  TrainingJob job = job_of(plan, plan.reader, c.skimmed ? fs::path(*c.skimmed) : dense.front());
-  job.report = c.report;
-  job.skim = c.skimmed ? c.skim.settings : predictors_of(c, dense.front());
-  job.teacher = {.folders = dense, .cache = folder.work() / kTeacherLogits};
+  TrainingJob job = job_of(plan, plan.reader, skimmed.value_or(dense.front()));
+  job.skim = skimmed ? c.skim.settings : predictors_of(c, dense.front());
+  job.teacher = {.folders = dense, .cache = work / kTeacherLogits};
   job.distill = plan.distill;
   job.least_tokens = plan.recipe.least_tokens;
   job.settings.trainer = c.skim.trainer;
@@ -316,8 +349,25 @@ TrainingJob skim_job(const Plan& plan, const OutputFolder& folder, const std::ve
   job.settings.trainer.max_steps = plan.recipe.steps;
   job.settings.trainer.seed = c.seed;
   job.settings.trainer.skim_target = 1 / c.speedup;
-  if (c.skimmed) job.settings.trainer.skim_ramp = 0;  // it keeps a budget already
+  if (skimmed) job.settings.trainer.skim_ramp = 0;  // it keeps a budget already
   return job;
+}
+
+// The model whose gates the task's own start with, if any.
+std::optional<fs::path> gates_model(const Plan& plan, const OutputFolder& folder, const fs::path& start) {
+  if (!plan.start_gates) return lent_gates(plan.command);
+  const fs::path path = folder.work() / kStartSkimmed;
+  if (holds_finished_run(path)) {
+    info("{}: finished by an earlier start", path.string());
+    return path;
+  }
+  info("{}: a skimmed model for {} learns from {}", path.string(), plan.start_task, start.string());
+  const GlueReader reader(plan.start_task, plan.command.task.data_dir);
+  TrainingJob job = skim_job(start_plan_of(plan, reader), path, {start}, std::nullopt);
+  if (job.settings.event_folder) job.settings.event_folder = *job.settings.event_folder / kStartSkimmed;
+  OutputFolder part_folder(folder, kStartSkimmed);
+  run_training_job(job, part_folder);
+  return path;
 }
 
 int run(const SkimCommand& c, const Invocation& invocation) {
@@ -332,12 +382,15 @@ int run(const SkimCommand& c, const Invocation& invocation) {
   Manifest manifest(invocation.text, c.flags.values(), c.seed, plan.placement.device);
   std::vector<std::string> parts = parts_of(plan);
   std::ranges::move(job_of(plan, *reader, c.task.model).settings.parts(), std::back_inserter(parts));
-  folder.begin_run(manifest, parts, {c.task.model, c.skimmed.value_or("")});
-  const std::vector<fs::path> dense = dense_models(plan, folder);
+  folder.begin_run(manifest, parts, {c.task.model, lent_gates(c).value_or("")});
+  const fs::path start = start_model(plan, folder);
+  const std::vector<fs::path> dense = dense_models(plan, folder, start);
+  const std::optional<fs::path> gates = gates_model(plan, folder, start);
   const std::vector<Stage> stages = finished_stages(plan, folder);
   info("{}: a skimmed model learns from {}{} to spend 1/{:g} of the arithmetic", folder.work().string(),
-       dense.front().string(), c.skimmed ? ", with the gates of " + *c.skimmed + "," : "", c.speedup);
-  TrainingJob job = skim_job(plan, folder, dense);
+       dense.front().string(), gates ? ", with the gates of " + gates->string() + "," : "", c.speedup);
+  TrainingJob job = skim_job(plan, folder.work(), dense, gates);
+  job.report = c.report;
   job.stages = to_json(stages);
   const TrainingOutcome outcome = run_training_job(job, folder);
   print_outcome(outcome, stages, run_manifest(folder.path())["seconds"].value("all", 0.0));

@@ -119,12 +119,14 @@ SweepCommand::SweepCommand(CLI::App& program)
   add_runtime_flags(flags, runtime);
   flags.footer(
       "Runs this program's own commands, each as a process of its own: `train` for a dense model of each task and\n"
-      "seed, `skim --dense` for each speed-up of it, and `eval` for the time. What a dense model starts from (the\n"
-      "recipe has RTE, MRPC, STS-B and WNLI start from MNLI) is trained once a seed, too. --output_dir gets a folder\n"
-      "for each model (rte-dense-42/, rte-4x-42/ ...), logs/ with what each process said, sweep_results.json and\n"
-      "report.html; the tables go to standard output. Files of your own are one task; --test_file is scored, too.\n"
-      "A sweep that was stopped, or of which something failed, goes on when the same command is given again: what is\n"
-      "finished is not done again.\n"
+      "seed, `skim --dense` for each speed-up of it, and `eval` for the time. What a model starts from is trained once "
+      "a\n"
+      "seed, too: the recipe has RTE, MRPC, STS-B and WNLI start from MNLI, and RTE and MRPC skim from its skimmed\n"
+      "model. --output_dir gets a folder for each model (rte-dense-42/, rte-4x-42/ ...), logs/ with what each process\n"
+      "said, sweep_results.json and report.html; the tables go to standard output. Files of your own are one task;\n"
+      "--test_file is scored, too. A sweep that was stopped, or of which something failed, goes on when the same "
+      "command\n"
+      "is given again: what is finished is not done again.\n"
       "  transkimmer sweep --tasks cola,rte --speedups 2,3,4,5 --seeds 42,1,2 --data_dir glue "
       "--model_name_or_path minilm \\\n"
       "    --output_dir sweep --jobs 4");
@@ -274,6 +276,10 @@ class Sweep {
   const std::vector<SweepJob>& jobs() const { return jobs_; }
   const SweepCommand& command() const { return c_; }
   const Task& task(const SweepJob& job) const { return plan_.task(job.task); }
+  // Not what others start from and nobody asked for.
+  bool shows(const SweepJob& job) const {
+    return std::ranges::find(plan_.grid.tasks, job.task) != plan_.grid.tasks.end();
+  }
   std::int64_t slots() const { return slots_; }
   fs::path folder(const SweepJob& job) const { return folder_ / job.name(); }
   fs::path log(const SweepJob& job) const { return folder_ / kLogs / (job.name() + ".log"); }
@@ -298,11 +304,12 @@ class Sweep {
   }
 
  private:
-  static std::function<std::string(const std::string&)> start_of(const SweepCommand& c) {
-    return [&c, tuned = load_config(c.task.model).finetuning_task](const std::string& task) -> std::string {
-      if (c.task.has_own_files()) return "";
-      const std::string start = start_task_with_rows(recipe_for(find_glue_task(task).task), c.task.data_dir);
-      return start == tuned ? "" : start;
+  static std::function<SweepStart(const std::string&)> start_of(const SweepCommand& c) {
+    return [&c, tuned = load_config(c.task.model).finetuning_task](const std::string& task) -> SweepStart {
+      if (c.task.has_own_files()) return {};
+      const Recipe recipe = recipe_for(find_glue_task(task).task);
+      const std::string start = start_task_with_rows(recipe, c.task.data_dir);
+      return {.task = start, .is_there = start == tuned, .gates = recipe.start_gates && !start.empty()};
     };
   }
 
@@ -328,9 +335,8 @@ class Sweep {
 
   Arguments fine_tuning(const SweepJob& job) const {
     const TrainerOptions options = dense_options(recipe_for(task(job)).epochs, c_.dense_steps, job.seed);
-    const std::string model = job.needs.empty() ? c_.task.model : folder(jobs_[job.needs.front()]).string();
     return began("train", job, threads()) + common_ +
-           Arguments{"--model_name_or_path=" + model,
+           Arguments{"--model_name_or_path=" + start(job),
                      "--output_dir=" + folder(job).string(),
                      "--report=false",
                      "--save_strategy=no",
@@ -343,10 +349,17 @@ class Sweep {
                      concat("--seed=", job.seed)};
   }
 
+  // What a job starts from: the model that it needs, or the checkpoint.
+  std::string start(const SweepJob& job) const {
+    return job.needs.empty() ? c_.task.model : folder(jobs_[job.needs.front()]).string();
+  }
+
   Arguments skimming(const SweepJob& job) const {
-    return began("skim", job, threads()) + skim_ +
-           Arguments{"--dense=" + folder(jobs_[job.needs.front()]).string(), "--output_dir=" + folder(job).string(),
-                     "--report=false", fmt::format("--speedup={}", *job.speedup), concat("--seed=", job.seed)};
+    Arguments gates;
+    if (job.needs.size() > 1) gates = {"--skimmed=" + folder(jobs_[job.needs[1]]).string()};
+    return began("skim", job, threads()) + skim_ + gates +
+           Arguments{"--dense=" + start(job), "--output_dir=" + folder(job).string(), "--report=false",
+                     fmt::format("--speedup={}", *job.speedup), concat("--seed=", job.seed)};
   }
 
   const SweepCommand& c_;
@@ -407,7 +420,7 @@ JobsEnded time_models(const Sweep& sweep, const std::vector<bool>& is_there) {
   std::vector<Job> jobs;
   for (std::size_t i = 0; i < sweep.jobs().size(); ++i) {
     const SweepJob& job = sweep.jobs()[i];
-    if (!is_there[i] || !job.speedup || fs::exists(sweep.speed(job))) continue;
+    if (!is_there[i] || !sweep.shows(job) || !job.speedup || fs::exists(sweep.speed(job))) continue;
     jobs.push_back({.name = job.name() + ", timed",
                     .arguments = sweep.timing(job),
                     .log = sweep.log(job),
@@ -418,14 +431,13 @@ JobsEnded time_models(const Sweep& sweep, const std::vector<bool>& is_there) {
   return run_jobs(jobs, 1, sweep.command().runtime.progress);
 }
 
-// What came of the jobs that are done. A model that others start from and nobody asked for is not shown.
+// What came of the jobs that are done.
 std::vector<SweepRun> read_runs(const Sweep& sweep, const SweepGrid& grid, const std::vector<bool>& is_there,
                                 std::vector<JobFailure>& failures) {
   std::vector<SweepRun> runs;
   for (std::size_t i = 0; i < sweep.jobs().size(); ++i) {
     const SweepJob& job = sweep.jobs()[i];
-    const bool is_asked_for = std::ranges::find(grid.tasks, job.task) != grid.tasks.end();
-    if (!is_there[i] || !is_asked_for) continue;
+    if (!is_there[i] || !sweep.shows(job)) continue;
     try {
       runs.push_back(read_sweep_run(job, sweep.task(job),
                                     {.run = sweep.folder(job), .speed = sweep.speed(job), .test = sweep.test(job)}));

@@ -2,20 +2,54 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace tk {
 namespace {
 
-// The place of a task's dense model, which is made with those that it starts from unless it is there.
-std::size_t dense_job(std::vector<SweepJob>& jobs, const std::string& task, std::uint64_t seed,
-                      const std::string& start) {
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    if (jobs[i].task == task && jobs[i].seed == seed && !jobs[i].speedup) return i;
+using StartOf = std::function<SweepStart(const std::string&)>;
+
+class JobList {
+ public:
+  explicit JobList(const StartOf& start_of) : start_of_(start_of) {}
+
+  // The place of a task's dense model, which is made with what it starts from unless it is there.
+  std::size_t dense(const std::string& task, std::uint64_t seed) {
+    if (const auto place = find(task, seed, std::nullopt)) return *place;
+    SweepJob job{.task = task, .seed = seed};
+    const SweepStart start = start_of_(task);
+    if (!start.task.empty() && !start.is_there) job.needs = {dense(start.task, seed)};
+    return add(std::move(job));
   }
-  SweepJob job{.task = task, .seed = seed};
-  if (!start.empty()) job.needs = {dense_job(jobs, start, seed, "")};
-  jobs.push_back(std::move(job));
-  return jobs.size() - 1;
-}
+
+  // The same of a skimmed one; `is_there`: the checkpoint will do as its dense one.
+  std::size_t skimmed(const std::string& task, double speedup, std::uint64_t seed, bool is_there = false) {
+    if (const auto place = find(task, seed, speedup)) return *place;
+    SweepJob job{.task = task, .seed = seed, .speedup = speedup};
+    if (!is_there || find(task, seed, std::nullopt)) job.needs = {dense(task, seed)};
+    const SweepStart start = start_of_(task);
+    if (start.gates) job.needs.push_back(skimmed(start.task, speedup, seed, start.is_there));
+    return add(std::move(job));
+  }
+
+  std::vector<SweepJob> take() { return std::move(jobs_); }
+
+ private:
+  std::optional<std::size_t> find(const std::string& task, std::uint64_t seed, std::optional<double> speedup) const {
+    for (std::size_t i = 0; i < jobs_.size(); ++i) {
+      if (jobs_[i].task == task && jobs_[i].seed == seed && jobs_[i].speedup == speedup) return i;
+    }
+    return std::nullopt;
+  }
+
+  std::size_t add(SweepJob job) {
+    jobs_.push_back(std::move(job));
+    return jobs_.size() - 1;
+  }
+
+  const StartOf& start_of_;
+  std::vector<SweepJob> jobs_;
+};
 
 }  // namespace
 
@@ -25,26 +59,22 @@ std::string SweepJob::name() const {
   return fmt::format("{}-{}-{}", task, speedup ? speedup_text(*speedup) : "dense", seed);
 }
 
-std::vector<SweepJob> sweep_jobs(const SweepGrid& grid,
-                                 const std::function<std::string(const std::string&)>& start_of) {
-  std::vector<SweepJob> jobs;
+std::vector<SweepJob> sweep_jobs(const SweepGrid& grid, const StartOf& start_of) {
+  JobList jobs(start_of);
   for (const std::string& task : grid.tasks) {
-    const std::string start = start_of(task);
-    for (const std::uint64_t seed : grid.seeds) {
-      if (!start.empty()) dense_job(jobs, start, seed, "");
-    }
+    const SweepStart start = start_of(task);
+    if (start.task.empty() || start.is_there) continue;
+    for (const std::uint64_t seed : grid.seeds) jobs.dense(start.task, seed);
   }
   for (const std::string& task : grid.tasks) {
-    for (const std::uint64_t seed : grid.seeds) dense_job(jobs, task, seed, start_of(task));
+    for (const std::uint64_t seed : grid.seeds) jobs.dense(task, seed);
   }
   for (const std::string& task : grid.tasks) {
     for (const double speedup : grid.speedups) {
-      for (const std::uint64_t seed : grid.seeds) {
-        jobs.push_back({.task = task, .seed = seed, .speedup = speedup, .needs = {dense_job(jobs, task, seed, "")}});
-      }
+      for (const std::uint64_t seed : grid.seeds) jobs.skimmed(task, speedup, seed);
     }
   }
-  return jobs;
+  return jobs.take();
 }
 
 }  // namespace tk

@@ -12,9 +12,11 @@ namespace tk {
 struct SweepJob {
   std::string task;
   std::uint64_t seed = 0;
-  std::optional<double> speedup = {};   ///< none: dense
-  std::vector<std::size_t> needs = {};  ///< places in the list of the models that it starts from
-  std::string name() const;             ///< "rte-dense-42", "rte-2.5x-42"
+  std::optional<double> speedup = {};  ///< none: dense
+  /// Places in the list of the models that it starts from: a dense one if not the checkpoint itself; then, of a skimmed
+  /// one, the skimmed one whose gates it takes over, if any.
+  std::vector<std::size_t> needs = {};
+  std::string name() const;  ///< "rte-dense-42", "rte-2.5x-42"
 };
 
 /// What is swept.
@@ -24,11 +26,19 @@ struct SweepGrid {
   std::vector<std::uint64_t> seeds;
 };
 
+/// What a task's models start from, where it is another task.
+struct SweepStart {
+  std::string task = {};  ///< empty: none
+  bool is_there = false;  ///< the checkpoint is its dense model
+  bool gates = false;     ///< the skimmed ones start from its skimmed ones, too
+};
+
 /// "4x", "2.5x"
 std::string speedup_text(double speedup);
 
-/// Every model, each behind those that it starts from: the dense models that others start from (`start_of` names the
-/// task, or nothing), the other dense ones, the skimmed ones. A model that several start from is there once.
-std::vector<SweepJob> sweep_jobs(const SweepGrid& grid, const std::function<std::string(const std::string&)>& start_of);
+/// Every model, each behind those that it starts from: the dense models that others start from, the other dense ones,
+/// the skimmed ones. A model that several start from is there once.
+std::vector<SweepJob> sweep_jobs(const SweepGrid& grid,
+                                 const std::function<SweepStart(const std::string& task)>& start_of);
 
 }  // namespace tk

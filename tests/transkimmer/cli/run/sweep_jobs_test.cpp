@@ -5,7 +5,15 @@
 namespace tk {
 namespace {
 
-std::string start_of(const std::string& task) { return task == "rte" || task == "mrpc" ? "mnli" : ""; }
+SweepStart start_of(const std::string& task) {
+  return task == "rte" || task == "mrpc" ? SweepStart{.task = "mnli"} : SweepStart{};
+}
+
+SweepStart with_gates(const std::string& task) {
+  SweepStart start = start_of(task);
+  start.gates = task == "rte";
+  return start;
+}
 
 std::vector<std::string> names(const std::vector<SweepJob>& jobs) {
   std::vector<std::string> result;
@@ -39,6 +47,27 @@ TEST_CASE("sweep jobs: a task that another starts from is not trained twice, and
                                                 "rte-4x-7", "rte-4x-42", "mnli-4x-7", "mnli-4x-42"});
   CHECK(needs(jobs, "rte-dense-42") == std::vector<std::string>{"mnli-dense-42"});
   CHECK(needs(jobs, "mnli-4x-7") == std::vector<std::string>{"mnli-dense-7"});
+}
+
+TEST_CASE("sweep jobs: gates come from the other task's model of the same speed-up and seed, which is made once") {
+  const auto jobs = sweep_jobs({.tasks = {"rte", "mrpc", "mnli"}, .speedups = {2, 4}, .seeds = {1}}, with_gates);
+  CHECK(names(jobs) == std::vector<std::string>{"mnli-dense-1", "rte-dense-1", "mrpc-dense-1", "mnli-2x-1", "rte-2x-1",
+                                                "mnli-4x-1", "rte-4x-1", "mrpc-2x-1", "mrpc-4x-1"});
+  CHECK(needs(jobs, "rte-4x-1") == std::vector<std::string>{"rte-dense-1", "mnli-4x-1"});
+  CHECK(needs(jobs, "mrpc-4x-1") == std::vector<std::string>{"mrpc-dense-1"});
+}
+
+TEST_CASE("sweep jobs: a checkpoint that is the other task's dense model is not trained for it, only skimmed") {
+  const auto there = [](const std::string& task) {
+    SweepStart start = with_gates(task);
+    start.is_there = !start.task.empty();
+    return start;
+  };
+  const auto jobs = sweep_jobs({.tasks = {"rte"}, .speedups = {4}, .seeds = {1}}, there);
+  CHECK(names(jobs) == std::vector<std::string>{"rte-dense-1", "mnli-4x-1", "rte-4x-1"});
+  CHECK(needs(jobs, "rte-dense-1").empty());
+  CHECK(needs(jobs, "mnli-4x-1").empty());
+  CHECK(needs(jobs, "rte-4x-1") == std::vector<std::string>{"rte-dense-1", "mnli-4x-1"});
 }
 
 }  // namespace
