@@ -180,7 +180,7 @@ TEST_CASE("cuda matmul: batches, each alone") {
 }
 
 TEST_CASE(
-    "cuda index_select and index_copy: rows of every dtype, length and address; the last of a repeated index wins") {
+    "cuda index_select and index_copy: rows of every dtype, length and address, of a repeated index the last") {
   if (!has_cuda()) return;
   const Ints ids = ids_of(300, 70, 1);
   const Tensor index = from_values(ids);

@@ -35,7 +35,7 @@ std::map<std::pair<std::string, double>, double> means(const std::string& folder
 
 const Arguments kShort = {"--samples", "4000", "--steps", "20", "--temperatures", "0.5,1"};
 
-TEST_CASE("study bernoulli: values, means and a page; more seeds and estimators are added to what is there") {
+TEST_CASE("study bernoulli: values, means and a page, and more seeds and estimators are added to what is there") {
   const TemporaryFolder folder;
   const std::string out = (folder / "out").string();
   const Ran ran = study("bernoulli", "st,zgr", "2", out, kShort);
