@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "autograd/estimators/gumbel_softmax.h"
+#include "autograd/estimators/sloped_gate.h"
 #include "autograd/estimators/straight_through.h"
 #include "autograd/gradcheck.h"
 #include "autograd/ops/attention.h"
@@ -19,6 +20,7 @@
 #include "autograd/ops/shape.h"
 #include "autograd/ops/softmax.h"
 #include "autograd/ops/to.h"
+#include "tensor/ops/elementwise.h"
 #include "tensor/ops/gate.h"
 #include "tensor/packed.h"
 #include "transkimmer/cli/commands/selftest.h"
@@ -224,6 +226,17 @@ void add_estimators(Table& table) {
   table.add_straight_through(
       "gumbel_gate", [=](const Variables& v) { return gumbel_gate(v[0], logistic, state); },
       [=](const Variables& v) { return sigmoid((v[0] + Variable(logistic)) * (1 / 0.7)); }, normals({{rows.tokens}}));
+  table.add_on(
+      "soft_gate", [=](const Variables& v) { return soft_gate(v[0], logistic, state); }, normals({{rows.tokens}}));
+  table.add_beside(
+      "sloped_gate, half of what the other side has",
+      [=](const Variables& v) { return sloped_gate(v[0], logistic, state, {.slope = GateSlope::kLeastNorm}); },
+      [=](const Variables& v) {
+        const Tensor kept = hard_gate(v[0].value(), logistic, state).hard, p = sigmoid(v[0].value());
+        const Tensor other = add(mul(kept, affine(p, -1, 1)), mul(affine(kept, -1, 1), p));
+        return v[0] * Variable(affine(other, 0.5));
+      },
+      normals({{rows.tokens}}), kSame);
   const Function soft = [](const Variables& v) { return softmax(v[0]); };
   table.add_straight_through(
       "straight_through", [=](const Variables& v) { return straight_through(zeros_like(v[0].value()), softmax(v[0])); },
