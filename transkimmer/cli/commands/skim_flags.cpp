@@ -13,7 +13,7 @@ void add_skim_flags(Flags& flags, SkimFlags& skim) {
       .at_least(0);
   flags.add("--skim_cls", skim.settings.cls,
             "whether [CLS], which stays a key, keeps its update and feed-forward (default free with the staged gate)");
-  flags.add("--max_steps", skim.steps, "steps (default: 4000 to 8000, by the task)").at_least(1);
+  flags.add("--max_steps", skim.steps, "steps (default: 3000 to 20000, by the task)").at_least(1);
   flags.add("--per_device_train_batch_size", skim.trainer.batch_size, "sentences of a step").at_least(1);
   flags.add("--learning_rate", skim.trainer.learning_rate, "peak of AdamW's learning rate").at_least(0);
   flags.add("--skim_learning_rate", skim.trainer.skim_learning_rate, "peak learning rate of the predictors")
