@@ -101,8 +101,11 @@ TEST_CASE("sweep: a stopped one goes on, does nothing twice, and takes more seed
   const auto again = [&](const std::string& seeds, const Arguments& more = {}) {
     return sweep(place, "sst2", "2", seeds, "out", more);
   };
-  CHECK(run_until(again("42"), "sst2-2x-42: began", SIGTERM).code == 128 + SIGTERM);
+  const Ran stopped = run_until(again("42"), "sst2-2x-42: began", SIGTERM);
+  CHECK(stopped.code == 128 + SIGTERM);
   const fs::path out = place / "out";
+  CHECK(json_of(out / "sweep_results.json")["runs"].size() == 1);  // what is there is shown
+  CHECK_THAT(stopped.out, ContainsSubstring("dense"));
   REQUIRE(fs::exists(out / "sst2-dense-42/model.safetensors"));
   CHECK_FALSE(json_of(out / "run.json").contains("finished"));
   const std::string dense = read_bytes(out / "sst2-dense-42/run.json");

@@ -450,6 +450,24 @@ std::vector<SweepRun> read_runs(const Sweep& sweep, const SweepGrid& grid, const
   return runs;
 }
 
+// The models that this start and earlier ones finished, of a sweep that is stopped.
+std::vector<bool> finished_models(const Sweep& sweep) {
+  std::vector<bool> is_there;
+  for (const SweepJob& job : sweep.jobs()) is_there.push_back(holds_finished_run(sweep.folder(job)));
+  return is_there;
+}
+
+// Tables, JSON and page of the models that are there, if any.
+void show_runs(const Sweep& sweep, const SweepGrid& grid, const std::vector<bool>& is_there, const fs::path& folder,
+               const Manifest& manifest, std::vector<JobFailure>& failures) {
+  const std::vector<SweepRun> runs = read_runs(sweep, grid, is_there, failures);
+  if (runs.empty()) return;
+  const std::vector<SweepTable> tables = sweep_tables(runs);
+  write_file_atomically(folder / kSweepResults, sweep_json(runs).dump(2) + '\n');
+  write_report((folder / "report.html").string(), make_sweep_report(tables, manifest.json()));
+  print("{}", sweep_text(tables));
+}
+
 void say_failures(const std::vector<JobFailure>& failures, std::int64_t left_out) {
   if (failures.empty()) return;
   for (const JobFailure& failure : failures) warn("{}: {}", failure.name, failure.text);
@@ -476,22 +494,24 @@ int run(const SweepCommand& c, const Invocation& invocation) {
   const auto seconds_since = [](Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
-  Clock::time_point start = Clock::now();
-  JobsEnded trained = train_models(sweep, deadline);
-  manifest.add_duration("models", seconds_since(start));
-  start = Clock::now();
-  const JobsEnded tested = test_models(sweep, trained.is_good);
-  const JobsEnded timed = time_models(sweep, trained.is_good);
-  manifest.add_duration("timing", seconds_since(start));
-  std::vector<JobFailure> failures = std::move(trained.failures);
-  for (const JobsEnded& ended : {tested, timed}) {
-    failures.insert(failures.end(), ended.failures.begin(), ended.failures.end());
+  JobsEnded trained;
+  std::vector<JobFailure> failures;
+  try {
+    Clock::time_point start = Clock::now();
+    trained = train_models(sweep, deadline);
+    manifest.add_duration("models", seconds_since(start));
+    start = Clock::now();
+    const JobsEnded tested = test_models(sweep, trained.is_good);
+    const JobsEnded timed = time_models(sweep, trained.is_good);
+    manifest.add_duration("timing", seconds_since(start));
+    for (const JobsEnded& ended : {trained, tested, timed}) {
+      failures.insert(failures.end(), ended.failures.begin(), ended.failures.end());
+    }
+  } catch (const Interrupted&) {
+    show_runs(sweep, grid, finished_models(sweep), folder.work(), manifest, failures);
+    throw;
   }
-  const std::vector<SweepRun> runs = read_runs(sweep, grid, trained.is_good, failures);
-  const std::vector<SweepTable> tables = sweep_tables(runs);
-  write_file_atomically(folder.work() / kSweepResults, sweep_json(runs).dump(2) + '\n');
-  write_report((folder.work() / "report.html").string(), make_sweep_report(tables, manifest.json()));
-  print("{}", sweep_text(tables));
+  show_runs(sweep, grid, trained.is_good, folder.work(), manifest, failures);
   say_failures(failures, trained.left_out);
   folder.finish_run(manifest);
   info("wrote {}", folder.path().string());
