@@ -1,11 +1,11 @@
 #include "transkimmer/training/keep_probabilities.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "autograd/grad_mode.h"
 #include "data/batch.h"
 #include "data/data_loader.h"
+#include "tensor/scalar_math.h"
 #include "tensor/step_state.h"
 #include "transkimmer/classifier.h"
 
@@ -55,7 +55,7 @@ std::vector<GateProbabilities> keep_probabilities(const BertClassifier& model,
                                                   std::span<const TokenizedExample> examples) {
   const Config& config = model.config();
   const GateTraits& gate = traits(config.skim_gate);
-  const auto predictors = static_cast<std::size_t>(gate.predictors(config.num_hidden_layers));
+  const auto predictors = static_cast<std::size_t>(config.num_predictors());
   std::vector<GateProbabilities> all;
   for (std::size_t layer = 0; layer < predictors; ++layer) {
     for (const GateProbabilities& one : gates_of(gate, static_cast<std::int64_t>(layer))) all.push_back(one);
@@ -83,7 +83,7 @@ std::vector<GateProbabilities> keep_probabilities(const BertClassifier& model,
       for (std::size_t i = 0; i < asked.size(); ++i) {
         if (!present.empty() && present[asked[i]] == 0) continue;
         for (std::size_t k = 0; k < gates; ++k) {
-          all[layer * gates + k].histogram.add(1 / (1 + std::exp(-double{z[i * gates + k]})));
+          all[layer * gates + k].histogram.add(math::sigmoid(double{z[i * gates + k]}));
         }
       }
     }

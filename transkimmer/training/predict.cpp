@@ -1,10 +1,9 @@
 #include "transkimmer/training/predict.h"
 
-#include <cmath>
-
 #include "data/metrics.h"
 #include "tensor/error.h"
 #include "tensor/ops/softmax.h"
+#include "tensor/scalar_math.h"
 
 namespace tk {
 namespace {
@@ -17,7 +16,7 @@ std::vector<Prediction> predicted_labels(const Task& task, const Tensor& logits,
     Prediction prediction{.labels =
                               applying_labels(task, applies.subspan(static_cast<std::size_t>(i) * several, several))};
     for (const double x : logits.select(0, i).to(DType::kFloat64).to_vector<double>()) {
-      prediction.probabilities.push_back(1 / (1 + std::exp(-x)));
+      prediction.probabilities.push_back(math::sigmoid(x));
     }
     predictions.push_back(std::move(prediction));
   }

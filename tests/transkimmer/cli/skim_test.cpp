@@ -54,7 +54,7 @@ TEST_CASE("skim: dense model, text, skimming and threshold by one command, and w
   CHECK_THAT(ran.err, ContainsSubstring("a dense model for sst2 learns from "));
   CHECK_THAT(ran.err, ContainsSubstring(" texts, 0 new pairs, 29 corrupted copies"));
   CHECK_THAT(ran.err, ContainsSubstring("training rows are held out"));
-  CHECK_THAT(ran.out, ContainsSubstring("\nstage        seconds\ndense"));
+  CHECK_THAT(ran.out, ContainsSubstring("\nstage            seconds\ndense"));
   CHECK_THAT(ran.out, ContainsSubstring("\nskimmed "));
 
   const fs::path out = place / "out";

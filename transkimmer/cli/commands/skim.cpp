@@ -241,21 +241,29 @@ TrainingJob job_of(const Plan& plan, const Reader& reader, const fs::path& model
           .flags = c.flags.values()};
 }
 
-// A dense model in a part of the run's folder, unless an earlier start of the run finished it.
-fs::path dense_stage(const Plan& plan, const OutputFolder& folder, const std::string& part, const Reader& reader,
-                     const fs::path& model, double epochs, std::uint64_t seed) {
+// The model in a part of the run's folder, which `job_in` trains there unless an earlier start of the run finished it.
+template <class JobIn>
+fs::path part_model(const OutputFolder& folder, const std::string& part, const JobIn& job_in) {
   const fs::path path = folder.work() / part;
   if (holds_finished_run(path)) {
     info("{}: finished by an earlier start", path.string());
     return path;
   }
-  info("{}: a dense model for {} learns from {}", path.string(), reader.task().name, model.string());
-  TrainingJob job = job_of(plan, reader, model);
-  job.settings.trainer = dense_options(epochs, plan.command.dense_steps, seed);
-  if (plan.command.events.logging_dir) job.settings.event_folder = fs::path(*plan.command.events.logging_dir) / part;
+  TrainingJob job = job_in(path);
+  if (job.settings.event_folder) job.settings.event_folder = *job.settings.event_folder / part;
   OutputFolder part_folder(folder, part);
   run_training_job(job, part_folder);
   return path;
+}
+
+fs::path dense_stage(const Plan& plan, const OutputFolder& folder, const std::string& part, const Reader& reader,
+                     const fs::path& model, double epochs, std::uint64_t seed) {
+  return part_model(folder, part, [&](const fs::path& path) {
+    info("{}: a dense model for {} learns from {}", path.string(), reader.task().name, model.string());
+    TrainingJob job = job_of(plan, reader, model);
+    job.settings.trainer = dense_options(epochs, plan.command.dense_steps, seed);
+    return job;
+  });
 }
 
 bool is_tuned_for(const fs::path& model, const std::string& task) { return load_config(model).finetuning_task == task; }
@@ -316,8 +324,8 @@ void print_outcome(const TrainingOutcome& outcome, std::vector<Stage> stages, do
   const Task& task = outcome.model.task;
   const Evaluation& evaluation = outcome.result.scores.front().evaluation;
   stages.push_back({"skimmed", seconds});
-  std::string table = fmt::format("\n{:<10}{:>10}\n", "stage", "seconds");
-  for (const Stage& stage : stages) table += fmt::format("{:<10}{:>10.1f}\n", stage.name, stage.seconds);
+  std::string table = fmt::format("\n{:<14}{:>10}\n", "stage", "seconds");
+  for (const Stage& stage : stages) table += fmt::format("{:<14}{:>10.1f}\n", stage.name, stage.seconds);
   table += fmt::format("\n{:<10}{:>10}{:>10}{:>10}\n", "dev", task.headline, "MACs", "speed-up");
   table += fmt::format("{:<10}{:>10.2f}{:>9.1f}%{:>9.2f}x\n", "dense", 100 * headline(task, outcome.teaching.scores),
                        100.0, 1.0);
@@ -356,18 +364,11 @@ TrainingJob skim_job(const Plan& plan, const fs::path& work, const std::vector<f
 // The model whose gates the task's own start with, if any.
 std::optional<fs::path> gates_model(const Plan& plan, const OutputFolder& folder, const fs::path& start) {
   if (!plan.start_gates) return lent_gates(plan.command);
-  const fs::path path = folder.work() / kStartSkimmed;
-  if (holds_finished_run(path)) {
-    info("{}: finished by an earlier start", path.string());
-    return path;
-  }
-  info("{}: a skimmed model for {} learns from {}", path.string(), plan.start_task, start.string());
   const GlueReader reader(plan.start_task, plan.command.task.data_dir);
-  TrainingJob job = skim_job(start_plan_of(plan, reader), path, {start}, std::nullopt);
-  if (job.settings.event_folder) job.settings.event_folder = *job.settings.event_folder / kStartSkimmed;
-  OutputFolder part_folder(folder, kStartSkimmed);
-  run_training_job(job, part_folder);
-  return path;
+  return part_model(folder, kStartSkimmed, [&](const fs::path& path) {
+    info("{}: a skimmed model for {} learns from {}", path.string(), plan.start_task, start.string());
+    return skim_job(start_plan_of(plan, reader), path, {start}, std::nullopt);
+  });
 }
 
 int run(const SkimCommand& c, const Invocation& invocation) {

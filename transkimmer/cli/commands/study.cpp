@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <set>
+#include <utility>
 
 #include "autograd/estimators/estimators.h"
 #include "tensor/error.h"
@@ -35,18 +37,27 @@ struct StudyFlags {
   ProgressMode progress = ProgressMode::kAuto;
 };
 
-constexpr const char* kPathwise = "st,st-gs,gs,gr:10,zgr,gst-1,gst-p,reinmax,reinmax-rao,reinmax-cv";
-constexpr const char* kScores = "reinforce,reinforce-ma,rloo,disarm,rebar,relax,double-cv";
+// The estimators of gates that "pathwise" and "score" stand for: of two with the same gates the first, and not the
+// exact one, which the others are held to. Nothing for another name.
+std::vector<std::string> names_of_group(const std::string& group) {
+  std::vector<std::string> names;
+  std::set<Pathwise> seen;
+  for (const Estimator& e : estimators()) {
+    const bool is_one = group == "pathwise" ? e.gates != nullptr && seen.insert(e.gates).second
+                                            : group == "score" && e.surrogate != nullptr && e.bias != Bias::kExact;
+    if (is_one) names.emplace_back(e.name);
+  }
+  return names;
+}
 
-// Names of estimators, of which "pathwise" and "score" are several.
+// Names of estimators, each once, with groups written out.
 std::vector<std::string> names_in(const std::string& text) {
   std::vector<std::string> names;
   for (const std::string& name : comma_separated(text)) {
-    const bool is_group = name == "pathwise" || name == "score";
-    const std::vector<std::string> more =
-        is_group ? comma_separated(name == "score" ? kScores : kPathwise) : std::vector<std::string>{name};
-    for (const std::string& each : more) {
-      if (std::ranges::find(names, each) == names.end()) names.push_back(each);
+    std::vector<std::string> some = names_of_group(name);
+    if (some.empty()) some = {name};
+    for (std::string& each : some) {
+      if (std::ranges::find(names, each) == names.end()) names.push_back(std::move(each));
     }
   }
   return names;

@@ -7,7 +7,10 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "nn/optim/adamw.h"
 #include "tensor/error.h"
+#include "tensor/step_state.h"
+#include "transkimmer/cli/run/signals.h"
 
 namespace tk {
 namespace {
@@ -57,6 +60,26 @@ void warm_up(const ChosenEstimator& chosen, const std::function<void(std::int64_
   constexpr std::int64_t kCalls = 200;
   if (!chosen.estimator->learns) return;
   for (std::int64_t step = -kCalls; step < 0; ++step) call(step);
+}
+
+StudyValues descend(Parameter& z, const StudyDescent& descent, std::uint64_t seed, const std::string& chart,
+                    const std::function<double()>& expected, const std::function<Variable(const Tensor&)>& loss) {
+  AdamW adam({{{"z"}, &z}});
+  StudyValues values;
+  const std::int64_t every = std::max<std::int64_t>(1, descent.steps / descent.points);
+  for (std::int64_t step = 0; step <= descent.steps; ++step) {
+    if (step % every == 0) {
+      throw_if_stopped();
+      values.push_back({chart, static_cast<double>(step), expected()});
+    }
+    const Tensor state = make_step_state({.seed = seed,
+                                          .step = step + 1,
+                                          .learning_rate = {descent.learning_rate, descent.learning_rate},
+                                          .temperature = descent.temperature});
+    loss(state).backward();
+    adam.step(state);
+  }
+  return values;
 }
 
 nlohmann::json unit_json(const StudyUnit& unit) {

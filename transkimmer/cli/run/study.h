@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "autograd/estimators/estimators.h"
+#include "nn/parameter.h"
 
 // What experiments on gradient estimators have in common: the study commands.
 namespace tk {
@@ -59,6 +60,17 @@ std::vector<StudyCurve> study_curves(const Study& study, const std::vector<Study
 /// Calls an estimator that learns (Estimator::learns) before what it gives is measured; others not at all. Their steps
 /// are below 0.
 void warm_up(const ChosenEstimator& chosen, const std::function<void(std::int64_t step)>& call);
+
+/// How Adam goes down an expected cost.
+struct StudyDescent {
+  std::int64_t steps = 0;
+  double learning_rate = 0;
+  double temperature = 1;   ///< of the step state
+  std::int64_t points = 0;  ///< values that are noted, about, and the one before the first step
+};
+/// Adam on z by estimates of the cost: `loss` gives one for a step's state. Notes what `expected` says of z.
+StudyValues descend(Parameter& z, const StudyDescent& descent, std::uint64_t seed, const std::string& chart,
+                    const std::function<double()>& expected, const std::function<Variable(const Tensor& state)>& loss);
 
 nlohmann::json unit_json(const StudyUnit& unit);
 /// Throws tk::Error with `source` if it is none.

@@ -8,7 +8,7 @@
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
-#include "nn/optim/adamw.h"
+#include "tensor/scalar_math.h"
 #include "tensor/step_state.h"
 #include "transkimmer/cli/run/signals.h"
 
@@ -16,8 +16,6 @@ namespace tk {
 namespace {
 
 constexpr std::int64_t kRowsOfWarmUp = 200;
-
-double sigmoid_of(double z) { return 1 / (1 + std::exp(-z)); }
 
 Cost cost_of(double target) {
   return [target](const Variable& b) { return square(reshape(b, {b.size(0)}) - target); };
@@ -55,26 +53,19 @@ MeanAndDeviation measure_gradient(const std::string& estimator, std::uint64_t se
   return {mean, std::sqrt(std::max(0.0, squares / n - mean * mean))};
 }
 
-StudyValues descend(const std::string& estimator, std::uint64_t seed, const BernoulliStudyOptions& options) {
+StudyValues descent(const std::string& estimator, std::uint64_t seed, const BernoulliStudyOptions& options) {
   const Surrogate surrogate = make_surrogate(choose_estimator(estimator, {.temperature = options.temperature}));
   Parameter z({1, 1}, false);
-  AdamW adam({{{"z"}, &z}});
-  StudyValues values;
-  const std::int64_t every = std::max<std::int64_t>(1, options.steps / 50);
-  for (std::int64_t step = 0; step <= options.steps; ++step) {
-    if (step % every == 0) {
-      throw_if_stopped();
-      const double p = sigmoid_of(double{z.value().item()}), t = options.target;
-      values.push_back({"loss", static_cast<double>(step), p * (1 - t) * (1 - t) + (1 - p) * t * t});
-    }
-    const Tensor state = make_step_state({.seed = seed,
-                                          .step = step + 1,
-                                          .learning_rate = {options.learning_rate, options.learning_rate},
-                                          .temperature = options.temperature});
-    sum(surrogate(cost_of(options.target), z.variable(), draws_of_rows(state, 1))).backward();
-    adam.step(state);
-  }
-  return values;
+  const auto expected = [&] {
+    const double p = math::sigmoid(double{z.value().item()}), t = options.target;
+    return p * (1 - t) * (1 - t) + (1 - p) * t * t;
+  };
+  const auto loss = [&](const Tensor& state) {
+    return sum(surrogate(cost_of(options.target), z.variable(), draws_of_rows(state, 1)));
+  };
+  const StudyDescent how{
+      .steps = options.steps, .learning_rate = options.learning_rate, .temperature = options.temperature, .points = 50};
+  return descend(z, how, seed, "loss", expected, loss);
 }
 
 }  // namespace
@@ -99,7 +90,7 @@ Study bernoulli_study(const BernoulliStudyOptions& options) {
   study.measure = [options](const std::string& estimator, std::uint64_t seed) {
     StudyValues values;
     const auto relative = [&](double z, double temperature) -> MeanAndDeviation {
-      const double p = sigmoid_of(z), exact = p * (1 - p) * (1 - 2 * options.target);
+      const double p = math::sigmoid(z), exact = p * (1 - p) * (1 - 2 * options.target);
       const MeanAndDeviation got = measure_gradient(estimator, seed, z, temperature, options);
       return {got.mean / exact - 1, got.deviation / std::fabs(exact)};
     };
@@ -116,7 +107,7 @@ Study bernoulli_study(const BernoulliStudyOptions& options) {
       }
     }
     for (const double z : {-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0}) add("", z, relative(z, 1));
-    for (StudyValue& v : descend(estimator, seed, options)) values.push_back(std::move(v));
+    for (StudyValue& v : descent(estimator, seed, options)) values.push_back(std::move(v));
     return values;
   };
   return study;

@@ -8,7 +8,7 @@
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
-#include "nn/optim/adamw.h"
+#include "tensor/scalar_math.h"
 #include "tensor/step_state.h"
 #include "transkimmer/cli/run/signals.h"
 
@@ -27,7 +27,7 @@ Cost cost_of(double target, double power) {
 double expected_cost(const Tensor& z, double target, double power) {
   double total = 0;
   for (const float logit : z.to_vector<float>()) {
-    const double p = 1 / (1 + std::exp(-double{logit}));
+    const double p = math::sigmoid(double{logit});
     total += p * std::pow(1 - target, power) + (1 - p) * std::pow(target, power);
   }
   return total / static_cast<double>(z.numel());
@@ -35,30 +35,21 @@ double expected_cost(const Tensor& z, double target, double power) {
 
 std::string key_of(double power) { return fmt::format("loss_{:g}", power); }
 
-StudyValues descend(const std::string& estimator, std::uint64_t seed, double power,
+StudyValues descent(const std::string& estimator, std::uint64_t seed, double power,
                     const PolynomialStudyOptions& options) {
   const Surrogate surrogate = make_surrogate(choose_estimator(estimator, {.temperature = options.temperature}));
   Parameter z({1, options.latents}, false);
   Generator generator(seed, Purpose::kInit);
   for (std::int64_t i = 0; i < options.latents; ++i) z.value().data<float>()[i] = 0.02f * generator.uniform() - 0.01f;
-  AdamW adam({{{"z"}, &z}});
   const Cost cost = cost_of(options.target, power);
-  StudyValues values;
-  const std::int64_t every = std::max<std::int64_t>(1, options.steps / 40);
-  for (std::int64_t step = 0; step <= options.steps; ++step) {
-    if (step % every == 0) {
-      throw_if_stopped();
-      values.push_back({key_of(power), static_cast<double>(step), expected_cost(z.value(), options.target, power)});
-    }
-    const Tensor state = make_step_state({.seed = seed,
-                                          .step = step + 1,
-                                          .learning_rate = {options.learning_rate, options.learning_rate},
-                                          .temperature = options.temperature});
+  const auto loss = [&](const Tensor& state) {
     const Variable rows = expand(z.variable(), {options.samples, options.latents});
-    mean(surrogate(cost, rows, draws_of_rows(state, options.samples))).backward();
-    adam.step(state);
-  }
-  return values;
+    return mean(surrogate(cost, rows, draws_of_rows(state, options.samples)));
+  };
+  const StudyDescent how{
+      .steps = options.steps, .learning_rate = options.learning_rate, .temperature = options.temperature, .points = 40};
+  return descend(
+      z, how, seed, key_of(power), [&] { return expected_cost(z.value(), options.target, power); }, loss);
 }
 
 }  // namespace
@@ -78,7 +69,7 @@ Study polynomial_study(const PolynomialStudyOptions& options) {
   study.measure = [options](const std::string& estimator, std::uint64_t seed) {
     StudyValues values;
     for (const double power : options.powers) {
-      for (StudyValue& v : descend(estimator, seed, power, options)) values.push_back(std::move(v));
+      for (StudyValue& v : descent(estimator, seed, power, options)) values.push_back(std::move(v));
     }
     return values;
   };
