@@ -51,6 +51,7 @@ void run(Node& node, bool retain_graph) {
   TK_CHECK(node.backward, "backward of ", node.name,
            ": its graph was already used up; pass retain_graph to walk it again");
   Destinations to(node);
+  const WithProductPrecision precision(node.precision);
   try {
     node.backward(dy, to);
   } catch (const std::exception& error) {

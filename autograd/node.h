@@ -7,6 +7,7 @@
 
 #include "tensor/kernel_arguments.h"
 #include "tensor/ops/index.h"
+#include "tensor/precision.h"
 #include "tensor/tensor.h"
 
 namespace tk {
@@ -63,10 +64,11 @@ struct Node {
   Shape shape;
   DType grad_dtype = DType::kFloat32;  ///< of the gradient: the value's but for a parameter's copy, and views of it
   Device device = Device::kCpu;
-  std::vector<std::shared_ptr<Node>> inputs;  ///< null where an input takes no gradient
-  Backward backward;                          ///< empty for a leaf, and once it was used
-  std::shared_ptr<const Recipe> recipe;       ///< computes the value again; null where it is kept instead
-  std::uint64_t version = 0;                  ///< of the value that the recipe computes
+  ProductPrecision precision = product_precision();  ///< of its products, on the way back too
+  std::vector<std::shared_ptr<Node>> inputs;         ///< null where an input takes no gradient
+  Backward backward;                                 ///< empty for a leaf, and once it was used
+  std::shared_ptr<const Recipe> recipe;              ///< computes the value again; null where it is kept instead
+  std::uint64_t version = 0;                         ///< of the value that the recipe computes
   bool leaf = false;
   bool pending = false;  ///< waits in a walk
   GradSlot grad;

@@ -75,10 +75,6 @@ const Backend& backend(Device device) {
   return *kBackends[device].backend;
 }
 
-bool computes_in(Device device, DType dtype) {
-  return dtype == DType::kFloat32 || (dtype == DType::kBFloat16 && device == Device::kCuda);
-}
-
 Device device_from_name(const std::string& asked) {
   for (const Device device : kAllDevices) {
     if (asked != name(device)) continue;

@@ -63,9 +63,6 @@ const Backend& backend(Device device);
 /// Why backend(device) would throw; empty if it would not.
 std::string unavailable(Device device);
 
-/// Whether models are computed in this dtype there: float32 everywhere, bfloat16 on CUDA.
-bool computes_in(Device device, DType dtype);
-
 /// "auto", "cpu" or "cuda": auto is cuda where it is available. Throws on another name, and what backend() throws.
 Device device_from_name(const std::string& asked);
 

@@ -46,6 +46,7 @@ BertClassifier::BertClassifier(const Config& config)
 
 ClassifierOutput BertClassifier::operator()(const PackedTokens& inputs, const Context& context,
                                             const ForwardOptions& options) const {
+  const WithProductPrecision precision(precision_of(device(), compute_dtype_));
   Context own = context;
   if (!context.training) own.state = evaluation_;
   ForwardOptions of_head = options;
@@ -59,7 +60,7 @@ ClassifierOutput BertClassifier::operator()(const PackedTokens& inputs, const Co
     out.table_macs = static_cast<double>(options.tables->rows_made() * query_key_value.weight.value().numel());
     x = Variable(embedded.y);
   } else {
-    x = embeddings_(inputs, own, compute_dtype_);
+    x = embeddings_(inputs, own, activation_dtype());
   }
   out.encoder = encoder_(x, inputs.rows, own, of_head);
   out.logits = to((*head_)(out.encoder, own), DType::kFloat32);
@@ -67,8 +68,7 @@ ClassifierOutput BertClassifier::operator()(const PackedTokens& inputs, const Co
 }
 
 void BertClassifier::place(Device device, DType compute_dtype) {
-  TK_CHECK(computes_in(device, compute_dtype), "classifier: computes in float32, or in bfloat16 on CUDA, not in ",
-           compute_dtype, " on ", device);
+  check_computes_in("classifier", device, compute_dtype);
   for (const NamedParameter& named : parameters_) named.parameter->move_to(device);
   evaluation_ = make_step_state(evaluation_state(config_), device);
   compute_dtype_ = compute_dtype;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tensor/precision.h"
 #include "transkimmer/bert_embeddings.h"
 #include "transkimmer/heads/head.h"
 #include "transkimmer/skim/encoder.h"
@@ -36,11 +37,13 @@ class BertClassifier {
   /// The same numbers for the weights of these published names alone; the others keep what they hold.
   void initialize(std::uint64_t seed, std::span<const std::string> names);
 
-  /// Moves the weights to a device and computes there; encoder and head in `compute_dtype` (float32, or bfloat16 on
-  /// CUDA). Before an optimizer takes the parameters.
+  /// Moves the weights to a device and computes there; encoder and head in `compute_dtype` (float32 or bfloat16).
+  /// Throws where the device does not compute in it. Before an optimizer takes the parameters.
   void place(Device device, DType compute_dtype = DType::kFloat32);
   Device device() const { return parameters_.front().parameter->value().device(); }
   DType compute_dtype() const { return compute_dtype_; }
+  /// Of the activations, and of weights' copies beside them.
+  DType activation_dtype() const { return tk::activation_dtype(device(), compute_dtype_); }
 
   /// Whether a pass in evaluation is one sequence of kernels, whatever its gates let go: the device reads how many rows
   /// each layer has.

@@ -113,7 +113,7 @@ class Workspace {
 
   Rows<T> scores(const Problem<T>& p) { return {scores_.mine(), p.stride()}; }
   Rows<T> grad(const Problem<T>& p) { return {grad_.mine(), p.stride()}; }
-  T* gemm() { return gemm_.mine(); }
+  void multiply(const Product<T>& p) { gemm_(p); }
   int threads() const { return gemm_.threads(); }
 
   // Query row i of p; null without dropout.
@@ -159,7 +159,7 @@ class Workspace {
   RandomRows random_;
   const std::int32_t* position_;
   ThreadScratch<T> scores_, grad_;
-  GemmScratch<T> gemm_;
+  Gemm<T> gemm_;
   ThreadScratch<std::uint32_t> words_;
   ThreadScratch<T> factors_;
 };
@@ -211,19 +211,18 @@ struct Operand {
 template <class T>
 void multiply(Workspace<T>& workspace, Rows<T> y, std::int64_t m, std::int64_t n, std::int64_t k, Operand<T> a,
               Operand<T> b, T alpha = 1) {
-  gemm({.m = m,
-        .n = n,
-        .k = k,
-        .a = a.rows.data,
-        .lda = a.rows.stride,
-        .transpose_a = a.as == As::kTransposed,
-        .b = b.rows.data,
-        .ldb = b.rows.stride,
-        .transpose_b = b.as == As::kTransposed,
-        .y = y.data,
-        .ldy = y.stride,
-        .alpha = alpha},
-       workspace.gemm());
+  workspace.multiply({.m = m,
+                      .n = n,
+                      .k = k,
+                      .a = a.rows.data,
+                      .lda = a.rows.stride,
+                      .transpose_a = a.as == As::kTransposed,
+                      .b = b.rows.data,
+                      .ldb = b.rows.stride,
+                      .transpose_b = b.as == As::kTransposed,
+                      .y = y.data,
+                      .ldy = y.stride,
+                      .alpha = alpha});
 }
 
 // x = scale queries keys^T, and `padding` behind the last key.

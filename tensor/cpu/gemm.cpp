@@ -6,7 +6,10 @@
 #include <type_traits>
 
 #include "tensor/cpu/blas.h"
-#include "tensor/cpu/gemm_avx512.h"
+#include "tensor/cpu/gemm_tiles.h"
+#include "tensor/cpu_isa.h"
+#include "tensor/error.h"
+#include "tensor/precision.h"
 
 namespace tk::cpu {
 namespace {
@@ -56,29 +59,51 @@ void for_pieces(const Product<T>& p, const Pieces& pieces, int threads, F&& f) {
 
 template <class T>
 void in_pieces(const Product<T>& p, const Pieces& pieces) {
-  GemmScratch<T> scratch;
-  for_pieces(p, pieces, scratch.threads(), [&](const Product<T>& piece) { gemm(piece, scratch.mine()); });
-}
-
-template <class T>
-bool is_by_blas() {
-  return std::is_same_v<T, double> || !has_avx512_gemm();
+  Gemm<T> gemm;
+  for_pieces(p, pieces, gemm.threads(), [&](const Product<T>& piece) { gemm(piece); });
 }
 
 int blas_threads() { return std::min(omp_get_max_threads(), most_blas_threads()); }
 
+// Null: by BLAS.
+template <class T>
+const TileProducts* tile_products() {
+  if (std::is_same_v<T, double>) return nullptr;
+  const CpuIsa isa = cpu_isa();
+  if (product_precision() == ProductPrecision::kBFloat16) {
+    TK_CHECK(isa >= CpuIsa::kAvx512Bf16, "products of bfloat16 need AVX512_BF16 or AMX, and these run on ", name(isa));
+    return isa >= CpuIsa::kAmx ? amx_bf16_products() : avx512_bf16_products();
+  }
+  return isa >= CpuIsa::kAvx512 ? avx512_products() : isa == CpuIsa::kAvx2 ? avx2_products() : nullptr;
+}
+
 }  // namespace
 
 template <class T>
-GemmScratch<T>::GemmScratch()
-    : threads_(is_by_blas<T>() ? blas_threads() : omp_get_max_threads()),
-      own_(is_by_blas<T>() ? 0 : gemm_avx512_scratch()),
-      blas_(is_by_blas<T>() ? threads_ : 0) {}
+Gemm<T>::Gemm() : Gemm(tile_products<T>()) {}
 
-template class GemmScratch<float>;
-template class GemmScratch<double>;
+template <class T>
+Gemm<T>::Gemm(const TileProducts* tiles)
+    : tiles_(tiles),
+      threads_(tiles == nullptr ? blas_threads() : omp_get_max_threads()),
+      scratch_(tiles == nullptr ? 0 : tiles->scratch),
+      blas_(tiles == nullptr ? threads_ : 0) {}
 
-void parallel_gemm(const Product<float>& p) { in_pieces(p, is_by_blas<float>() ? kBlasPieces : avx512_pieces(p)); }
+template <class T>
+void Gemm<T>::operator()(const Product<T>& p) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (tiles_ != nullptr) return tiles_->gemm(p, scratch_.mine());
+  }
+  blas_with_bias(p);
+}
+
+template class Gemm<float>;
+template class Gemm<double>;
+
+void parallel_gemm(const Product<float>& p) {
+  const TileProducts* tiles = tile_products<float>();
+  in_pieces(p, tiles == nullptr ? kBlasPieces : tiles->pieces(p));
+}
 
 void parallel_gemm(const Product<double>& p) { in_pieces(p, kBlasPieces); }
 
@@ -91,11 +116,5 @@ void parallel_blas(const Product<float>& p) {
                      .col_unit = 1};
   for_pieces(p, slabs, threads, [](const Product<float>& piece) { blas_with_bias(piece); });
 }
-
-void gemm(const Product<float>& p, float* scratch) {
-  is_by_blas<float>() ? blas_with_bias(p) : gemm_avx512(p, scratch);
-}
-
-void gemm(const Product<double>& p, double*) { blas_with_bias(p); }
 
 }  // namespace tk::cpu

@@ -30,30 +30,31 @@ struct Pieces {
   std::int64_t rows, cols, row_unit, col_unit;
 };
 
+struct TileProducts;
+
 /// By all threads; the bits do not depend on how many there are.
 void parallel_gemm(const Product<float>& p);
 void parallel_gemm(const Product<double>& p);
 /// By all threads and BLAS alone, in pieces as large as can be: what it does at best. The bits follow the threads.
 void parallel_blas(const Product<float>& p);
 
-/// What the products of a kernel's loop need; made before the loop, which has at most `threads()`. Throws tk::Error
-/// where memory runs out.
+/// Products by one thread each, in a kernel's loop of at most `threads()`. Made before the loop by the thread that asks
+/// for the kernel, whose product_precision() holds. Throws tk::Error where memory runs out.
 template <class T>
-class GemmScratch {
+class Gemm {
  public:
-  GemmScratch();
+  Gemm();
   int threads() const { return threads_; }
-  /// The calling thread's part.
-  T* mine() { return own_.mine(); }
+  /// By the calling thread alone.
+  void operator()(const Product<T>& p);
 
  private:
+  explicit Gemm(const TileProducts* tiles);
+
+  const TileProducts* tiles_;  // null: by BLAS
   int threads_;
-  ThreadScratch<T> own_;
+  ThreadScratch<T> scratch_;
   BlasBuffers blas_;
 };
-
-/// By the calling thread alone, with its part of a GemmScratch.
-void gemm(const Product<float>& p, float* scratch);
-void gemm(const Product<double>& p, double* scratch);
 
 }  // namespace tk::cpu

@@ -40,14 +40,14 @@ void batched_matmul(Tensor& y, const Tensor& a, bool transpose_a, const Tensor& 
   dispatch_floating(y.dtype(), "matmul", [&]<class T>() {
     if (y.numel() == 0) return;
     const Product<T> first = product<T>(y, a, transpose_a, b, transpose_b);
-    GemmScratch<T> scratch;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(scratch.threads())
+    Gemm<T> gemm;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(gemm.threads())
     for (std::int64_t i = 0; i < y.shape()[0]; ++i) {
       Product<T> p = first;
       p.a += i * a.strides()[0];
       p.b += i * b.strides()[0];
       p.y += i * y.strides()[0];
-      gemm(p, scratch.mine());
+      gemm(p);
     }
   });
 }

@@ -7,6 +7,7 @@
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/reduce.h"
 #include "tensor/allocator.h"
+#include "tensor/precision.h"
 #include "tests/autograd/leaves.h"
 #include "tests/support/catch.h"
 #include "tests/support/tensors.h"
@@ -32,6 +33,26 @@ TEST_CASE("backward: an inner value used in several places is walked once, after
   sum(early + late).backward();
   CHECK(walks == 1);
   CHECK(grad(x) == Values{15 + 2 * 9 * 1, 15 + 2 * 9 * 2});
+}
+
+TEST_CASE("backward: products are of the precision in which their op was recorded") {
+  std::vector<ProductPrecision> seen;
+  const Variable x = leaf({1, 2});
+  const auto recorded = [&](const Variable& from) {
+    return record("asking", affine(from.value(), 1), {from}, [&seen](const Tensor& dy) -> Tensors {
+      seen.push_back(product_precision());
+      return {dy};
+    });
+  };
+  Variable y;
+  {
+    const WithProductPrecision precision(ProductPrecision::kBFloat16);
+    y = recorded(x);
+  }
+  y = recorded(y);
+  sum(y).backward();
+  CHECK(seen == std::vector{ProductPrecision::kFloat32, ProductPrecision::kBFloat16});
+  CHECK(product_precision() == ProductPrecision::kFloat32);
 }
 
 TEST_CASE("backward: the same variable on both sides of linear gets both gradients") {

@@ -101,7 +101,7 @@ TEST_CASE("blas: where its buffers do not fit, the error says what they take, an
   const Tensor expected = matmul(left(), right());
   const auto threads_of_products = [] {
     const ThreadCount threads(200);  // more than any other test has had buffers for, and more than it was built for
-    return cpu::GemmScratch<double>().threads();
+    return cpu::Gemm<double>().threads();
   };
   {
     const AddressSpace limit(200 << 20);

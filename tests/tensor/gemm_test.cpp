@@ -4,10 +4,15 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <vector>
 
-#include "tensor/cpu/gemm_avx512.h"
+#include "tensor/bfloat16.h"
 #include "tensor/cpu/parallel.h"
+#include "tensor/cpu_isa.h"
 #include "tensor/dtype.h"
+#include "tensor/ops/matmul.h"
+#include "tensor/precision.h"
 #include "tests/support/catch.h"
 #include "tests/support/tensors.h"
 
@@ -61,13 +66,17 @@ struct Operands {
 // alpha a b + bias + the y of before, in float64; the largest error, or infinity where a gap of y was written to.
 template <class T>
 double error_of(const Product<T>& p, double before) {
+  const bool rounds = std::is_same_v<T, float> && product_precision() == ProductPrecision::kBFloat16;
+  const auto factor = [rounds](T x) {
+    return static_cast<double>(rounds ? static_cast<float>(BFloat16(static_cast<float>(x))) : x);
+  };
   double largest = 0;
   for (std::int64_t i = 0; i < p.m; ++i) {
     for (std::int64_t j = 0; j < p.n; ++j) {
       double sum = 0;
       for (std::int64_t k = 0; k < p.k; ++k) {
-        sum += static_cast<double>(p.transpose_a ? p.a[k * p.lda + i] : p.a[i * p.lda + k]) *
-               static_cast<double>(p.transpose_b ? p.b[j * p.ldb + k] : p.b[k * p.ldb + j]);
+        sum += factor(p.transpose_a ? p.a[k * p.lda + i] : p.a[i * p.lda + k]) *
+               factor(p.transpose_b ? p.b[j * p.ldb + k] : p.b[k * p.ldb + j]);
       }
       const double expected = p.alpha * sum + (p.bias != nullptr ? p.bias[j] : 0) + (p.add ? before : 0);
       const double error = std::abs(p.y[i * p.ldy + j] - expected) / (1 + std::abs(expected));
@@ -80,11 +89,39 @@ double error_of(const Product<T>& p, double before) {
   return largest;
 }
 
+// For the life of the object.
+class UsedIsa {
+ public:
+  explicit UsedIsa(CpuIsa isa) : before_(cpu_isa()) { set_cpu_isa(isa); }
+  ~UsedIsa() { set_cpu_isa(before_); }
+  UsedIsa(const UsedIsa&) = delete;
+  UsedIsa& operator=(const UsedIsa&) = delete;
+
+ private:
+  CpuIsa before_;
+};
+
+std::vector<CpuIsa> isas_here() {
+  std::vector<CpuIsa> here;
+  for (const CpuIsa isa : kAllCpuIsas) {
+    if (isa <= best_cpu_isa()) here.push_back(isa);
+  }
+  return here;
+}
+
+std::vector<CpuIsa> isas_of_bfloat16() {
+  std::vector<CpuIsa> here;
+  for (const CpuIsa isa : isas_here()) {
+    if (isa >= CpuIsa::kAvx512Bf16) here.push_back(isa);
+  }
+  return here;
+}
+
 template <class T>
 void run_alone(const Product<T>& p) {
-  GemmScratch<T> scratch;
+  Gemm<T> gemm;
 #pragma omp parallel for
-  for (int i = 0; i < 1; ++i) gemm(p, scratch.mine());
+  for (int i = 0; i < 1; ++i) gemm(p);
 }
 
 template <class T>
@@ -118,40 +155,106 @@ void check_all(double tolerance) {
 }  // namespace
 
 TEST_CASE("gemm: equals the sum in float64 for every transposition, size, stride, scale, bias and start value") {
-  check_all<float>(kFloat32LongSums.absolute);
+  for (const CpuIsa isa : isas_here()) {
+    INFO(name(isa));
+    const UsedIsa used(isa);
+    check_all<float>(kFloat32LongSums.absolute);
+  }
   check_all<double>(1e-13);
 }
 
-TEST_CASE("gemm: the bits are the same for any number of threads") {
-  for (const bool transpose_a : {false, true}) {
-    Operands<float> o({805, 384, 800}, transpose_a, true, 0);
-    const auto with_threads = [&](int n) {
-      const ThreadCount threads(n);
-      parallel_gemm(o.product);
-      return o.y.clone();
-    };
-    const Tensor one = with_threads(1);
-    for (const int n : {2, 3, 5}) CHECK(same_bits(with_threads(n), one));
+TEST_CASE("gemm: with factors of bfloat16 it equals the sum of the rounded ones, as with float32 in all else") {
+  for (const CpuIsa isa : isas_of_bfloat16()) {
+    INFO(name(isa));
+    const UsedIsa used(isa);
+    const WithProductPrecision precision(ProductPrecision::kBFloat16);
+    check_all<float>(kFloat32LongSums.absolute);
   }
 }
 
-TEST_CASE("gemm: on AVX-512 an element's bits depend on its own row and column alone") {
-  if (!has_avx512_gemm()) {
-    WARN("no AVX-512, or BLAS runs the kernels of a lesser processor: nothing to check");
-    return;
+TEST_CASE("gemm: products of bfloat16 are refused where the instruction set has none") {
+  const UsedIsa used(CpuIsa::kBlas);
+  const WithProductPrecision precision(ProductPrecision::kBFloat16);
+  CHECK_THROWS_WITH(matmul(full({2, 2}, 1.0), full({2, 2}, 1.0)),
+                    ContainsSubstring("products of bfloat16 need AVX512_BF16 or AMX, and these run on blas"));
+  CHECK_NOTHROW(matmul(full({2, 2}, 1.0, DType::kFloat64), full({2, 2}, 1.0, DType::kFloat64)));
+}
+
+// Every kind of product that there is here.
+template <class F>
+void for_each_kind(F&& f) {
+  for (const CpuIsa isa : isas_here()) {
+    INFO(name(isa));
+    const UsedIsa used(isa);
+    f(isa, ProductPrecision::kFloat32);
   }
-  Operands<float> o({130, 200, 900}, false, true, 0);
-  parallel_gemm(o.product);
-  for (const std::int64_t rows : {1, 2, 15, 100}) {
-    Product<float> p = o.product;
-    const Tensor y = zeros({rows, 77});
-    p.m = rows;
-    p.n = 77;
-    p.a += 30 * p.lda;
-    p.b += 100 * p.ldb;
-    p.y = y.data<float>();
-    p.ldy = 77;
-    run_alone(p);
-    CHECK(same_bits(y, o.y.narrow(0, 30, rows).narrow(1, 100, 77).contiguous()));
+  for (const CpuIsa isa : isas_of_bfloat16()) {
+    INFO(name(isa) << ", bfloat16");
+    const UsedIsa used(isa);
+    const WithProductPrecision precision(ProductPrecision::kBFloat16);
+    f(isa, ProductPrecision::kBFloat16);
   }
+}
+
+TEST_CASE("gemm: the bits are the same for any number of threads") {
+  for_each_kind([](CpuIsa, ProductPrecision) {
+    for (const bool transpose_a : {false, true}) {
+      Operands<float> o({805, 384, 800}, transpose_a, true, 0);
+      const auto with_threads = [&](int n) {
+        const ThreadCount threads(n);
+        parallel_gemm(o.product);
+        return o.y.clone();
+      };
+      const Tensor one = with_threads(1);
+      for (const int n : {2, 3, 5}) CHECK(same_bits(with_threads(n), one));
+    }
+  });
+}
+
+TEST_CASE("gemm: in tiles an element's bits depend on its own row and column alone, not on float32's instructions") {
+  std::optional<Tensor> in_float32;
+  for_each_kind([&](CpuIsa isa, ProductPrecision precision) {
+    if (isa == CpuIsa::kBlas) return;
+    Operands<float> o({130, 200, 1900}, false, true, 0);
+    parallel_gemm(o.product);
+    if (!in_float32) in_float32 = o.y;
+    if (precision == ProductPrecision::kFloat32) CHECK(same_bits(o.y, *in_float32));
+    for (const std::int64_t rows : {1, 2, 15, 100}) {
+      Product<float> p = o.product;
+      const Tensor y = zeros({rows, 77});
+      p.m = rows;
+      p.n = 77;
+      p.a += 30 * p.lda;
+      p.b += 100 * p.ldb;
+      p.y = y.data<float>();
+      p.ldy = 77;
+      run_alone(p);
+      CHECK(same_bits(y, o.y.narrow(0, 30, rows).narrow(1, 100, 77).contiguous()));
+    }
+  });
+  if (!in_float32) WARN("this processor has neither AVX2 nor AVX-512: nothing to check");
+}
+
+TEST_CASE("gemm: NaN and infinities reach the elements of their row and column, and no others") {
+  for_each_kind([](CpuIsa, ProductPrecision) {
+    const Tensor a = full({20, 30}, 1.0), b = full({30, 50}, 1.0);
+    a.data<float>()[7 * 30 + 3] = std::numeric_limits<float>::quiet_NaN();
+    b.data<float>()[4 * 50 + 41] = std::numeric_limits<float>::infinity();
+    const Tensor y = matmul(a, b);
+    for (std::int64_t i = 0; i < 20; ++i) {
+      for (std::int64_t j = 0; j < 50; ++j) {
+        const float x = y.data<float>()[i * 50 + j];
+        CHECK((i == 7 ? std::isnan(x) : j == 41 ? std::isinf(x) : x == 30.0F));
+      }
+    }
+  });
+}
+
+TEST_CASE("cpu_isa: what the processor lacks is refused, and so is a name that there is none of") {
+  CHECK(cpu_isa() <= best_cpu_isa());
+  for (const CpuIsa isa : kAllCpuIsas) {
+    CHECK(cpu_isa_from_name(name(isa)) == isa);
+    if (isa > best_cpu_isa()) CHECK_THROWS_WITH(set_cpu_isa(isa), ContainsSubstring("more than this processor has"));
+  }
+  CHECK_THROWS_WITH(cpu_isa_from_name("avx"), ContainsSubstring("expected blas, avx2, "));
 }

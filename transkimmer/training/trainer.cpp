@@ -118,7 +118,7 @@ Trainer::Trainer(BertClassifier& model, const Task& task, const std::vector<Toke
       all_labelled_(std::ranges::none_of(labels_of(examples, task.kind), [](double label) { return label == -1; })),
       batches_(examples, task.kind, {.batch_size = options.batch_size, .order = options.order, .seed = options.seed},
                teacher_logits, epoch),
-      optimizer_(trained_parameters(model, options), options.adam, model.compute_dtype()),
+      optimizer_(trained_parameters(model, options), options.adam, model.activation_dtype()),
       settings_(initial_state(options)),
       state_(make_step_state(settings_, model.device())),
       steps_(model.device(), options.capture ? 1 : std::numeric_limits<int>::max(),

@@ -51,6 +51,36 @@ TEST_CASE("signals: training stops with a checkpoint") {
   }
 }
 
+TEST_CASE("train: in bfloat16 on the CPU a run has the bits of any threads, and those of one that was stopped") {
+  if (!test::has_bfloat16_products()) return;
+  const Workplace place;
+  const auto command = [&](const std::string& output, const std::string& dtype, const Arguments& more = {}) {
+    return Arguments{"train"} + place.task() + Arguments{"--output_dir", place / output, "--dtype", dtype} +
+           words(
+               "--skim --max_steps 400 --logging_steps 30 --report=false --progress off "
+               "--per_device_train_batch_size 4 --skim_target 0.6") +
+           more;
+  };
+  REQUIRE(run_program(command("whole", "bfloat16")).code == 0);
+  CHECK(run_until(command("out", "bfloat16"), "step    150", SIGTERM).code == 128 + SIGTERM);
+  const Ran again = run_program(command("out", "bfloat16", {"--threads", "1"}));
+  INFO(again.err);
+  REQUIRE(again.code == 0);
+  CHECK_THAT(again.err, ContainsSubstring("going on after step "));
+  const std::string weights = read_bytes(place / "whole/model.safetensors");
+  CHECK(read_bytes(place / "out/model.safetensors") == weights);
+  REQUIRE(run_program(command("float32", "float32")).code == 0);
+  CHECK(read_bytes(place / "float32/model.safetensors") != weights);
+
+  const Arguments eval = Arguments{"eval"} + place.task("sst2", "whole") + Arguments{"--dtype", "bfloat16"};
+  const Ran scored = run_program(eval);
+  INFO(scored.err);
+  CHECK(scored.code == 0);
+  const Ran refused = run_program(eval + Arguments{"--cpu_isa", "avx2"});
+  CHECK(refused.code != 0);
+  CHECK_THAT(refused.err, ContainsSubstring("--dtype: bfloat16 on the cpu takes AVX512_BF16 or AMX"));
+}
+
 TEST_CASE("train: a stopped run goes on from its newest checkpoint, to the bits of one that was not stopped") {
   const Workplace place;
   REQUIRE(place.train("dense-sst2", {"--report=false"}).code == 0);

@@ -151,6 +151,35 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("inference: in bfloat16 on the CPU answers and gradients are near float32's") {
+  if (!has_bfloat16_products()) return;
+  const ToyTask toy;
+  for (const Skimming& gate : kDenseAndSkimming) {
+    INFO(name(gate));
+    const MixingModel exact(toy, gate, Device::kCpu), rounded(toy, gate, Device::kCpu, DType::kBFloat16);
+    CHECK(rounded.model.compute_dtype() == DType::kBFloat16);
+    Inference in_float32(exact.model, {}), in_bfloat16(rounded.model, {});
+    for (const Batch& batch : batches(toy)) {
+      const Tensor expected = run(in_float32, exact.model, batch).logits;
+      const Tensor got = run(in_bfloat16, rounded.model, batch).logits;
+      CHECK(largest_difference(got, expected) > 0);
+      // Rounding moves rows over the gates' threshold: only a dense model must agree closely.
+      CHECK(largest_difference(got, expected) < (gate == SkimGate::kNone ? 0.05 : 1.0));
+    }
+    if (gate != SkimGate::kNone) continue;
+    const Batch batch = batches(toy).front();
+    for (const BertClassifier* model : {&exact.model, &rounded.model}) {
+      cross_entropy_loss((*model)(batch.tokens, {}).logits, batch.labels).backward();
+    }
+    const std::vector<NamedTensor> expected = named_gradients(exact.model.parameters());
+    const std::vector<NamedTensor> got = named_gradients(rounded.model.parameters());
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      INFO(got[i].name);
+      CHECK(largest_difference(got[i].tensor, expected[i].tensor) < 3e-2);
+    }
+  }
+}
+
 TEST_CASE("cuda inference: a head that reads every row is recorded too, with the eager pass's bits, near the CPU's") {
   if (!has_cuda()) return;
   const ToyTask toy;

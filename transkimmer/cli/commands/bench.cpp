@@ -14,6 +14,7 @@
 #include "data/glue_reader.h"
 #include "tensor/allocator.h"
 #include "tensor/backend.h"
+#include "tensor/cpu_isa.h"
 #include "tensor/error.h"
 #include "tensor/profile.h"
 #include "tensor/threads.h"
@@ -207,6 +208,7 @@ json results(const BenchCommand& c, const Task& task, const BertClassifier& mode
                    {"sentences_per_second_max", rounded(sentences / timing.least(), 3)},
                    {"relative", rounded((timing.most() - timing.least()) / timing.median(), 4)}}},
                  {"floor", floor_json(passes.back().work, rates, sentences, timing.median())},
+                 {"cpu_isa", name(cpu_isa())},
                  {"blas_core", blas_core()}};
   if (c.train) result["padded_tokens"] = padded_tokens;
   if (passes.back().table_bytes > 0) result["table_bytes"] = passes.back().table_bytes;

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <memory>
 
+#include "tensor/cpu_isa.h"
 #include "tensor/error.h"
 #include "tensor/threads.h"
 #include "transkimmer/cli/commands/commands.h"
@@ -42,6 +43,7 @@ struct SelftestCommand {
       : flags(program, "selftest", "check gradients and results on this machine, in under a minute") {
     flags.group("Machine");
     flags.add("--threads", threads, "CPU threads; 0: the cores that the process may use").range(0, 4096);
+    add_cpu_isa_flag(flags, cpu_isa);
     flags.add("--blas_coretype", blas_coretype,
               "processor core whose kernels OpenBLAS runs, such as Haswell or SkylakeX", "CORE");
     flags.footer(
@@ -55,14 +57,15 @@ struct SelftestCommand {
 
   Flags flags;
   std::int64_t threads = 0;
+  std::string cpu_isa = "auto";
   std::string blas_coretype;
 };
 
 int run(const SelftestCommand& c, const Invocation& invocation) {
-  start_runtime({.threads = c.threads, .blas_coretype = c.blas_coretype}, invocation.argv);
+  start_runtime({.threads = c.threads, .cpu_isa = c.cpu_isa, .blas_coretype = c.blas_coretype}, invocation.argv);
   const auto start = std::chrono::steady_clock::now();
-  std::cout << fmt::format("transkimmer {}, {}, BLAS core {}, {} threads\n", version(), processor_name(), blas_core(),
-                           num_threads());
+  std::cout << fmt::format("transkimmer {}, {}, products on {}, BLAS core {}, {} threads\n", version(),
+                           processor_name(), name(cpu_isa()), blas_core(), num_threads());
   std::int64_t checks = 0;
   std::int64_t failed = 0;
   for (const SelfCheckGroup& group : {value_checks(), gradient_checks(), model_checks()}) {

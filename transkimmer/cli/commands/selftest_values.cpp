@@ -14,9 +14,11 @@
 #include "autograd/ops/softmax.h"
 #include "nn/optim/adamw.h"
 #include "tensor/bfloat16.h"
+#include "tensor/cpu_isa.h"
 #include "tensor/ops/gate.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/packed.h"
+#include "tensor/precision.h"
 #include "tensor/threads.h"
 #include "transkimmer/classifier.h"
 #include "transkimmer/cli/commands/selftest.h"
@@ -166,7 +168,19 @@ void add_values(std::vector<SelfCheck>& checks) {
   checks.push_back({"bfloat16: ties go to even", 0, bfloat16_error});
   checks.push_back({"matmul [1, 1] [1, 1]: exact integers", 0, [] { return matmul_error(1, 1, 1); }});
   checks.push_back({"matmul [67, 129] [129, 65]: exact integers", 0, [] { return matmul_error(67, 129, 65); }});
-  checks.push_back({"matmul [257, 385] [385, 131]: exact integers", 0, [] { return matmul_error(257, 385, 131); }});
+  for (const CpuIsa isa : kAllCpuIsas) {
+    if (isa > cpu_isa()) continue;
+    const bool rounds = isa >= CpuIsa::kAvx512Bf16;  // small integers as they are
+    checks.push_back({concat("matmul on ", name(isa), ": exact integers"), 0, [isa, rounds] {
+                        const CpuIsa before = cpu_isa();
+                        set_cpu_isa(isa);
+                        const WithProductPrecision precision(rounds ? ProductPrecision::kBFloat16
+                                                                    : ProductPrecision::kFloat32);
+                        const double error = matmul_error(257, 385, 131);
+                        set_cpu_isa(before);
+                        return error;
+                      }});
+  }
   checks.push_back({"exp, log, tanh, sigmoid, gelu at 0.5", kFloat32, [] {
                       const Variable x = constant({0.5}, {1});
                       const auto error = [](const Variable& y, double expected) {

@@ -79,6 +79,7 @@ constexpr const char* kCommonFlags[] = {"data_dir",
                                         "device",
                                         "dtype",
                                         "queues",
+                                        "cpu_isa",
                                         "blas_coretype"};
 
 SweepCommand::SweepCommand(CLI::App& program)

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "tensor/backend.h"
+#include "tensor/cpu_isa.h"
 #include "tensor/threads.h"
 
 namespace tk {
@@ -28,6 +29,7 @@ std::vector<std::pair<std::string, std::string>> build_info() {
           {"git_commit", TK_GIT_COMMIT},
           {"compiler", TK_COMPILER},
           {"build_type", TK_BUILD_TYPE},
+          {"cpu_isa", std::string(name(cpu_isa()))},
           {"blas", blas_info()},
           {"blas_core", blas_core()},
           {"blas_threading", blas_uses_openmp() ? "openmp" : "not openmp"},

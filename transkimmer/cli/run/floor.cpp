@@ -8,6 +8,7 @@
 #include "tensor/allocator.h"
 #include "tensor/backend.h"
 #include "tensor/ops/matmul.h"
+#include "tensor/precision.h"
 #include "tensor/threads.h"
 
 namespace tk {
@@ -48,10 +49,12 @@ Tensor random_matrix(std::int64_t n, std::uint32_t sequence) {
 
 double product_seconds(Device device, DType dtype) {
   const std::int64_t n = product_size(device);
-  const Tensor a = random_matrix(n, 1).to(dtype).to(device);
-  const Tensor b = random_matrix(n, 2).to(dtype).to(device);
+  const WithProductPrecision precision(precision_of(device, dtype));
+  const DType stored = activation_dtype(device, dtype);
+  const Tensor a = random_matrix(n, 1).to(stored).to(device);
+  const Tensor b = random_matrix(n, 2).to(stored).to(device);
   const double own = least_seconds(device, [&] { matmul(a, b); });
-  if (device != Device::kCpu) return own;
+  if (device != Device::kCpu || dtype != DType::kFloat32) return own;
   Tensor y = empty({n, n}, dtype);
   return std::min(own, least_seconds(device, [&] { multiply_by_blas(y, a, b); }));
 }

@@ -7,7 +7,9 @@
 #include <string_view>
 
 #include "tensor/backend.h"
+#include "tensor/cpu_isa.h"
 #include "tensor/error.h"
+#include "tensor/precision.h"
 #include "tensor/queue.h"
 #include "tensor/threads.h"
 #include "transkimmer/cli/run/blas_core.h"
@@ -39,7 +41,7 @@ void choose_blas_core(const std::string& wanted, const char* const* argv) {
              "\" and runs ", blas_core());
     return;
   }
-  if (set != nullptr) return;
+  if (set != nullptr || cpu_isa() != CpuIsa::kBlas) return;
   const std::string better = better_blas_core(blas_core(), features);
   if (better.empty()) return;
   warn("BLAS chose its {} kernels, far below this processor; starting again with {}={}", blas_core(), kCoreVariable,
@@ -49,19 +51,29 @@ void choose_blas_core(const std::string& wanted, const char* const* argv) {
 
 }  // namespace
 
+void add_cpu_isa_flag(Flags& flags, std::string& isa) {
+  flags
+      .add("--cpu_isa", isa,
+           "what matrix products of the CPU run on, for comparisons; auto: the most that the processor has")
+      .choices({"auto", "blas", "avx2", "avx512", "avx512_bf16", "amx"});
+}
+
 void add_runtime_flags(Flags& flags, RuntimeFlags& runtime) {
   flags.group("Machine");
   flags.add("--threads", runtime.threads, "CPU threads; 0: the cores that the process may use").range(0, 4096);
   flags.add("--device", runtime.device, "where to compute; auto: cuda if there is one")
       .choices({"auto", "cpu", "cuda"});
   flags
-      .add("--dtype", runtime.dtype, "what is computed in; weights and optimizer stay float32. bfloat16: on cuda alone")
+      .add("--dtype", runtime.dtype,
+           "what is computed in; weights and optimizer stay float32. bfloat16: on cuda, or where the processor has "
+           "AVX512_BF16 or AMX")
       .choices({"float32", "bfloat16"});
   flags
       .add("--queues", runtime.queues,
            "batches that cuda evaluates side by side, which the last bits depend on; 0: 4 on cuda, 1 on cpu")
       .range(0, Queue::kMost);
   flags.add("--progress", runtime.progress, "progress bar on standard error; auto: if that is a terminal");
+  add_cpu_isa_flag(flags, runtime.cpu_isa);
   flags.add("--blas_coretype", runtime.blas_coretype,
             "processor core whose kernels OpenBLAS runs, such as Haswell or SkylakeX; what the bits depend on", "CORE");
 }
@@ -72,12 +84,12 @@ Placement placement_of(const RuntimeFlags& runtime) {
   placement.queues = runtime.queues > 0 ? static_cast<int>(runtime.queues) : has_queues ? 4 : 1;
   TK_CHECK(placement.queues == 1 || has_queues, "--queues: ", placement.queues,
            " batches side by side need cuda, and this is ", placement.device);
-  TK_CHECK(computes_in(placement.device, placement.dtype), "--dtype: ", placement.dtype,
-           " is computed on cuda alone, and this is ", placement.device);
+  check_computes_in("--dtype", placement.device, placement.dtype);
   return placement;
 }
 
 void start_runtime(const RuntimeFlags& runtime, const char* const* argv) {
+  if (runtime.cpu_isa != "auto") set_cpu_isa(cpu_isa_from_name(runtime.cpu_isa));
   choose_blas_core(runtime.blas_coretype, argv);
   catch_stop_signals();
   if (!blas_uses_openmp()) {

@@ -1,5 +1,6 @@
 #include "transkimmer/cli/run/runtime.h"
 
+#include "tensor/cpu_isa.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/profile.h"
 #include "tests/support/catch.h"
@@ -9,13 +10,18 @@
 namespace tk {
 namespace {
 
-TEST_CASE("placement: queues and bfloat16 are of cuda alone") {
+TEST_CASE("placement: queues are of cuda alone, and bfloat16 of processors that have it") {
   const auto refused = [](const RuntimeFlags& flags) { return test::message_of([&] { placement_of(flags); }); };
   CHECK(placement_of({.device = "cpu"}).queues == 1);
   CHECK(placement_of({.device = "cpu", .queues = 1}).queues == 1);
   CHECK(refused({.device = "cpu", .queues = 2}) == "--queues: 2 batches side by side need cuda, and this is cpu");
+  const CpuIsa before = cpu_isa();
+  set_cpu_isa(CpuIsa::kBlas);
   CHECK(refused({.device = "cpu", .dtype = "bfloat16"}) ==
-        "--dtype: bfloat16 is computed on cuda alone, and this is cpu");
+        "--dtype: bfloat16 on the cpu takes AVX512_BF16 or AMX, and products run on blas; compute in float32");
+  set_cpu_isa(before);
+  if (before >= CpuIsa::kAvx512Bf16)
+    CHECK(placement_of({.device = "cpu", .dtype = "bfloat16"}).dtype == DType::kBFloat16);
 }
 
 TEST_CASE("profile: kernels are counted by name while it is taken") {

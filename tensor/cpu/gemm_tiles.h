@@ -1,0 +1,148 @@
+#pragma once
+
+#include <algorithm>
+
+#include "tensor/cpu/gemm.h"
+#include "tensor/threads.h"
+
+// Float32 products in tiles of y that stay in registers while k runs: in each step a row of b is a few vectors, and an
+// element of a is broadcast for as many multiply-adds. Around it, k runs in parts of kDepth, so that a tile's rows of a
+// stay in the L1 cache, and columns in strips of kStripCols, so that b's part, packed into panels as wide as a tile,
+// stays in the L2 cache while all tiles of the strip are computed.
+namespace tk::cpu {
+
+/// A tile's part of a product: y[i, j] = alpha (start + sum over p of a[i, p] b[p, j]), where start is the y of before
+/// (`add`), the bias or 0.
+struct Tile {
+  const float* a;
+  std::int64_t a_row, a_col;  // strides
+  const float* b;
+  std::int64_t b_row;
+  std::int64_t k;
+  float* y;
+  std::int64_t y_row;
+  std::int64_t cols;
+  bool add;
+  const float* bias;
+  float alpha;
+};
+
+/// Products on one instruction set. Every element of y is summed over k in one order, so its bits depend on its row of
+/// a and its column of b alone; those of float32 factors not on the instruction set either, one multiply-add a step.
+struct TileProducts {
+  /// gemm of gemm.h, by the calling thread, with so many floats to work in.
+  void (*gemm)(const Product<float>& p, float* scratch);
+  std::int64_t scratch;
+  /// Pieces of y that keep all threads busy.
+  Pieces (*pieces)(const Product<float>& p);
+};
+
+/// Null where the build is for another architecture.
+const TileProducts* avx512_products();
+const TileProducts* avx2_products();
+/// Factors are rounded to bfloat16 as they are packed; bits of the two differ in the order of a sum.
+const TileProducts* avx512_bf16_products();
+const TileProducts* amx_bf16_products();
+
+/// The loops around a kernel K, which has kTileRows, kTileCols, kLanes (columns of a vector), kDepth, kStripCols and
+///
+///     run(tile, rows)                              a tile of so many rows
+///     pack_transposed(to, b, ldb, cols, k)         to[p, c] = b[c, p], rows kTileCols apart, for kLanes columns
+///     pack_rows(to, stride, x, ldx, cols, k)       to[p, c] = x[p, c] for at most kLanes columns
+template <class K>
+class TileLoops {
+ public:
+  static constexpr std::int64_t kScratch = K::kDepth * (K::kStripCols + K::kTileRows);
+
+  static void gemm(const Product<float>& p, float* scratch) {
+    for (std::int64_t col = 0; col < p.n; col += K::kStripCols) {
+      const std::int64_t cols = std::min(K::kStripCols, p.n - col);
+      for (std::int64_t k0 = 0; k0 == 0 || k0 < p.k; k0 += K::kDepth) {
+        compute(p, {.col = col, .cols = cols, .k0 = k0, .k = std::min(K::kDepth, p.k - k0)}, scratch);
+      }
+    }
+  }
+
+  static Pieces pieces(const Product<float>& p) {
+    const std::int64_t cols = p.transpose_a ? K::kStripCols : K::kStripCols / 2;
+    const std::int64_t wide = std::max<std::int64_t>(1, (p.n + cols - 1) / cols);
+    const std::int64_t tall = (2 * num_threads() + wide - 1) / wide;
+    return {.rows = std::max(kFewRows, (p.m + tall - 1) / tall),
+            .cols = cols,
+            .row_unit = K::kTileRows,
+            .col_unit = K::kTileCols};
+  }
+
+ private:
+  static constexpr std::int64_t kFewRows = 4 * K::kTileRows;  // so few are computed faster than b is packed
+
+  // Columns col to col + cols of y, of k the part from k0 on: what is computed with one packed part of b.
+  struct Part {
+    std::int64_t col, cols, k0, k;
+  };
+
+  // b[p, kTileCols j + c] is data[j * panel + p * row + c].
+  struct Panels {
+    const float* data;
+    std::int64_t row, panel;
+  };
+
+  static Panels panels_of_b(const Product<float>& p, const Part& part, float* scratch) {
+    const float* b = p.b + (p.transpose_b ? part.col * p.ldb + part.k0 : part.k0 * p.ldb + part.col);
+    if (!p.transpose_b && p.m <= kFewRows) return {b, p.ldb, K::kTileCols};
+    const std::int64_t panel = part.k * K::kTileCols;
+    for (std::int64_t col = 0; col < part.cols; col += K::kLanes) {
+      float* to = scratch + col / K::kTileCols * panel + col % K::kTileCols;
+      p.transpose_b ? K::pack_transposed(to, b + col * p.ldb, p.ldb, part.cols - col, part.k)
+                    : K::pack_rows(to, K::kTileCols, b + col, p.ldb, part.cols - col, part.k);
+    }
+    return {scratch, K::kTileCols, panel};
+  }
+
+  // a[i, p] is data[i * row + p * col].
+  struct RowsOfA {
+    const float* data;
+    std::int64_t row, col;
+  };
+
+  static RowsOfA rows_of_a(const Product<float>& p, const Part& part, std::int64_t i0, std::int64_t rows,
+                           float* scratch) {
+    if (!p.transpose_a) return {p.a + i0 * p.lda + part.k0, p.lda, 1};
+    const float* a = p.a + part.k0 * p.lda + i0;
+    if (part.cols <= K::kTileCols) return {a, 1, p.lda};  // read once
+    K::pack_rows(scratch, rows, a, p.lda, rows, part.k);
+    return {scratch, 1, rows};
+  }
+
+  static void compute(const Product<float>& p, const Part& part, float* scratch) {
+    const Panels b = panels_of_b(p, part, scratch);
+    const std::int64_t tiles = (p.m + K::kTileRows - 1) / K::kTileRows;
+    for (std::int64_t t = 0; t < tiles; ++t) {
+      const std::int64_t i0 = p.m * t / tiles;
+      const std::int64_t rows = p.m * (t + 1) / tiles - i0;
+      const RowsOfA a = rows_of_a(p, part, i0, rows, scratch + K::kDepth * K::kStripCols);
+      for (std::int64_t j = 0; j * K::kTileCols < part.cols; ++j) {
+        const std::int64_t col = part.col + j * K::kTileCols;
+        K::run({.a = a.data,
+                .a_row = a.row,
+                .a_col = a.col,
+                .b = b.data + j * b.panel,
+                .b_row = b.row,
+                .k = part.k,
+                .y = p.y + i0 * p.ldy + col,
+                .y_row = p.ldy,
+                .cols = std::min(K::kTileCols, p.n - col),
+                .add = p.add || part.k0 > 0,
+                .bias = p.bias != nullptr ? p.bias + col : nullptr,
+                .alpha = part.k0 + part.k == p.k ? p.alpha : 1.0f},
+               rows);
+      }
+    }
+  }
+};
+
+/// The products of a kernel.
+template <class K>
+inline constexpr TileProducts kTileProducts = {&TileLoops<K>::gemm, TileLoops<K>::kScratch, &TileLoops<K>::pieces};
+
+}  // namespace tk::cpu
