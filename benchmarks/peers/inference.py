@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Inference speed of three CPU runtimes on real dev sentences: transformers, ONNX Runtime, CTranslate2.
+"""Inference speed of four CPU runtimes on real dev sentences: transformers, ONNX Runtime, CTranslate2, OpenVINO.
 
     inference.py --runtime onnxruntime --model_name_or_path DIR --data_dir GLUE --task_name sst2 [--sorted] ...
 
@@ -39,17 +39,20 @@ def transformers_runtime(model: BertForSequenceClassification, options):
     return run
 
 
+class Logits(torch.nn.Module):
+    """The model with its logits alone for an answer."""
+
+    def __init__(self, model: BertForSequenceClassification):
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids, attention_mask, token_type_ids):
+        return self.model(input_ids, attention_mask, token_type_ids).logits
+
+
 def onnx_runtime(model: BertForSequenceClassification, options):
     """The exported graph, after ONNX Runtime's own graph optimisations (all of them are on by default)."""
     import onnxruntime
-
-    class Logits(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.model = model
-
-        def forward(self, input_ids, attention_mask, token_type_ids):
-            return self.model(input_ids, attention_mask, token_type_ids).logits
 
     names = ["input_ids", "attention_mask", "token_type_ids"]
     shape = {0: torch.export.Dim("batch", min=1, max=1024), 1: torch.export.Dim("length", min=2, max=512)}
@@ -59,7 +62,7 @@ def onnx_runtime(model: BertForSequenceClassification, options):
         warnings.simplefilter("ignore")
         path = str(Path(folder, "model.onnx"))
         torch.onnx.export(
-            Logits().eval(), tuple(example.values()), path, input_names=names, output_names=["logits"], dynamo=True,
+            Logits(model).eval(), tuple(example.values()), path, input_names=names, output_names=["logits"], dynamo=True,
             dynamic_shapes=[shape] * 3, verbose=False,
         )  # fmt: skip
         settings = onnxruntime.SessionOptions()
@@ -92,10 +95,28 @@ def ctranslate2_runtime(model: BertForSequenceClassification, options):
     return run
 
 
+def openvino_runtime(model: BertForSequenceClassification, options):
+    """The traced graph, compiled for the CPU; one request that uses all threads."""
+    import openvino
+
+    example = pad([{name: [1] * n for name in ("input_ids", "token_type_ids")} | {"attention_mask": [1] * n} for n in (7, 9)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        graph = openvino.convert_model(Logits(model).eval(), example_input=example)
+    settings = {
+        "INFERENCE_NUM_THREADS": options.threads,
+        "NUM_STREAMS": 1,
+        "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[options.dtype],
+    }
+    compiled = openvino.Core().compile_model(graph, "CPU", settings)
+    return lambda batch: compiled({name: t.numpy() for name, t in pad(batch).items()})[0]
+
+
 RUNTIMES = {
     "transformers": (transformers_runtime, ["transformers", "torch"]),
     "onnxruntime": (onnx_runtime, ["onnxruntime"]),
     "ctranslate2": (ctranslate2_runtime, ["ctranslate2"]),
+    "openvino": (openvino_runtime, ["openvino"]),
 }
 
 
@@ -110,10 +131,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--sorted", action="store_true", help="order the sentences by length")
-    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="bfloat16: autocast")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="bfloat16: transformers by autocast")
     options = parser.parse_args()
-    if options.dtype == "bfloat16" and options.runtime != "transformers":
-        parser.error("--dtype bfloat16 is measured with transformers only")
+    if options.dtype == "bfloat16" and options.runtime not in ("transformers", "openvino"):
+        parser.error("--dtype bfloat16 is measured with transformers and openvino only")
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(42)

@@ -170,10 +170,27 @@ def finetune_commands(options, task: str) -> dict[str, list]:
 def inference_commands(options, task: str) -> dict[str, list]:
     shared = [*arguments(options, task), "--threads", options.threads, *inference(options)]
     commands = {"transkimmer": bench(options, task, options.threads, *inference(options))}
-    for runtime in ("transformers", "onnxruntime", "ctranslate2"):
+    for runtime in ("transformers", "onnxruntime", "ctranslate2", "openvino"):
         peer = [options.python, HERE / "inference.py", "--runtime", runtime, *shared]
         commands |= {runtime: peer, f"{runtime} sorted": [*peer, "--sorted"]}
     return commands
+
+
+def bfloat16_commands(options, case: str) -> dict[str, list]:
+    mode, task = case.split()
+    narrow = ["--dtype", "bfloat16"]
+    if mode == "train":
+        ours = bench(options, task, options.threads, "--train", *training(options))
+        peer = [options.python, HERE / "finetune.py", *arguments(options, task), "--threads", options.threads, *training(options)]
+        return {"transkimmer": [*ours, *narrow], "float32": ours, "transformers": [*peer, *narrow]}
+    ours = bench(options, task, options.threads, *inference(options))
+    skimming = [*ours, "--skim", "--skim_keep", SKIM_KEEP]
+    shared = [*arguments(options, task), "--threads", options.threads, *inference(options), *narrow, "--sorted"]
+    peers = {
+        f"{runtime} sorted": [options.python, HERE / "inference.py", "--runtime", runtime, *shared]
+        for runtime in ("transformers", "openvino")
+    }
+    return {"transkimmer": [*ours, *narrow], "float32": ours, "skimmed": [*skimming, *narrow]} | peers
 
 
 def skim_commands(options, task: str) -> dict[str, list]:
@@ -236,6 +253,12 @@ BENCHMARKS = {
         compares_memory=True,
     ),
     "inference": Benchmark(commands=inference_commands, cases=["sst2", "qnli"], needs_peers=True),
+    "bfloat16": Benchmark(
+        commands=bfloat16_commands,
+        cases=["inference sst2", "inference qnli", "train sst2", "train mrpc"],
+        needs_peers=True,
+        compares_memory=True,
+    ),
     "skim": Benchmark(commands=skim_commands, cases=["sst2", "qnli"]),
     "threads": Benchmark(commands=threads_commands, cases=["inference sst2", "train cola", "train mrpc"]),
     "tokenizer": Benchmark(

@@ -40,6 +40,7 @@ Product<T> piece_of(Product<T> p, std::int64_t i0, std::int64_t i1, std::int64_t
   p.b += p.transpose_b ? j0 * p.ldb : j0;
   p.y += i0 * p.ldy + j0;
   if (p.bias != nullptr) p.bias += j0;
+  p.packed.first += j0;
   p.m = i1 - i0;
   p.n = j1 - j0;
   return p;
@@ -65,10 +66,14 @@ void in_pieces(const Product<T>& p, const Pieces& pieces) {
 
 int blas_threads() { return std::min(omp_get_max_threads(), most_blas_threads()); }
 
-// Null: by BLAS.
 template <class T>
+const TileProducts* tiles_for() {
+  return std::is_same_v<T, double> ? nullptr : tile_products();
+}
+
+}  // namespace
+
 const TileProducts* tile_products() {
-  if (std::is_same_v<T, double>) return nullptr;
   const CpuIsa isa = cpu_isa();
   if (product_precision() == ProductPrecision::kBFloat16) {
     TK_CHECK(isa >= CpuIsa::kAvx512Bf16, "products of bfloat16 need AVX512_BF16 or AMX, and these run on ", name(isa));
@@ -77,10 +82,8 @@ const TileProducts* tile_products() {
   return isa >= CpuIsa::kAvx512 ? avx512_products() : isa == CpuIsa::kAvx2 ? avx2_products() : nullptr;
 }
 
-}  // namespace
-
 template <class T>
-Gemm<T>::Gemm() : Gemm(tile_products<T>()) {}
+Gemm<T>::Gemm() : Gemm(tiles_for<T>()) {}
 
 template <class T>
 Gemm<T>::Gemm(const TileProducts* tiles)
@@ -101,7 +104,7 @@ template class Gemm<float>;
 template class Gemm<double>;
 
 void parallel_gemm(const Product<float>& p) {
-  const TileProducts* tiles = tile_products<float>();
+  const TileProducts* tiles = tile_products();
   in_pieces(p, tiles == nullptr ? kBlasPieces : tiles->pieces(p));
 }
 

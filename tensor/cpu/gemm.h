@@ -7,6 +7,13 @@
 
 namespace tk::cpu {
 
+/// b as tiles read it, packed for many products (TileProducts::pack), of `cols` columns; a product's are those from
+/// `first` on.
+struct PackedFactor {
+  const float* data = nullptr;
+  std::int64_t cols = 0, first = 0;
+};
+
 /// y[m, n] = alpha a b, or y + a b where `add` is set, or a b + bias where one is given (then alpha is 1). a is [m, k]
 /// and b is [k, n]; each is stored transposed where its flag says so. Rows lie a leading stride apart.
 template <class T>
@@ -23,6 +30,7 @@ struct Product {
   bool add = false;
   const T* bias = nullptr;  // [n]
   T alpha = 1;
+  PackedFactor packed = {};  // in place of b; the tiles' of those that packed it
 };
 
 /// How y is cut into pieces, each one product of one thread: at most `rows` by `cols`, at multiples of the units.
@@ -31,6 +39,9 @@ struct Pieces {
 };
 
 struct TileProducts;
+
+/// The tiles that the calling thread's products run on now; null: BLAS computes them.
+const TileProducts* tile_products();
 
 /// By all threads; the bits do not depend on how many there are.
 void parallel_gemm(const Product<float>& p);

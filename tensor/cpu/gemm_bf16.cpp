@@ -299,12 +299,34 @@ class PairLoops {
             .col_unit = kTileCols};
   }
 
+  static std::int64_t packed_size(std::int64_t k, std::int64_t n) { return padded_pairs(k) * padded_cols(n); }
+
+  static void pack(const Product<float>& p, float* to) {
+    for_each_panel(p.k, p.n, kDepth, kTileCols,
+                   [&](std::int64_t k0, std::int64_t k, std::int64_t col, std::int64_t cols) {
+                     const Part part{.col = col, .cols = cols, .k0 = k0, .k = k};
+                     pack_b(p, part, reinterpret_cast<Pair*>(to) + offset(p.n, part, col));
+                   });
+  }
+
  private:
+  static std::int64_t padded_cols(std::int64_t n) { return (n + kTileCols - 1) / kTileCols * kTileCols; }
+
+  // Of the panel of column `col` in a packed b of n columns.
+  static std::int64_t offset(std::int64_t n, const Part& part, std::int64_t col) {
+    return part.k0 / 2 * padded_cols(n) + col * part.pairs();
+  }
+
   static void compute(const Product<float>& p, const Part& part, float* scratch) {
-    Pair* const b = reinterpret_cast<Pair*>(scratch);
-    Pair* const a = b + kMostPairs * kStripCols;
+    Pair* const own_b = reinterpret_cast<Pair*>(scratch);
+    Pair* const a = own_b + kMostPairs * kStripCols;
     float* const sums = scratch + kMostPairs * (kStripCols + kA);
-    pack_b(p, part, b);
+    const Pair* b = own_b;
+    if (p.packed.data != nullptr) {
+      b = reinterpret_cast<const Pair*>(p.packed.data) + offset(p.packed.cols, part, p.packed.first + part.col);
+    } else {
+      pack_b(p, part, own_b);
+    }
     const std::int64_t tiles = (p.m + K::kTileRows - 1) / K::kTileRows;
     for (std::int64_t t = 0; t < tiles; ++t) {
       const std::int64_t i0 = p.m * t / tiles;
@@ -329,7 +351,8 @@ class PairLoops {
 };
 
 template <class K>
-constexpr TileProducts kProducts = {&PairLoops<K>::gemm, PairLoops<K>::kScratch, &PairLoops<K>::pieces};
+constexpr TileProducts kProducts = {&PairLoops<K>::gemm, PairLoops<K>::kScratch, &PairLoops<K>::pieces,
+                                    &PairLoops<K>::packed_size, &PairLoops<K>::pack};
 
 }  // namespace
 

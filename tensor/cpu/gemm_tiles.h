@@ -35,7 +35,24 @@ struct TileProducts {
   std::int64_t scratch;
   /// Pieces of y that keep all threads busy.
   Pieces (*pieces)(const Product<float>& p);
+  /// The floats that pack() writes of a b [k, n].
+  std::int64_t (*packed_size)(std::int64_t k, std::int64_t n);
+  /// b of `p` as PackedFactor::data, by all threads.
+  void (*pack)(const Product<float>& p, float* to);
 };
+
+/// Part k0 to k0 + k of b is packed in panels of so many columns, one behind the other.
+template <class F>
+void for_each_panel(std::int64_t k, std::int64_t n, std::int64_t depth, std::int64_t width, F&& f) {
+  const std::int64_t panels = (n + width - 1) / width;
+  const std::int64_t parts = std::max<std::int64_t>(1, (k + depth - 1) / depth);
+#pragma omp parallel for schedule(static)
+  for (std::int64_t i = 0; i < parts * panels; ++i) {
+    const std::int64_t k0 = i / panels * depth;
+    const std::int64_t col = i % panels * width;
+    f(k0, std::min(depth, k - k0), col, std::min(width, n - col));
+  }
+}
 
 /// Null where the build is for another architecture.
 const TileProducts* avx512_products();
@@ -73,6 +90,16 @@ class TileLoops {
             .col_unit = K::kTileCols};
   }
 
+  static std::int64_t packed_size(std::int64_t k, std::int64_t n) { return k * padded(n); }
+
+  static void pack(const Product<float>& p, float* to) {
+    for_each_panel(p.k, p.n, K::kDepth, K::kTileCols,
+                   [&](std::int64_t k0, std::int64_t k, std::int64_t col, std::int64_t cols) {
+                     const Part part{.col = col, .cols = cols, .k0 = k0, .k = k};
+                     pack_panels(p, part, to + offset(p.n, part, col));
+                   });
+  }
+
  private:
   static constexpr std::int64_t kFewRows = 4 * K::kTileRows;  // so few are computed faster than b is packed
 
@@ -87,15 +114,33 @@ class TileLoops {
     std::int64_t row, panel;
   };
 
-  static Panels panels_of_b(const Product<float>& p, const Part& part, float* scratch) {
-    const float* b = p.b + (p.transpose_b ? part.col * p.ldb + part.k0 : part.k0 * p.ldb + part.col);
-    if (!p.transpose_b && p.m <= kFewRows) return {b, p.ldb, K::kTileCols};
-    const std::int64_t panel = part.k * K::kTileCols;
+  static std::int64_t padded(std::int64_t n) { return (n + K::kTileCols - 1) / K::kTileCols * K::kTileCols; }
+
+  // Of the panel of column `col` in a packed b of n columns.
+  static std::int64_t offset(std::int64_t n, const Part& part, std::int64_t col) {
+    return part.k0 * padded(n) + col * part.k;
+  }
+
+  static const float* first_of_b(const Product<float>& p, const Part& part) {
+    return p.b + (p.transpose_b ? part.col * p.ldb + part.k0 : part.k0 * p.ldb + part.col);
+  }
+
+  static void pack_panels(const Product<float>& p, const Part& part, float* panels) {
+    const float* b = first_of_b(p, part);
     for (std::int64_t col = 0; col < part.cols; col += K::kLanes) {
-      float* to = scratch + col / K::kTileCols * panel + col % K::kTileCols;
+      float* to = panels + col / K::kTileCols * part.k * K::kTileCols + col % K::kTileCols;
       p.transpose_b ? K::pack_transposed(to, b + col * p.ldb, p.ldb, part.cols - col, part.k)
                     : K::pack_rows(to, K::kTileCols, b + col, p.ldb, part.cols - col, part.k);
     }
+  }
+
+  static Panels panels_of_b(const Product<float>& p, const Part& part, float* scratch) {
+    const std::int64_t panel = part.k * K::kTileCols;
+    if (p.packed.data != nullptr) {
+      return {p.packed.data + offset(p.packed.cols, part, p.packed.first + part.col), K::kTileCols, panel};
+    }
+    if (!p.transpose_b && p.m <= kFewRows) return {first_of_b(p, part), p.ldb, K::kTileCols};
+    pack_panels(p, part, scratch);
     return {scratch, K::kTileCols, panel};
   }
 
@@ -143,6 +188,7 @@ class TileLoops {
 
 /// The products of a kernel.
 template <class K>
-inline constexpr TileProducts kTileProducts = {&TileLoops<K>::gemm, TileLoops<K>::kScratch, &TileLoops<K>::pieces};
+inline constexpr TileProducts kTileProducts = {&TileLoops<K>::gemm, TileLoops<K>::kScratch, &TileLoops<K>::pieces,
+                                               &TileLoops<K>::packed_size, &TileLoops<K>::pack};
 
 }  // namespace tk::cpu

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "tensor/cpu/gemm.h"
+#include "tensor/cpu/gemm_tiles.h"
 #include "tensor/kernels.h"
 
 namespace tk::cpu {
@@ -50,6 +50,24 @@ void batched_matmul(Tensor& y, const Tensor& a, bool transpose_a, const Tensor& 
       gemm(p);
     }
   });
+}
+
+void pack_weight(Tensor& panels, const Tensor& w) {
+  const TileProducts* tiles = tile_products();
+  tiles->pack({.n = w.shape()[0], .k = w.shape()[1], .b = w.data<float>(), .ldb = leading(w), .transpose_b = true},
+              panels.data<float>());
+}
+
+void packed_linear(Tensor& y, const Tensor& x, const Tensor& panels, const Tensor& bias) {
+  parallel_gemm({.m = y.shape()[0],
+                 .n = y.shape()[1],
+                 .k = x.shape()[1],
+                 .a = x.data<float>(),
+                 .lda = leading(x),
+                 .y = y.data<float>(),
+                 .ldy = leading(y),
+                 .bias = bias.defined() ? bias.data<float>() : nullptr,
+                 .packed = {.data = panels.data<float>(), .cols = y.shape()[1]}});
 }
 
 void linear(Tensor& y, const Tensor& x, const Tensor& w, const Tensor& bias) {

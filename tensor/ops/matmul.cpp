@@ -54,4 +54,18 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   return y;
 }
 
+Tensor linear(const Tensor& x, const PackedWeight& w, const Tensor& bias) {
+  TK_CHECK(w.serves(),
+           "linear: products run on another instruction set, or in another precision, than the weight was "
+           "packed for");
+  TK_CHECK(x.device() == Device::kCpu && x.dtype() == DType::kFloat32 && x.rank() == 2 && x.shape()[1] == w.in(),
+           "linear: expected float32 x [n, ", w.in(), "] on the cpu, got ", x.dtype(), ' ', x.shape(), " on ",
+           x.device());
+  TK_CHECK(!bias.defined() || (bias.shape() == Shape{w.out()} && bias.dtype() == x.dtype()),
+           "linear: expected a float32 bias of [", w.out(), "], got ", bias.dtype(), ' ', bias.shape());
+  Tensor y = empty({x.shape()[0], w.out()});
+  packed_linear_kernel(Device::kCpu, y, row_major(x), w.panels(), contiguous_if_given(bias));
+  return y;
+}
+
 }  // namespace tk

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tensor/packed_weight.h"
 #include "tensor/tensor.h"
 
 namespace tk {
@@ -11,5 +12,7 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a = false, bool t
 void matmul_into(const Tensor& y, bool add, const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b);
 /// x [n, in] @ w [out, in]^T + bias [out]; bias may be undefined.
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias);
+/// The same bits with a weight that is packed already: float32 on the CPU. Throws unless w.serves().
+Tensor linear(const Tensor& x, const PackedWeight& w, const Tensor& bias);
 
 }  // namespace tk

@@ -235,6 +235,39 @@ TEST_CASE("gemm: in tiles an element's bits depend on its own row and column alo
   if (!in_float32) WARN("this processor has neither AVX2 nor AVX-512: nothing to check");
 }
 
+TEST_CASE("linear: with a packed weight, whole or in parts of a matrix, it has the bits of the weight as it lies") {
+  for_each_kind([](CpuIsa isa, ProductPrecision) {
+    for (const Size& size : kSizes) {
+      INFO(size.m << " x " << size.n << " x " << size.k);
+      const Tensor x = random_normal({size.m, size.k}, 1), w = random_normal({size.n + 3, size.k}, 2);
+      const Tensor bias = random_normal({size.n}, 3);
+      const Tensor part = w.narrow(0, 2, size.n);
+      const PackedWeight packed(part);
+      REQUIRE(packed.serves() == (isa != CpuIsa::kBlas));
+      if (!packed.serves()) continue;
+      CHECK(same_bits(linear(x, packed, bias), linear(x, part, bias)));
+      CHECK(same_bits(linear(x, packed, Tensor()), linear(x, part, Tensor())));
+    }
+    const PackedWeight large(random_normal({500, 1800}, 4));
+    if (!large.serves()) return;
+    const Tensor x = random_normal({203, 1800}, 5);
+    CHECK(same_bits(linear(x, large, Tensor()), linear(x, random_normal({500, 1800}, 4), Tensor())));
+  });
+}
+
+TEST_CASE("linear: a weight that was packed for other products is refused, and so is one that fits x not") {
+  if (best_cpu_isa() < CpuIsa::kAvx2) return;
+  const UsedIsa used(CpuIsa::kAvx2);
+  const PackedWeight packed(full({3, 2}, 1.0));
+  CHECK(packed.bytes() > 0);
+  CHECK_THROWS_WITH(linear(full({4, 5}, 1.0), packed, Tensor()), ContainsSubstring("expected float32 x [n, 2]"));
+  CHECK_THROWS_WITH(linear(full({4, 2}, 1.0), packed, full({2}, 1.0)), ContainsSubstring("bias of [3]"));
+  const UsedIsa other(CpuIsa::kBlas);
+  CHECK_FALSE(packed.serves());
+  CHECK_FALSE(PackedWeight(full({3, 2}, 1.0)).serves());
+  CHECK_THROWS_WITH(linear(full({4, 2}, 1.0), packed, Tensor()), ContainsSubstring("than the weight was packed for"));
+}
+
 TEST_CASE("gemm: NaN and infinities reach the elements of their row and column, and no others") {
   for_each_kind([](CpuIsa, ProductPrecision) {
     const Tensor a = full({20, 30}, 1.0), b = full({30, 50}, 1.0);

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace tk {
+
+namespace cpu {
+struct TileProducts;
+}
+
+/// A weight [out, in] of linear layers in the order in which products of the CPU read it. A product packs the weight
+/// that it is given, which takes as long as some dozens of rows; one that is packed once serves many products. It is of
+/// the product_precision() and the cpu_isa() of its making: factors of bfloat16 take half of the memory.
+class PackedWeight {
+ public:
+  PackedWeight() = default;
+  /// Of a float32 matrix on the CPU whose rows are contiguous; of nothing where BLAS computes the products.
+  explicit PackedWeight(const Tensor& weight);
+
+  /// Whether products that the calling thread asks for now can read it.
+  bool serves() const;
+  std::int64_t out() const { return out_; }
+  std::int64_t in() const { return in_; }
+  const Tensor& panels() const { return panels_; }
+  std::int64_t bytes() const { return panels_.defined() ? panels_.bytes() : 0; }
+
+ private:
+  const cpu::TileProducts* tiles_ = nullptr;
+  std::int64_t out_ = 0, in_ = 0;
+  Tensor panels_;
+};
+
+}  // namespace tk
