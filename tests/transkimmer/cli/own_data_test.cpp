@@ -70,11 +70,19 @@ TEST_CASE("own data: a model is trained on a table, scored, and asked, with the 
   REQUIRE(predictions.size() == 11);
   CHECK(lines(read_bytes(place / "p/logits_own.tsv")).size() == 11);
 
+  const Ran answered = run_program(Arguments{"predict", "--test_file", place / "test.csv"} + model);
+  REQUIRE(answered.code == 0);
+  CHECK(lines(answered.out).size() == 11);
+  const Ran misread = run_program(Arguments{"predict"} + model, read_bytes(place / "test.csv"));
+  CHECK(misread.code == 1);
+  CHECK_THAT(misread.err, ContainsSubstring("--input_format csv reads it"));
+
   const Ran streamed =
       run_program(Arguments{"predict", "--input_format", "csv"} + model, read_bytes(place / "test.csv"));
   REQUIRE(streamed.code == 0);
   const std::vector<std::string> answers = lines(streamed.out);
   REQUIRE(answers.size() == 11);
+  CHECK(streamed.out == answered.out);
   CHECK(answers[0] == "index\tprediction\tprobability_bad\tprobability_good");
   for (std::size_t i = 1; i < answers.size(); ++i) CHECK(answers[i].starts_with(predictions[i] + "\t"));
 }
