@@ -103,6 +103,30 @@ TEST_CASE("own data: without a validation file training rows are held out, and w
              ContainsSubstring("not read here, only in training: --train_file, --validation_split_percentage"));
 }
 
+TEST_CASE(
+    "own data: a few rows are passed over often enough, unless epochs are said, and a pair that is guessed is said") {
+  const OwnData own;
+  const Arguments run = {
+      "train",         "--train_file", own.place / "pairs.csv", "--model_name_or_path", own.place / "model",
+      "--dump_config", "--output_dir", own.place / "out"};
+  const auto least = [&](const Arguments& more) {
+    const json flags = json::parse(run_program(run + more).out);
+    return flags.contains("min_steps") ? flags["min_steps"].get<int>() : 0;
+  };
+  CHECK(least({}) == 150);
+  CHECK(least({"--min_steps", "7"}) == 7);
+  CHECK(least({"--num_train_epochs", "3"}) == 0);
+  CHECK(least({"--hf_defaults", "--do_train"}) == 0);
+  const Arguments train = {"train",          "--train_file",         own.place / "train.csv", "--label_column",
+                           "stars",          "--model_name_or_path", own.place / "model",     "--output_dir",
+                           own.place / "out"};
+  const Ran ran = run_program(train + Arguments{"--min_steps", "5", "--num_train_epochs", "1"});
+  CAPTURE(ran.err);
+  REQUIRE(ran.code == 0);
+  CHECK_THAT(ran.err, ContainsSubstring("texts in number and review (a pair; --text_columns names one)"));
+  CHECK(json_of(own.place / "out/trainer_state.json")["global_step"] == 5);
+}
+
 TEST_CASE("own data: pairs with numbers are a regression, answered by numbers") {
   const OwnData own;
   const Workplace& place = own.place;
