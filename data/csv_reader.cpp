@@ -61,6 +61,11 @@ char csv_separator(std::string_view header) {
   return ',';
 }
 
+std::string fields_problem(std::size_t expected, std::size_t got, bool quotes) {
+  return concat("expected the ", expected, " fields of the header, got ", got,
+                quotes && got > expected ? "; a text that holds the separator stands in quotes" : "");
+}
+
 CsvReader::CsvReader(const std::filesystem::path& path) : path_(path.string()), text_(read_text(path)) {
   std::string_view rest = text_, header;
   while (header.empty() && !rest.empty()) header = take_line(rest);

@@ -22,6 +22,9 @@ std::optional<std::size_t> parse_csv_record(std::string_view text, char separato
 /// The separator of a file whose first line that is: a comma, or where it has none a semicolon, or a tab.
 char csv_separator(std::string_view header);
 
+/// What to say of a record of another number of fields than the header's; `quotes`: they may stand in quotes.
+std::string fields_problem(std::size_t expected, std::size_t got, bool quotes);
+
 /// Reads a UTF-8 file record by record; a byte-order mark at its start and empty lines are passed over.
 class CsvReader {
  public:

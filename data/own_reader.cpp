@@ -29,8 +29,11 @@ bool is_conll(const fs::path& path) {
 }
 
 void check_ending(const fs::path& path) {
+  constexpr std::array<std::string_view, 3> kSheets = {".xlsx", ".xls", ".ods"};
+  const bool is_sheet = std::ranges::find(kSheets, path.extension().string()) != kSheets.end();
   TK_CHECK(is_conll(path) || TableReader::reads(path), path.string(), ": expected a table that ends in ",
-           TableReader::endings(), ", or words with their tags in .conll, .bio, .iob or .iob2");
+           TableReader::endings(), ", or words with their tags in .conll, .bio, .iob or .iob2",
+           is_sheet ? "; a spreadsheet program saves a sheet as CSV in UTF-8" : "");
 }
 
 std::ptrdiff_t place_of(const std::vector<std::string>& names, std::string_view name) {
@@ -38,10 +41,22 @@ std::ptrdiff_t place_of(const std::vector<std::string>& names, std::string_view 
   return found == names.end() ? -1 : found - names.begin();
 }
 
+// Without blanks around it and in small letters, as names are alike that a reader takes for the same.
+std::string plain(std::string_view name) {
+  const std::size_t first = name.find_first_not_of(' ');
+  if (first == std::string_view::npos) return "";
+  std::string text(name.substr(first, name.find_last_not_of(' ') - first + 1));
+  std::ranges::transform(text, text.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return text;
+}
+
 std::size_t named_place(const std::vector<std::string>& names, const std::string& name, const std::string& source) {
   const std::ptrdiff_t place = place_of(names, name);
-  TK_CHECK(place >= 0, source, ": has no column ", in_quotes(name), "; it has ", listed(names));
-  return static_cast<std::size_t>(place);
+  if (place >= 0) return static_cast<std::size_t>(place);
+  const auto alike = std::ranges::find(names, plain(name), plain);
+  throw Error(concat(source, ": has no column ", in_quotes(name), "; its header has ", listed(names),
+                     alike == names.end() ? "" : concat("; did you mean ", in_quotes(*alike), "?")));
 }
 
 std::vector<std::size_t> text_places(const std::vector<std::string>& names, std::ptrdiff_t label) {
@@ -288,12 +303,17 @@ ColumnPlaces column_places(const std::vector<std::string>& names, const OwnColum
   ColumnPlaces places;
   const std::string label = columns.label.value_or("label");
   places.label = place_of(names, label);
+  TK_CHECK(!needs_label || columns.label || places.label >= 0, source, ": has no column \"label\"; its header has ",
+           listed(names), ": name the one that holds the labels (--label_column)");
   if (needs_label) named_place(names, label, source);
   if (columns.texts.empty()) {
     places.texts = text_places(names, places.label);
     TK_CHECK(!places.texts.empty(), source, ": no column holds a text; it has ", listed(names));
   }
-  for (const std::string& name : columns.texts) places.texts.push_back(named_place(names, name, source));
+  for (const std::string& name : columns.texts) {
+    places.texts.push_back(named_place(names, name, source));
+    TK_CHECK(!needs_label || name != label, source, ": the column ", in_quotes(name), " is named for texts and labels");
+  }
   TK_CHECK(places.texts.size() <= 2, source, ": expected one column of texts or two, got ", places.texts.size());
   return places;
 }
@@ -378,8 +398,7 @@ std::vector<Split> OwnReader::read(Part part, std::int64_t limit) const {
     if (part == Part::kDev) {
       split = std::move(held_out);
       split.note = concat(file->string(), ": ", count, " of ", all,
-                          " rows are held out to score, since there is no "
-                          "dev file");
+                          " rows are held out to score, since no file of them is given (--validation_file)");
     }
   }
   if (limit >= 0 && split.size() > limit) split.examples.resize(static_cast<std::size_t>(limit));

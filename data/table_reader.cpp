@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "data/csv_reader.h"
@@ -46,8 +47,8 @@ class SeparatedRows : public TableReader::Rows {
 
   bool next(std::vector<Cell>& row) override {
     if (!reader_.next(fields_)) return false;
-    TK_CHECK(fields_.size() == columns.size(), reader_.where(), ": expected the ", columns.size(),
-             " fields of the header, got ", fields_.size());
+    TK_CHECK(fields_.size() == columns.size(), reader_.where(), ": ",
+             fields_problem(columns.size(), fields_.size(), std::is_same_v<Reader, CsvReader>));
     row.clear();
     for (const Field& field : fields_) row.push_back({.values = {std::string(field)}});
     return true;

@@ -34,9 +34,13 @@ std::int64_t count_lines(std::string_view text) {
 }
 
 std::string checked_text(std::string text, const std::string& source) {
+  TK_CHECK(!text.starts_with("\xFF\xFE") && !text.starts_with("\xFE\xFF"), source,
+           ": is UTF-16; expected UTF-8 (iconv -f UTF-16 -t UTF-8 converts it)");
+  TK_CHECK(!text.starts_with("PK\x03\x04"), source, ": is a spreadsheet or a zip archive; expected text in UTF-8");
   if (const auto invalid = find_invalid_utf8(text)) {
     const std::int64_t line = 1 + count_lines(std::string_view(text).substr(0, *invalid));
-    throw Error(concat(source, ", line ", line, ": invalid UTF-8"));
+    throw Error(concat(source, ", line ", line,
+                       ": invalid UTF-8; if it is in Windows' encoding, iconv -f WINDOWS-1252 -t UTF-8 converts it"));
   }
   if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   return text;

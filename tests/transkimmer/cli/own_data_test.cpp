@@ -70,11 +70,19 @@ TEST_CASE("own data: a model is trained on a table, scored, and asked, with the 
   REQUIRE(predictions.size() == 11);
   CHECK(lines(read_bytes(place / "p/logits_own.tsv")).size() == 11);
 
+  const Ran answered = run_program(Arguments{"predict", "--test_file", place / "test.csv"} + model);
+  REQUIRE(answered.code == 0);
+  CHECK(lines(answered.out).size() == 11);
+  const Ran misread = run_program(Arguments{"predict"} + model, read_bytes(place / "test.csv"));
+  CHECK(misread.code == 1);
+  CHECK_THAT(misread.err, ContainsSubstring("--input_format csv reads it"));
+
   const Ran streamed =
       run_program(Arguments{"predict", "--input_format", "csv"} + model, read_bytes(place / "test.csv"));
   REQUIRE(streamed.code == 0);
   const std::vector<std::string> answers = lines(streamed.out);
   REQUIRE(answers.size() == 11);
+  CHECK(streamed.out == answered.out);
   CHECK(answers[0] == "index\tprediction\tprobability_bad\tprobability_good");
   for (std::size_t i = 1; i < answers.size(); ++i) CHECK(answers[i].starts_with(predictions[i] + "\t"));
 }
@@ -93,6 +101,30 @@ TEST_CASE("own data: without a validation file training rows are held out, and w
   CHECK(eval.code == 0);
   CHECK_THAT(eval.err,
              ContainsSubstring("not read here, only in training: --train_file, --validation_split_percentage"));
+}
+
+TEST_CASE(
+    "own data: a few rows are passed over often enough, unless epochs are said, and a pair that is guessed is said") {
+  const OwnData own;
+  const Arguments run = {
+      "train",         "--train_file", own.place / "pairs.csv", "--model_name_or_path", own.place / "model",
+      "--dump_config", "--output_dir", own.place / "out"};
+  const auto least = [&](const Arguments& more) {
+    const json flags = json::parse(run_program(run + more).out);
+    return flags.contains("min_steps") ? flags["min_steps"].get<int>() : 0;
+  };
+  CHECK(least({}) == 150);
+  CHECK(least({"--min_steps", "7"}) == 7);
+  CHECK(least({"--num_train_epochs", "3"}) == 0);
+  CHECK(least({"--hf_defaults", "--do_train"}) == 0);
+  const Arguments train = {"train",          "--train_file",         own.place / "train.csv", "--label_column",
+                           "stars",          "--model_name_or_path", own.place / "model",     "--output_dir",
+                           own.place / "out"};
+  const Ran ran = run_program(train + Arguments{"--min_steps", "5", "--num_train_epochs", "1"});
+  CAPTURE(ran.err);
+  REQUIRE(ran.code == 0);
+  CHECK_THAT(ran.err, ContainsSubstring("texts in number and review (a pair; --text_columns names one)"));
+  CHECK(json_of(own.place / "out/trainer_state.json")["global_step"] == 5);
 }
 
 TEST_CASE("own data: pairs with numbers are a regression, answered by numbers") {

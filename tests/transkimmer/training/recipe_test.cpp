@@ -23,5 +23,11 @@ TEST_CASE("recipe: a task that is not known gets what its number of texts allows
   CHECK(recipe_for({.name = "own", .texts = 2}).pairs == 1);
 }
 
+TEST_CASE("recipe: a dense model for few rows of one's own is trained for enough steps, one of GLUE by its epochs") {
+  const auto least = [](const Task& task) { return dense_options(recipe_for(task), -1, 1).least_steps; };
+  CHECK(least({.name = "own"}) == kLeastOwnSteps);
+  CHECK(least(find_glue_task("rte").task) == 0);
+}
+
 }  // namespace
 }  // namespace tk

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <utility>
 
 #include "data/metrics.h"
 #include "data/reader.h"
@@ -34,12 +37,15 @@ namespace {
 
 struct PredictCommand {
   explicit PredictCommand(CLI::App& program)
-      : flags(program, "predict", "write a label for every row of a split, or answer rows on standard input") {
+      : flags(program, "predict",
+              "write a label for every row of a split, or answer rows of a file or on standard input") {
     add_task_flags(flags, task);
     flags.group("Prediction");
-    flags.add("--output_dir", output_dir,
-              "folder for the files; those of the same name are replaced. Without it rows come from standard input",
-              "DIR");
+    flags.add(
+        "--output_dir", output_dir,
+        "folder for the files; those of the same name are replaced. Without it the rows of --test_file, or those that "
+        "come on standard input, are answered on standard output",
+        "DIR");
     flags.add("--split", split, "which part of the data").choices({"test", "dev"});
     flags.add("--write_logits", write_logits, "write logits_TASK.tsv too");
     flags.add("--input_format", format,
@@ -54,7 +60,8 @@ struct PredictCommand {
         "go to predict_results_mnli-mm.txt, and an MNLI model answers ax, too. In tasks of words it has a word and "
         "its\n"
         "tag a line.\n"
-        "Without --output_dir rows are answered as they come, with the probability of each label:\n"
+        "Without --output_dir answers go to standard output, with the probability of each label:\n"
+        "  transkimmer predict --model_name_or_path skimmed --test_file new.csv > predictions.tsv\n"
         "  echo 'a fine film' | transkimmer predict --model_name_or_path skimmed");
   }
 
@@ -165,10 +172,11 @@ std::string answer_header(const Task& task) {
 
 std::vector<std::string> stream_problems(const PredictCommand& c) {
   std::vector<std::string> problems;
-  for (const char* flag : {"--task_name", "--data_dir", "--train_file", "--validation_file", "--test_file",
-                           "--problem_type", "--validation_split_percentage", "--split", "--write_logits"}) {
-    if (c.flags.given(flag)) problems.push_back(concat(flag, ": predictions for files are written to --output_dir"));
+  for (const char* flag : {"--task_name", "--data_dir", "--train_file", "--validation_file", "--problem_type",
+                           "--validation_split_percentage", "--split", "--write_logits"}) {
+    if (c.flags.given(flag)) problems.push_back(concat(flag, ": only together with --output_dir"));
   }
+  if (c.task.test_file && c.format) problems.emplace_back("--input_format: the ending of --test_file says it");
   return problems;
 }
 
@@ -181,9 +189,11 @@ std::vector<std::string> file_problems(const PredictCommand& c) {
   return problems;
 }
 
+// At most so many of the rows that are there; none at the end.
+using Rows = std::function<std::vector<Example>(std::int64_t most)>;
+
 // Rows that came together are answered together; nobody waits for rows that have not come.
-int answer_stream(const PredictCommand& c) {
-  const TaskModel model = load_model(c.task.model);
+int answer(const PredictCommand& c, const TaskModel& model, const Rows& next) {
   tell(model.notes);
   TK_CHECK(model.task.kind != TaskKind::kTokens, c.task.model,
            ": answers for words, which come from a file: --test_file and --output_dir");
@@ -192,14 +202,12 @@ int answer_stream(const PredictCommand& c) {
   const BatchBounds batch = batch_bounds(c.batch, placement.device);
   Inference inference(*model.model, {.queues = placement.queues, .exact_transforms = c.exact_transforms});
   const std::int64_t max_length = told_length(model, c.task.max_seq_length);
-  RowStream stream(STDIN_FILENO, c.format.value_or(StreamFormat::kLines), columns_for(c.task));
-  if (::isatty(STDIN_FILENO) == 1) info("reading from the terminal; Ctrl-D ends it");
   if (!c.json) print_text(answer_header(model.task));
   constexpr std::int64_t kMostTogether = 1024;
   std::int64_t index = 0;
   const auto left = [&] { return c.max_predict_samples < 0 ? kMostTogether : c.max_predict_samples - index; };
   while (left() > 0) {
-    const std::vector<Example> rows = stream.next(std::min(kMostTogether, left()));
+    const std::vector<Example> rows = next(std::min(kMostTogether, left()));
     if (rows.empty()) break;
     std::string text;
     for (const Prediction& prediction : predict(model, rows,
@@ -217,9 +225,30 @@ int answer_stream(const PredictCommand& c) {
   return 0;
 }
 
+int answer_stream(const PredictCommand& c) {
+  const TaskModel model = load_model(c.task.model);
+  RowStream stream(STDIN_FILENO, c.format, columns_for(c.task));
+  if (::isatty(STDIN_FILENO) == 1) {
+    info("reading texts from the terminal, one a line; Ctrl-D ends it (--test_file reads a table)");
+  }
+  return answer(c, model, [&](std::int64_t most) { return stream.next(most); });
+}
+
+int answer_file(const PredictCommand& c) {
+  const std::unique_ptr<Reader> reader = scoring_reader(c.task);
+  const TaskModel model = load_for_scoring(c.task.model, reader->task());
+  const Split split = std::move(reader->read(Part::kTest).front());
+  std::span<const Example> rest = split.examples;
+  return answer(c, model, [&](std::int64_t most) {
+    const auto rows = rest.first(std::min(rest.size(), static_cast<std::size_t>(most)));
+    rest = rest.subspan(rows.size());
+    return std::vector<Example>(rows.begin(), rows.end());
+  });
+}
+
 int run(const PredictCommand& c, const Invocation& invocation) {
   start_runtime(c.runtime, invocation.argv);
-  if (c.output_dir.empty()) return answer_stream(c);
+  if (c.output_dir.empty()) return c.task.test_file ? answer_file(c) : answer_stream(c);
   const std::unique_ptr<Reader> reader = scoring_reader(c.task);
   const Task& task = reader->task();
   const TaskModel model = load_for_scoring(c.task.model, task);

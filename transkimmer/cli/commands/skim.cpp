@@ -115,7 +115,11 @@ void SkimCommand::add_dense_flags() {
             "task whose model the dense ones start from, or none (default: mnli for rte, mrpc, stsb and wnli where "
             "--data_dir has it)",
             "TASK");
-  flags.add("--dense_epochs", dense_epochs, "passes over the training set (default: 3 to 10, by the task)").above(0);
+  flags
+      .add("--dense_epochs", dense_epochs,
+           "passes over the training set (default: 3 to 10, by the task, and with files of your own as many as make "
+           "150 steps)")
+      .above(0);
   flags.add("--dense_steps", dense_steps, "steps of each dense model, in place of epochs; -1: not set").at_least(-1);
 }
 
@@ -164,7 +168,10 @@ Plan plan_of(const SkimCommand& c, const Invocation& invocation, const Reader& r
   const Task& task = reader.task();
   Plan plan{.command = c, .invocation = invocation, .reader = reader, .recipe = recipe_for(task)};
   Recipe& recipe = plan.recipe;
-  recipe.epochs = c.dense_epochs.value_or(recipe.epochs);
+  if (c.dense_epochs) {
+    recipe.epochs = *c.dense_epochs;
+    recipe.least_steps = 0;
+  }
   plan.start_task = start_task_of(c, task, recipe);
   plan.start_gates = recipe.start_gates && plan.start_task == recipe.start_task && !c.skimmed;
   if (plan.start_gates || lent_gates(c)) recipe.steps = kStepsFromSkimmed;
@@ -257,11 +264,11 @@ fs::path part_model(const OutputFolder& folder, const std::string& part, const J
 }
 
 fs::path dense_stage(const Plan& plan, const OutputFolder& folder, const std::string& part, const Reader& reader,
-                     const fs::path& model, double epochs, std::uint64_t seed) {
+                     const fs::path& model, const Recipe& recipe, std::uint64_t seed) {
   return part_model(folder, part, [&](const fs::path& path) {
     info("{}: a dense model for {} learns from {}", path.string(), reader.task().name, model.string());
     TrainingJob job = job_of(plan, reader, model);
-    job.settings.trainer = dense_options(epochs, plan.command.dense_steps, seed);
+    job.settings.trainer = dense_options(recipe, plan.command.dense_steps, seed);
     return job;
   });
 }
@@ -285,7 +292,7 @@ fs::path start_model(const Plan& plan, const OutputFolder& folder) {
   const fs::path model = c.task.model;
   if (plan.start_task.empty() || is_tuned_for(model, plan.start_task)) return model;
   const GlueReader reader(plan.start_task, c.task.data_dir);
-  return dense_stage(plan, folder, kStart, reader, model, recipe_for(reader.task()).epochs, c.seed);
+  return dense_stage(plan, folder, kStart, reader, model, recipe_for(reader.task()), c.seed);
 }
 
 std::vector<fs::path> dense_models(const Plan& plan, const OutputFolder& folder, const fs::path& start) {
@@ -293,7 +300,7 @@ std::vector<fs::path> dense_models(const Plan& plan, const OutputFolder& folder,
   if (c.dense) return paths_of(*c.dense);
   std::vector<fs::path> models;
   for (std::int64_t i = 0; i < c.teachers; ++i) {
-    models.push_back(dense_stage(plan, folder, dense_part(i), plan.reader, start, plan.recipe.epochs,
+    models.push_back(dense_stage(plan, folder, dense_part(i), plan.reader, start, plan.recipe,
                                  c.seed + static_cast<std::uint64_t>(i)));
   }
   return models;

@@ -335,7 +335,7 @@ class Sweep {
   }
 
   Arguments fine_tuning(const SweepJob& job) const {
-    const TrainerOptions options = dense_options(recipe_for(task(job)).epochs, c_.dense_steps, job.seed);
+    const TrainerOptions options = dense_options(recipe_for(task(job)), c_.dense_steps, job.seed);
     return began("train", job, threads()) + common_ +
            Arguments{"--model_name_or_path=" + start(job),
                      "--output_dir=" + folder(job).string(),
@@ -346,6 +346,7 @@ class Sweep {
                      fmt::format("--learning_rate={}", options.learning_rate),
                      fmt::format("--num_train_epochs={}", options.epochs),
                      concat("--max_steps=", options.max_steps),
+                     concat("--min_steps=", options.least_steps),
                      fmt::format("--warmup_steps={}", options.warmup),
                      concat("--seed=", job.seed)};
   }

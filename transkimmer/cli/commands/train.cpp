@@ -21,6 +21,7 @@
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/task_flags.h"
 #include "transkimmer/cli/run/time_limit.h"
+#include "transkimmer/training/recipe.h"
 
 namespace tk {
 namespace {
@@ -49,6 +50,7 @@ struct TrainCommand {
   EventFlags events;
   std::optional<std::string> time_limit;
   std::int64_t gradient_accumulation_steps = 1;
+  std::optional<std::int64_t> min_steps;
   std::optional<double> warmup_steps;
   std::optional<std::string> freeze;
   double warmup_ratio = 0.06;
@@ -163,6 +165,11 @@ void TrainCommand::add_optimizer_flags() {
       .range(0, 0.999999);
   flags.add("--num_train_epochs", t.epochs, "passes over the training set; may be fractional").above(0);
   flags.add("--max_steps", t.max_steps, "steps, in place of epochs; -1: not set").at_least(-1);
+  flags
+      .add("--min_steps", min_steps,
+           "steps at least, by more epochs where these are fewer (default: 150 with files of your own where "
+           "--num_train_epochs is not given, else 0)")
+      .at_least(0);
   flags
       .add("--warmup_steps", warmup_steps,
            "steps of linear warm-up, or their share of all steps below 1; wins over "
@@ -280,6 +287,12 @@ void take_hf_defaults(TrainCommand& c) {
   set("--do_eval", c.do_eval, c.settings.eval_strategy != Strategy::kNo);
 }
 
+// Three passes over a few hundred rows hardly teach a new classifier anything.
+void take_own_defaults(TrainCommand& c) {
+  if (c.min_steps || !c.task.has_own_files() || c.hf_defaults || c.flags.given("--num_train_epochs")) return;
+  c.min_steps = kLeastOwnSteps;
+}
+
 std::vector<std::string> best_problems(const TrainCommand& c) {
   const TrainingSettings& s = c.settings;
   std::vector<std::string> problems;
@@ -364,6 +377,7 @@ constexpr std::int64_t kMostSentences = std::int64_t{1} << 40;  // of a step's p
 void complete_settings(TrainCommand& c) {
   TrainerOptions& t = c.settings.trainer;
   if (t.seed == 0) t.seed = drawn_seed();
+  t.least_steps = c.min_steps.value_or(0);
   t.warmup = c.warmup_steps.value_or(c.warmup_ratio);
   t.freeze = comma_separated(c.freeze.value_or(""));
   t.batch_size = std::min(t.batch_size, kMostSentences) * c.gradient_accumulation_steps;
@@ -448,6 +462,7 @@ Command add_train(CLI::App& program, const Invocation& invocation) {
   auto command = std::make_shared<TrainCommand>(program);
   command->flags.contradictions([c = command.get()] {
     if (c->hf_defaults) take_hf_defaults(*c);
+    take_own_defaults(*c);
     return contradictions(*c);
   });
   return {&command->flags, [command, invocation] { return run(*command, invocation); }};

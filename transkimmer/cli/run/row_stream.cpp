@@ -46,6 +46,18 @@ void wait_for_input(int fd) {
   }
 }
 
+// Whether it names all of these columns.
+bool is_header(std::string_view line, const std::vector<std::string>& columns) {
+  std::vector<std::string> names;
+  try {
+    parse_csv_record(line, csv_separator(line), true, names);
+  } catch (const Error&) {
+    return false;  // quotes of a text
+  }
+  const auto is_named = [&](const std::string& column) { return std::ranges::find(names, column) != names.end(); };
+  return !columns.empty() && std::ranges::all_of(columns, is_named);
+}
+
 Example row_of_texts(const std::vector<std::string>& texts) {
   Example row{.text_a = texts.front()};
   row.has_b = texts.size() == 2;
@@ -55,8 +67,8 @@ Example row_of_texts(const std::vector<std::string>& texts) {
 
 }  // namespace
 
-RowStream::RowStream(int fd, StreamFormat format, OwnColumns columns)
-    : fd_(fd), format_(format), columns_(std::move(columns)) {}
+RowStream::RowStream(int fd, std::optional<StreamFormat> format, OwnColumns columns)
+    : fd_(fd), format_(format.value_or(StreamFormat::kLines)), may_be_table_(!format), columns_(std::move(columns)) {}
 
 std::string RowStream::where() const { return concat(kSource, ", line ", line_); }
 
@@ -121,8 +133,8 @@ bool RowStream::take_fields(std::vector<std::string>& fields) {
 }
 
 Example RowStream::row_of_fields(const std::vector<std::string>& fields) {
-  TK_CHECK(fields.size() == names_.size(), where(), ": expected the ", names_.size(), " fields of the header, got ",
-           fields.size());
+  TK_CHECK(fields.size() == names_.size(), where(), ": ",
+           fields_problem(names_.size(), fields.size(), format_ == StreamFormat::kCsv));
   std::vector<std::string> texts;
   for (const std::size_t place : places_.texts) texts.push_back(fields[place]);
   return row_of_texts(texts);
@@ -130,6 +142,8 @@ Example RowStream::row_of_fields(const std::vector<std::string>& fields) {
 
 std::optional<Example> RowStream::row_of_line(std::string_view line) {
   if (format_ == StreamFormat::kLines) {
+    TK_CHECK(!std::exchange(may_be_table_, false) || !is_header(line, columns_.texts), where(),
+             ": is the header of a table; --input_format csv reads it, --input_format lines takes it for a text");
     const std::vector<std::string> texts = split_at_tabs(line);
     TK_CHECK(texts.size() <= 2, where(), ": expected a text, or two with a tab between them, got ", texts.size());
     return row_of_texts(texts);

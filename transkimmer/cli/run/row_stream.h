@@ -24,9 +24,12 @@ inline Choices<StreamFormat> choices(StreamFormat) { return kStreamFormats; }
 ///
 /// Lines hold a text, or two with a tab between them, and each line is a row, empty ones, too. CSV and TSV begin with a
 /// header; JSON lines have the columns of the first one. Texts are found as in files of one's own (data/own_reader.h).
+///
+/// Where no format is said they are lines, and a first one that is a table's header with all of the named columns is an
+/// error: the rest of that table would be taken for texts, too.
 class RowStream {
  public:
-  RowStream(int fd, StreamFormat format, OwnColumns columns = {});
+  RowStream(int fd, std::optional<StreamFormat> format, OwnColumns columns = {});
 
   /// The rows that have come by now, at most `most`; waits for one where there is none. Empty at the end. Ids count
   /// rows. Throws Interrupted when a signal asks to stop, and tk::Error, naming the line, for what is not of the
@@ -44,6 +47,7 @@ class RowStream {
 
   int fd_;
   StreamFormat format_;
+  bool may_be_table_;  // until the first line, where no format was said
   OwnColumns columns_;
   std::vector<std::string> names_ = {};  // of the columns, once the header came
   ColumnPlaces places_ = {};

@@ -47,14 +47,19 @@ OwnOptions training_options(const TaskFlags& task, std::uint64_t seed) {
 }
 
 // "reviews.csv: texts in title and body, labels in stars".
-void tell_columns(const std::filesystem::path& file, const OwnColumns& found) {
+void tell_columns(const std::filesystem::path& file, const OwnColumns& found, const OwnColumns& named) {
   if (found.texts.empty()) return;
-  info("{}: texts in {}, {}", file.string(), printable(fmt::format("{}", fmt::join(found.texts, " and "))),
+  const bool is_found_pair = found.texts.size() == 2 && named.texts.empty();
+  info("{}: texts in {}{}, {}", file.string(), printable(fmt::format("{}", fmt::join(found.texts, " and "))),
+       is_found_pair ? " (a pair; --text_columns names one)" : "",
        found.label ? "labels in " + printable(*found.label) : "no labels");
 }
 
 void tell_task(const Task& task) {
-  if (task.regression()) return info("the labels are numbers: a regression");
+  if (task.regression()) {
+    return info(
+        "the labels are numbers: a regression (--problem_type single_label_classification makes classes of them)");
+  }
   const char* const what = task.kind == TaskKind::kTokens       ? "labels of words"
                            : task.kind == TaskKind::kMultiLabel ? "labels, any number of which apply"
                                                                 : "classes";
@@ -169,7 +174,8 @@ std::unique_ptr<Reader> training_reader(const TaskFlags& flags, std::uint64_t se
     const Task of_model = task_of_model(flags.model);
     if (of_model.kind == task.kind && holds_all(of_model.labels, task.labels)) task.labels = of_model.labels;
   }
-  tell_columns(*flags.train_file, find_columns(*flags.train_file, named_columns(flags)));
+  const OwnColumns named = named_columns(flags);
+  tell_columns(*flags.train_file, find_columns(*flags.train_file, named), named);
   tell_task(task);
   return std::make_unique<OwnReader>(std::move(task), own_files(flags), training_options(flags, seed));
 }
@@ -194,7 +200,7 @@ std::unique_ptr<Reader> scoring_reader(const TaskFlags& flags) {
   const std::filesystem::path& file = files.dev ? *files.dev : *files.test;
   const OwnColumns columns = columns_for(flags);
   const OwnColumns found = find_columns(file, columns);
-  tell_columns(file, found);
+  tell_columns(file, found, columns);
   task.texts = found.texts.size() == 2 && task.kind != TaskKind::kTokens ? 2 : 1;
   return std::make_unique<OwnReader>(std::move(task), files, OwnOptions{.columns = columns});
 }

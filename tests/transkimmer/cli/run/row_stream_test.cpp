@@ -41,7 +41,7 @@ Texts texts_of(const std::vector<Example>& rows) {
   return texts;
 }
 
-Texts all_of(const std::string& text, StreamFormat format, const OwnColumns& columns = {}) {
+Texts all_of(const std::string& text, std::optional<StreamFormat> format, const OwnColumns& columns = {}) {
   Pipe pipe;
   pipe.write(text);
   pipe.close_end();
@@ -83,6 +83,20 @@ TEST_CASE("row_stream: gives what has come, and waits for no more") {
   pipe.close_end();
   CHECK(stream.next(100).empty());
   CHECK(stream.next(100).empty());
+}
+
+TEST_CASE("row_stream: a table that comes as lines is an error, unless it is said that they are") {
+  OwnColumns columns;
+  columns.texts = {"review"};
+  const std::string problem =
+      "standard input, line 1: is the header of a table; --input_format csv reads it, --input_format lines takes it "
+      "for a text";
+  for (const char* table : {"id,review\n1,a\n", "review\na\n", "\"review\";id\na;1\n"}) {
+    CHECK(test::message_of([&] { all_of(table, std::nullopt, columns); }) == problem);
+    CHECK(all_of(table, StreamFormat::kLines, columns).size() == 2);
+  }
+  CHECK(all_of("a review, and \"more\"\nreview\n", std::nullopt, columns).size() == 2);
+  CHECK(all_of("id,review\n", std::nullopt).size() == 1);  // of no known column
 }
 
 TEST_CASE("row_stream: what is not of the format is an error that names the line") {
