@@ -362,6 +362,7 @@ std::vector<OpCase> make_cases() {
   add_dropout(table);
   add_attention(table);
   add_indexing(table);
+  add_general(table);
   add_estimators(table);
   return table.take();
 }
