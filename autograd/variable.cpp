@@ -44,7 +44,10 @@ void Variable::backward(bool retain_graph) const {
 }
 
 void Variable::backward(const Tensor& dy, bool retain_graph) const {
-  TK_CHECK(node_, "backward: the value takes no gradient (no input required one, or it was made under NoGrad)");
+  TK_CHECK(
+      node_,
+      "backward: the value takes no gradient (no input required one, or it was made under NoGrad; a gradient has no "
+      "past either: gradients of gradients are not recorded)");
   TK_CHECK(dy.shape() == shape() && dy.dtype() == grad_dtype(), "backward: expected a gradient of ", grad_dtype(), ' ',
            shape(), ", got ", dy.dtype(), ' ', dy.shape());
   walk_back(node_, dy, retain_graph);

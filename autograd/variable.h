@@ -39,11 +39,14 @@ class Variable {
   /// The gradient gathered so far; undefined when none arrived. Throws unless this is a leaf that requires one.
   const Tensor& grad() const;
   void zero_grad() const;
+  /// Entry i of dimension 0: select(x, 0, i), of autograd/ops/shape.h.
+  Variable operator[](std::int64_t i) const;
   /// The same value without a past.
   Variable detach() const { return Variable(value_); }
 
   /// Walks the graph back from here and adds to the gradient of every leaf. Without an argument the value must have one
-  /// element, and dy is 1. The graph is used up, unless `retain_graph`; a second walk over it throws.
+  /// element, and dy is 1. The graph is used up, unless `retain_graph`; a second walk over it throws. Gradients are
+  /// tensors without a past: those of gradients are not recorded.
   void backward(bool retain_graph = false) const;
   void backward(const Tensor& dy, bool retain_graph = false) const;
 

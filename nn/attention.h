@@ -20,7 +20,7 @@ struct AttentionOptions {
 };
 
 /// The first half of an encoder layer: y = LN(x + dropout(W_o attention(x) + b_o)), on two row sets: every row is a
-/// key, and some or all of them ask and are updated.
+/// key, and some or all of them ask and are updated. Weights begin as zeros: a model draws or loads them.
 class Attention {
  public:
   Attention() = default;

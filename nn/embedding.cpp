@@ -1,14 +1,21 @@
 #include "nn/embedding.h"
 
 #include "autograd/ops/index.h"
+#include "autograd/ops/shape.h"
 
 namespace tk {
 
-Embedding::Embedding(std::int64_t entries, std::int64_t dim, bool sparse) : weight({entries, dim}) {
+Embedding::Embedding(std::int64_t entries, std::int64_t dim, bool sparse, Init init) : weight({entries, dim}) {
   if (sparse) weight.make_sparse();
+  if (init == Init::kDefault) init_normal(weight.value(), 1);
 }
 
-Variable Embedding::operator()(const Tensor& ids) const { return index_select(weight, ids); }
+Variable Embedding::operator()(const Tensor& ids) const {
+  if (ids.rank() == 1) return index_select(weight, ids);
+  Shape shape = ids.shape();
+  shape.push_back(weight.value().shape()[1]);
+  return reshape(index_select(weight, ids.reshape({ids.numel()})), shape);
+}
 
 void Embedding::collect(ParameterList& list, const std::string& path) { list.push_back({{path + ".weight"}, &weight}); }
 

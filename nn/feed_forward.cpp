@@ -6,8 +6,8 @@
 namespace tk {
 
 FeedForward::FeedForward(const FeedForwardOptions& options)
-    : intermediate(options.hidden, options.intermediate),
-      output(options.intermediate, options.hidden),
+    : intermediate(options.hidden, options.intermediate, true, Init::kZeros),
+      output(options.intermediate, options.hidden, true, Init::kZeros),
       norm(options.hidden, options.layer_norm_epsilon),
       options_(options) {}
 

@@ -17,8 +17,8 @@ Variable smoothed_cross_entropy(const Variable& logits, const Tensor& labels, do
   TK_CHECK(e >= 0 && e < 1, "cross_entropy_loss: expected a smoothing in [0, 1), got ", e);
   const Variable by_label = cross_entropy(logits, labels);
   if (e == 0) return by_label;
-  const auto classes = static_cast<double>(logits.shape()[1]);
-  return by_label * (1 - e) - sum(log_softmax(logits), 1) * (e / classes);
+  const auto classes = static_cast<double>(logits.shape().back());
+  return by_label * (1 - e) - sum(log_softmax(logits), -1) * (e / classes);
 }
 
 // The mean over the rows where `has_label` is 1, of the others 0.
@@ -27,22 +27,28 @@ Variable labelled_mean(const Variable& by_row, const Tensor& has_label) {
   return sum(by_row * Variable(has_label)) / Variable(count);
 }
 
-void check_target(const Variable& prediction, const Tensor& target) {
-  TK_CHECK(prediction.shape() == target.shape(), "mse_loss: expected a target of ", prediction.shape(), ", got ",
+void check_target(const char* op, const Variable& prediction, const Tensor& target) {
+  TK_CHECK(prediction.shape() == target.shape(), op, ": expected a target of ", prediction.shape(), ", got ",
            target.shape());
 }
 
 }  // namespace
 
-Variable cross_entropy_loss(const Variable& logits, const Tensor& labels, double smoothing) {
-  return mean(smoothed_cross_entropy(logits, labels, smoothing));
+Variable cross_entropy_loss(const Variable& logits, const Tensor& labels, double smoothing,
+                            std::optional<std::int64_t> ignore_index) {
+  if (!ignore_index) return mean(smoothed_cross_entropy(logits, labels, smoothing));
+  const Tensor ignored = eq(labels, static_cast<double>(*ignore_index));
+  const Variable by_row = smoothed_cross_entropy(logits, where(ignored, 0, labels), smoothing);
+  return labelled_mean(by_row, eq(ignored, 0).to(by_row.dtype()));
 }
 
 Variable labelled_cross_entropy_loss(const Variable& logits, const Tensor& labels, double smoothing) {
-  const Tensor numbers = labels.to(logits.dtype());
-  const Tensor has_label = greater(numbers, -0.5).to(logits.dtype());
-  const Tensor known = mul(numbers, has_label).to(DType::kInt32);  // a class for every row, 0 where there is no label
-  return labelled_mean(smoothed_cross_entropy(logits, known, smoothing), has_label);
+  return cross_entropy_loss(logits, labels, smoothing, -1);
+}
+
+Variable binary_cross_entropy_with_logits(const Variable& logits, const Tensor& target) {
+  check_target("binary_cross_entropy_with_logits", logits, target);
+  return mean(softplus(logits) - logits * target);
 }
 
 Variable logits_of_pairs(const Variable& logits) {
@@ -51,12 +57,12 @@ Variable logits_of_pairs(const Variable& logits) {
 }
 
 Variable mse_loss(const Variable& prediction, const Tensor& target) {
-  check_target(prediction, target);
+  check_target("mse_loss", prediction, target);
   return mean(square(prediction - Variable(target)));
 }
 
 Variable labelled_mse_loss(const Variable& prediction, const Tensor& target) {
-  check_target(prediction, target);
+  check_target("mse_loss", prediction, target);
   const Tensor has_label = greater(square(affine(target, 1, 1)), 0).to(prediction.dtype());  // target is not -1
   return labelled_mean(square(prediction - Variable(target)), has_label);
 }

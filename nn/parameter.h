@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -35,6 +36,7 @@ class Parameter {
   /// Zeros.
   explicit Parameter(const Shape& shape, bool decay = true);
 
+  bool defined() const { return variable_.defined(); }
   const Variable& variable() const { return variable_; }
   operator const Variable&() const { return variable_; }
   /// The value in `dtype`, float32 or bfloat16; the gradient that flows back is float32 all the same. The bfloat16 copy
@@ -84,6 +86,16 @@ struct NamedParameter {
 };
 using ParameterList = std::vector<NamedParameter>;
 
+/// The parameters of modules, which list them by collect(list, path), under the paths "0", "1", ... They must outlive
+/// what trains them.
+template <class... Modules>
+ParameterList parameters_of(Modules&... modules) {
+  ParameterList list;
+  int i = 0;
+  (modules.collect(list, std::to_string(i++)), ...);
+  return list;
+}
+
 /// A view of `whole`, which belongs to a parameter and has as many entries in dimension 0 or can be divided like it,
 /// for each published name, `suffix` behind it.
 std::vector<NamedTensor> named_ranges(const NamedParameter& named, const Tensor& whole, const std::string& suffix = "");
@@ -95,6 +107,9 @@ std::vector<NamedTensor> named_gradients(const ParameterList& parameters);
 /// between dots: "encoder.layer.0" is in "bert.encoder.layer.0.output.dense.bias". Throws, before anything changes,
 /// where one of them is in no name, or in some names of a parameter that has several and not in all.
 void freeze(const ParameterList& parameters, std::span<const std::string> frozen);
+inline void freeze(const ParameterList& parameters, std::initializer_list<std::string> frozen) {
+  freeze(parameters, std::span(frozen.begin(), frozen.size()));
+}
 ParameterList trainable(const ParameterList& parameters);
 /// Of a parameter that is listed twice once.
 std::int64_t count_elements(const ParameterList& parameters);

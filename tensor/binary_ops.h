@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "tensor/device.h"
@@ -88,13 +89,51 @@ struct Maximum {
   }
 };
 
+// The smaller one, likewise.
+struct Minimum {
+  template <class T>
+  TK_HOST_DEVICE static bool takes_first(T a, T b) {
+    return a <= b || a != a;
+  }
+  template <class T>
+  TK_HOST_DEVICE static T forward(T a, T b) {
+    return takes_first(a, b) ? a : b;
+  }
+  template <class T>
+  TK_HOST_DEVICE static T first(T a, T b) {
+    return takes_first(a, b) ? T(1) : T(0);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T second(T a, T b) {
+    return takes_first(a, b) ? T(0) : T(1);
+  }
+};
+
+// a^b. Where the formulas have no limit the derivatives are PyTorch's: 0 in a where b is 0, and in b at the base 0.
+struct Pow {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T a, T b) {
+    return std::pow(a, b);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T first(T a, T b) {
+    return b == T(0) ? T(0) : b * std::pow(a, b - T(1));
+  }
+  template <class T>
+  TK_HOST_DEVICE static T second(T a, T b) {
+    return a == T(0) && b >= T(0) ? T(0) : std::pow(a, b) * std::log(a);
+  }
+};
+
 // F(function name, functor)
 #define TK_BINARY_OPS(F) \
   F(add, Add)            \
   F(sub, Sub)            \
   F(mul, Mul)            \
   F(div, Div)            \
-  F(maximum, Maximum)
+  F(maximum, Maximum)    \
+  F(minimum, Minimum)    \
+  F(pow, Pow)
 
 enum class BinaryOp : std::uint8_t {
 #define TK_ENUMERATOR(name, functor) k##functor,

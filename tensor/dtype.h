@@ -84,7 +84,23 @@ decltype(auto) dispatch_all(DType dtype, F&& f) {
   return f.template operator()<double>();
 }
 
-/// The same for the types that arithmetic runs in: float32 and float64. Throws "<op>: ..." for any other.
+/// Calls f.template operator()<U>() with an unsigned type as wide as an element of `dtype`: for what moves elements.
+template <class F>
+decltype(auto) dispatch_width(DType dtype, F&& f) {
+  switch (size_of(dtype)) {
+    case 1:
+      return f.template operator()<std::uint8_t>();
+    case 2:
+      return f.template operator()<std::uint16_t>();
+    case 4:
+      return f.template operator()<std::uint32_t>();
+    default:
+      return f.template operator()<std::uint64_t>();
+  }
+}
+
+/// Calls f.template operator()<T>() for the types that arithmetic runs in: float32 and float64. Throws "<op>: ..." for
+/// any other.
 template <class F>
 decltype(auto) dispatch_floating(DType dtype, const char* op, F&& f) {
   TK_CHECK(dtype == DType::kFloat32 || dtype == DType::kFloat64, op, ": expected float32 or float64, got ", dtype);

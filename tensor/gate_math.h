@@ -7,6 +7,11 @@
 // Noise and gates, for host and device; see tensor/ops/gate.h.
 namespace tk::math {
 
+/// The number itself.
+struct Uniform {
+  TK_HOST_DEVICE float operator()(float u) const { return u; }
+};
+
 /// Logistic noise of a number that is uniform in (0, 1).
 struct Logistic {
   TK_HOST_DEVICE float operator()(float u) const { return std::log(u) - std::log1p(-u); }

@@ -161,6 +161,22 @@ struct ChosenRows {
   }
 };
 
+/// A window that slides over the last two dimensions of [n, channels, height, width], with a border of `padding` on
+/// every side; the same steps both ways.
+struct Window {
+  std::int64_t height = 1;
+  std::int64_t width = 1;
+  std::int64_t stride = 1;
+  std::int64_t padding = 0;
+  std::int64_t dilation = 1;  ///< between two of its elements
+
+  /// How many places it has along an extent of `size`; below 1 where it does not fit.
+  TK_HOST_DEVICE std::int64_t places(std::int64_t size, std::int64_t window) const {
+    const std::int64_t free = size + 2 * padding - dilation * (window - 1) - 1;
+    return free < 0 ? 0 : free / stride + 1;
+  }
+};
+
 /// AdamW's constants (Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019).
 struct AdamWConstants {
   double beta1 = 0.9;

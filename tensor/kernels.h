@@ -5,6 +5,7 @@
 
 #include "tensor/activation.h"
 #include "tensor/binary_ops.h"
+#include "tensor/compare_ops.h"
 #include "tensor/gate_rule.h"
 #include "tensor/kernel_arguments.h"
 #include "tensor/profile.h"

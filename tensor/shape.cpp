@@ -40,6 +40,17 @@ Shape Shape::without(std::int64_t i) const {
 
 bool operator==(const Shape& a, const Shape& b) { return std::ranges::equal(a, b); }
 
+std::uint32_t Dims::bits(const char* op, std::int64_t rank) const {
+  if (dims_.rank() == 0) return (1u << rank) - 1;
+  std::uint32_t bits = 0;
+  for (const std::int64_t dim : dims_) {
+    const std::uint32_t bit = 1u << normalize_dim(op, dim, rank);
+    TK_CHECK((bits & bit) == 0, op, ": dimension ", dim, " is named twice");
+    bits |= bit;
+  }
+  return bits;
+}
+
 std::ostream& operator<<(std::ostream& out, const Shape& shape) {
   out << '[';
   for (std::int64_t i = 0; i < shape.rank(); ++i) out << (i ? ", " : "") << shape[i];

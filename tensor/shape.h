@@ -40,6 +40,21 @@ class Shape {
   std::int64_t rank_ = 0;
 };
 
+/// Which dimensions an op goes over: one (`1`), several (`{0, -1}`), or all of them (`{}`). Negative ones count from
+/// the end.
+class Dims {
+ public:
+  Dims() = default;
+  Dims(std::int64_t dim) : dims_{dim} {}
+  Dims(std::initializer_list<std::int64_t> dims) : dims_(dims) {}
+
+  /// Bit i: whether dimension i of `rank` is among them. Throws "<op>: ..." for one out of range or named twice.
+  std::uint32_t bits(const char* op, std::int64_t rank) const;
+
+ private:
+  Shape dims_;  // none: all
+};
+
 /// "[8, 64]"
 std::ostream& operator<<(std::ostream& out, const Shape& shape);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <iosfwd>
 #include <memory>
 #include <span>
@@ -52,10 +53,15 @@ class Tensor {
   Tensor transpose(std::int64_t a, std::int64_t b) const;
   /// Reorders all dimensions.
   Tensor permute(std::span<const std::int64_t> order) const;
+  Tensor permute(std::initializer_list<std::int64_t> order) const {
+    return permute(std::span(order.begin(), order.size()));
+  }
   /// `length` entries of dimension `dim` from `start` on.
   Tensor narrow(std::int64_t dim, std::int64_t start, std::int64_t length) const;
   /// Entry `index` of dimension `dim`, which disappears.
   Tensor select(std::int64_t dim, std::int64_t index) const;
+  /// Entry i of dimension 0: select(0, i).
+  Tensor operator[](std::int64_t i) const { return select(0, i); }
   Tensor unsqueeze(std::int64_t dim) const;
   Tensor squeeze(std::int64_t dim) const;
   /// Repeats dimensions of extent 1 (and new leading ones) by stride 0.
@@ -100,6 +106,7 @@ Tensor empty(const Shape& shape, DType dtype = DType::kFloat32, Device device = 
 Tensor empty_like(const Tensor& x);
 Tensor zeros(const Shape& shape, DType dtype = DType::kFloat32, Device device = Device::kCpu);
 Tensor zeros_like(const Tensor& x);
+Tensor ones(const Shape& shape, DType dtype = DType::kFloat32, Device device = Device::kCpu);
 Tensor full(const Shape& shape, double value, DType dtype = DType::kFloat32, Device device = Device::kCpu);
 /// 0, 1, ..., n - 1.
 Tensor arange(std::int64_t n, DType dtype = DType::kInt32, Device device = Device::kCpu);

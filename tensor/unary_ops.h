@@ -149,19 +149,117 @@ struct Silu {
   }
 };
 
+// log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)).
+struct Softplus {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return Relu::forward(x) + std::log1p(math::exp(-std::fabs(x)));
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T x, T) {
+    return math::sigmoid(x);
+  }
+};
+
+struct LogSigmoid {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return -Softplus::forward(-x);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T x, T) {
+    return math::sigmoid(-x);
+  }
+};
+
+struct Log1p {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return std::log1p(x);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T x, T) {
+    return T(1) / (T(1) + x);
+  }
+};
+
+struct Rsqrt {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return T(1) / std::sqrt(x);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T, T y) {
+    return T(-0.5) * y * y * y;
+  }
+};
+
+struct Elu {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return x > T(0) ? x : std::expm1(x);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T x, T) {
+    return x > T(0) ? T(1) : math::exp(x);
+  }
+};
+
+struct Erf {
+  static constexpr double kSlope = 1.12837916709551257390;  // 2 / sqrt(pi)
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return std::erf(x);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T x, T) {
+    return T(kSlope) * math::exp(-x * x);
+  }
+};
+
+struct Sin {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return std::sin(x);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T x, T) {
+    return std::cos(x);
+  }
+};
+
+struct Cos {
+  template <class T>
+  TK_HOST_DEVICE static T forward(T x) {
+    return std::cos(x);
+  }
+  template <class T>
+  TK_HOST_DEVICE static T derivative(T x, T) {
+    return -std::sin(x);
+  }
+};
+
 // F(function name, functor)
-#define TK_UNARY_OPS(F)  \
-  F(neg, Neg)            \
-  F(abs, Abs)            \
-  F(exp, Exp)            \
-  F(log, Log)            \
-  F(sqrt, Sqrt)          \
-  F(square, Square)      \
-  F(tanh, Tanh)          \
-  F(sigmoid, Sigmoid)    \
-  F(relu, Relu)          \
-  F(gelu, Gelu)          \
-  F(gelu_tanh, GeluTanh) \
+#define TK_UNARY_OPS(F)      \
+  F(neg, Neg)                \
+  F(abs, Abs)                \
+  F(exp, Exp)                \
+  F(log, Log)                \
+  F(log1p, Log1p)            \
+  F(sqrt, Sqrt)              \
+  F(rsqrt, Rsqrt)            \
+  F(square, Square)          \
+  F(sin, Sin)                \
+  F(cos, Cos)                \
+  F(erf, Erf)                \
+  F(tanh, Tanh)              \
+  F(sigmoid, Sigmoid)        \
+  F(log_sigmoid, LogSigmoid) \
+  F(softplus, Softplus)      \
+  F(relu, Relu)              \
+  F(elu, Elu)                \
+  F(gelu, Gelu)              \
+  F(gelu_tanh, GeluTanh)     \
   F(silu, Silu)
 
 enum class UnaryOp : std::uint8_t {

@@ -2,12 +2,14 @@
 // code of the project, links lead to files, and the program's flags exist.
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <regex>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -59,6 +61,16 @@ std::string output_of(const std::string& program) {
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
+// Lines that hold code: no comment, no include or import, and not empty.
+std::int64_t count_code(const fs::path& path) {
+  std::istringstream text(text_of(path));
+  std::int64_t count = 0;
+  for (std::string line; std::getline(text, line);) {
+    count += !std::regex_search(line, std::regex(R"rx(^\s*($|//|#|import |from ))rx"));
+  }
+  return count;
+}
+
 }  // namespace
 
 TEST_CASE("readme: the example is tests/readme_example.cpp, in under 30 lines") {
@@ -105,6 +117,25 @@ TEST_CASE("readme: the snippets of docs/ are in tests/docs_test.cpp or in the so
     }
   }
   CHECK(snippets > 5);
+}
+
+TEST_CASE("readme: the table of examples names all of them with their lengths, PyTorch's beside") {
+  const fs::path folder = kRoot / "docs/examples";
+  const std::string table = text_of(folder / "README.md");
+  int examples = 0;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() != ".cpp") continue;
+    ++examples;
+    const std::string name = entry.path().stem().string();
+    const fs::path twin = folder / (name + ".py");
+    std::string row = "| " + std::to_string(count_code(entry.path())) + " | ";
+    row += fs::exists(twin) ? '[' + std::to_string(count_code(twin)) + "](" + name + ".py) |" : "\u2013 |";
+    INFO(name << ": " << row);
+    const std::size_t begin = table.find("\n| [" + name + ".cpp](" + name + ".cpp) |");
+    REQUIRE(begin != std::string::npos);
+    CHECK(contains(table.substr(begin, table.find('\n', begin + 1) - begin), row));
+  }
+  CHECK(examples == 10);
 }
 
 TEST_CASE("readme: links lead to files") {

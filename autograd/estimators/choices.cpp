@@ -12,9 +12,6 @@ namespace {
 
 bool is_categorical(const Tensor& logits) { return logits.rank() == 3; }
 
-// max(x, 0) + log(1 + exp(-|x|))
-Tensor softplus(const Tensor& x) { return add(relu(x), log(affine(exp(neg(abs(x))), 1, 1))); }
-
 Variable constant(const Tensor& x) { return Variable(x); }
 
 }  // namespace
@@ -70,11 +67,6 @@ Tensor scale_rows(const Tensor& y, const Tensor& x) {
 }
 
 Tensor row_sums(const Tensor& x) { return sum(x.reshape({x.shape()[0], -1}), 1); }
-
-Variable softplus(const Variable& x) {
-  return record("softplus", softplus(x.value()), {x},
-                [x = Saved(x)](const Tensor& dy) -> Tensors { return {mul(dy, sigmoid(x.get()))}; });
-}
 
 Variable relax(const Variable& noisy, double temperature) {
   const Variable scaled = noisy * (1 / temperature);

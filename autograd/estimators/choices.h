@@ -52,8 +52,6 @@ Tensor scale_rows(const Tensor& y, const Tensor& x);
 /// The sum of all that belongs to each row, [rows].
 Tensor row_sums(const Tensor& x);
 
-/// log(1 + exp(x))
-Variable softplus(const Variable& x);
 /// sigmoid(x / temperature), or softmax.
 Variable relax(const Variable& noisy, double temperature);
 /// logits + noise given that they make these choices, reparameterised: from independent noise, differentiable in the

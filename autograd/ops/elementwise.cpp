@@ -32,4 +32,27 @@ Variable affine(const Variable& x, double scale, double shift) {
                 [scale](const Tensor& dy) -> Tensors { return {affine(dy, scale)}; });
 }
 
+Variable where(const Tensor& mask, const Variable& a, const Variable& b) {
+  return record("where", where(mask, a.value(), b.value()), {a, b},
+                [mask = Saved(mask), a_shape = a.shape(), b_shape = b.shape()](const Tensor& dy, Destinations& to) {
+                  const Tensor chosen = mask;
+                  if (to.wanted(0)) to.add(0, sum_to(where(chosen, dy, 0), a_shape));
+                  if (to.wanted(1)) to.add(1, sum_to(where(chosen, 0, dy), b_shape));
+                });
+}
+
+Variable where(const Tensor& mask, const Variable& a, double b) {
+  return where(mask, a, Variable(number_like(a.value(), b)));
+}
+
+Variable where(const Tensor& mask, double a, const Variable& b) {
+  return where(mask, Variable(number_like(b.value(), a)), b);
+}
+
+Variable pow(const Variable& x, double exponent) { return pow(x, Variable(number_like(x.value(), exponent))); }
+
+Variable clamp(const Variable& x, double least, double most) {
+  return minimum(maximum(x, Variable(number_like(x.value(), least))), Variable(number_like(x.value(), most)));
+}
+
 }  // namespace tk

@@ -24,4 +24,20 @@ Variable index_copy(const Variable& x, const Tensor& index, const Variable& rows
                 });
 }
 
+Variable index_add(const Variable& x, const Tensor& index, const Variable& rows) {
+  const Tensor y = x.value().clone();
+  index_add_to(y, rows.value(), index);
+  return record("index_add", y, {x, rows}, [index = Saved(index)](const Tensor& dy, Destinations& to) {
+    if (to.wanted(0)) to.add(0, dy);
+    if (to.wanted(1)) to.add(1, index_select(dy, index));
+  });
+}
+
+Variable gather(const Variable& x, std::int64_t dim, const Tensor& index) {
+  return record("gather", gather(x.value(), dim, index), {x},
+                [dim, index = Saved(index), extent = x.size(dim)](const Tensor& dy) -> Tensors {
+                  return {scatter_add(dy, dim, index, extent)};
+                });
+}
+
 }  // namespace tk

@@ -11,4 +11,10 @@ Variable index_select(const Variable& x, const Tensor& index);
 /// A copy of x with the rows named by `index` (distinct) replaced: y[index[i]] = rows[i].
 Variable index_copy(const Variable& x, const Tensor& index, const Variable& rows);
 
+/// A copy of x with y[index[i]] += rows[i] along dimension 0, rows of an equal index in their order.
+Variable index_add(const Variable& x, const Tensor& index, const Variable& rows);
+
+/// y[..., j, ...] = x[..., index[..., j, ...], ...] along dimension `dim`: see tensor/ops/index.h.
+Variable gather(const Variable& x, std::int64_t dim, const Tensor& index);
+
 }  // namespace tk

@@ -1,5 +1,6 @@
 #include "autograd/ops/join.h"
 
+#include "autograd/ops/shape.h"
 #include "tensor/ops/join.h"
 
 namespace tk {
@@ -18,6 +19,12 @@ Variable join(std::span<const Variable> parts, std::int64_t dim) {
       start += extents[i];
     }
   });
+}
+
+Variable stack(std::span<const Variable> parts, std::int64_t dim) {
+  Variables unsqueezed;
+  for (const Variable& part : parts) unsqueezed.push_back(unsqueeze(part, dim));
+  return join(unsqueezed, dim);
 }
 
 }  // namespace tk

@@ -14,6 +14,10 @@ AdamW::AdamW(const ParameterList& list, const AdamWConstants& constants, DType c
   }
 }
 
+AdamW::AdamW(const ParameterList& list, const Rates& rates, const AdamWConstants& constants) : AdamW(list, constants) {
+  set_rates(rates);
+}
+
 void AdamW::update(const Gradients& gradients, const Tensor& state) {
   const FlatParameters& flat = parameters();
   adamw(flat.value, gradients.dense, m_, v_, flat.copy, flat.segments, state, constants_);

@@ -13,6 +13,8 @@ class AdamW : public Optimizer {
   /// With bfloat16 each step writes the parameters' copies too.
   explicit AdamW(const ParameterList& parameters, const AdamWConstants& constants = {},
                  DType compute_dtype = DType::kFloat32);
+  /// With rates of its own, for step().
+  AdamW(const ParameterList& parameters, const Rates& rates, const AdamWConstants& constants = {});
 
  private:
   struct RowMoments {
@@ -25,6 +27,13 @@ class AdamW : public Optimizer {
   AdamWConstants constants_;
   Tensor m_, v_;
   std::vector<RowMoments> rows_;  // for each sparse parameter
+};
+
+/// Adam (Kingma & Ba, arXiv 1412.6980), which is AdamW without weight decay.
+class Adam : public AdamW {
+ public:
+  Adam(const ParameterList& parameters, double learning_rate, const AdamWConstants& constants = {})
+      : AdamW(parameters, Rates{.learning_rate = learning_rate}, constants) {}
 };
 
 }  // namespace tk

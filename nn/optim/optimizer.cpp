@@ -33,7 +33,7 @@ void Optimizer::apply(const Gradients& gradients, const Tensor& state) {
            parameters_.sparse.size(), " parameters, got ", gradients.sparse.size());
   TK_CHECK(!average_ || !average_->shown, name_, ": the parameters' averages are shown; nothing updates those");
   check_learning_rates(state);
-  grad_norm(gradients, state);
+  tk::grad_norm(gradients, state);
   update(gradients, state);
   if (average_) {
     moving_average(average_->flat, parameters_.value, state, average_->decay);
@@ -43,6 +43,36 @@ void Optimizer::apply(const Gradients& gradients, const Tensor& state) {
   }
   parameters_.clear_gradients(gradients.dense.shares_storage(parameters_.grad));
   parameters_.copy_is_fresh();
+}
+
+void Optimizer::set_rates(const Rates& rates) {
+  TK_CHECK(rates.learning_rate.is_given(), name_, ": the rates have no learning rate");
+  rates_ = rates;
+  if (!own_state_.defined()) own_state_ = make_step_state({}, parameters_.value.device());
+}
+
+void Optimizer::set_learning_rate(double rate) {
+  check_own_rates();
+  rates_.learning_rate = rate;
+}
+
+void Optimizer::check_own_rates() const {
+  TK_CHECK(own_state_.defined(), name_, ": it has no rates of its own: give it some, or step(state)");
+}
+
+void Optimizer::step() {
+  check_own_rates();
+  StepState state{.step = ++own_steps_};
+  for (LearningRate& rate : state.learning_rate) rate = rates_.learning_rate;
+  for (double& decay : state.weight_decay) decay = rates_.weight_decay;
+  state.max_grad_norm = rates_.max_grad_norm;
+  set_step(own_state_, state);
+  step(own_state_);
+}
+
+double Optimizer::grad_norm() const {
+  check_own_rates();
+  return read_step_state(own_state_).grad_norm;
 }
 
 void Optimizer::check_learning_rates(const Tensor& state) {

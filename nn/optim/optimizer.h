@@ -5,12 +5,20 @@
 #include <string>
 
 #include "nn/flat_parameters.h"
+#include "tensor/step_state.h"
 
 namespace tk {
 
+/// Rates of an optimizer that steps by itself: of all its parameters, whatever their group.
+struct Rates {
+  LearningRate learning_rate;
+  double weight_decay = 0;
+  double max_grad_norm = 0;  ///< 0: no clipping
+};
+
 /// What optimizers share: parameters in flat buffers, gradients that are gathered and then applied, and what is kept
 /// from step to step, under the parameters' published names. Learning rates, weight decays and the step number (1 for
-/// the first) come from the step state.
+/// the first) come from a step state: the caller's, or with `Rates` the optimizer's own.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -25,6 +33,16 @@ class Optimizer {
   void apply(const Gradients& gradients, const Tensor& state);
   /// One update from the gradients so far.
   void step(const Tensor& state) { apply(gather(), state); }
+  /// The next update by rates of its own. Throws where it was made without.
+  void step();
+  /// The rates of the next steps.
+  void set_rates(const Rates& rates);
+  void set_learning_rate(double rate);
+  /// How many steps it has made by itself; one whose state() was restored goes on from those of its origin.
+  std::int64_t steps() const { return own_steps_; }
+  void set_steps(std::int64_t steps) { own_steps_ = steps; }
+  /// The norm of the gradients at its last own step, before clipping.
+  double grad_norm() const;
 
   /// Keeps from here on, beside the parameters, the moving average of their values: moving_average() after each update,
   /// from what they are now. Before the first update.
@@ -63,12 +81,16 @@ class Optimizer {
   std::vector<NamedTensor> state(bool average_is_shown) const;
   virtual void update(const Gradients& gradients, const Tensor& state) = 0;
   void check_learning_rates(const Tensor& state);
+  void check_own_rates() const;
 
   const char* name_;
   FlatParameters parameters_;
   std::vector<NamedTensor> flat_;               // kinds, like parameters_.value
   std::vector<std::vector<NamedTensor>> rows_;  // kinds, for each sparse parameter
   std::optional<Average> average_;
+  Rates rates_;
+  std::int64_t own_steps_ = 0;
+  Tensor own_state_;  // step_state; undefined without rates of its own
   bool has_rates_ = false;
 };
 

@@ -7,6 +7,8 @@ namespace tk {
 Sgd::Sgd(const ParameterList& list, double momentum, DType compute_dtype)
     : Optimizer("sgd", list, compute_dtype), momentum_(momentum), buffer_(keep_flat("momentum_buffer")) {}
 
+Sgd::Sgd(const ParameterList& list, const Rates& rates, double momentum) : Sgd(list, momentum) { set_rates(rates); }
+
 void Sgd::update(const Gradients& gradients, const Tensor& state) {
   const FlatParameters& flat = parameters();
   sgd(flat.value, gradients.dense, buffer_, flat.segments, state, momentum_);

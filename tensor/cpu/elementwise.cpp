@@ -1,3 +1,5 @@
+#include <type_traits>
+
 #include "tensor/cpu/parallel.h"
 #include "tensor/cpu/row_offset.h"
 #include "tensor/cpu/simd.h"
@@ -99,6 +101,17 @@ struct Second {
   }
 };
 
+// Elements as they are compared: integers beside a bound that may be none as doubles.
+template <class Op, class C, class T>
+void compare_row(bool* y, const T* a, std::int64_t sa, const T* b, std::int64_t sb, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = Op::holds(static_cast<C>(a[i * sa]), static_cast<C>(b[i * sb]));
+}
+
+template <class Op, class C, class T>
+void compare_row(bool* y, const T* x, C bound, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = Op::holds(static_cast<C>(x[i]), bound);
+}
+
 template <class T>
 TK_SIMD void affine_row(T* y, const T* x, T scale, T shift, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) y[i] = scale * x[i] + shift;
@@ -160,10 +173,39 @@ void add_to(Tensor& y, const Tensor& x) {
   });
 }
 
-void greater(Tensor& y, const Tensor& x, double threshold) {
-  dispatch_floating(x.dtype(), "greater", [&]<class T>() {
-    flat(y.numel(), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) y.data<bool>()[i] = x.data<T>()[i] > static_cast<T>(threshold);
+void compare(Tensor& y, CompareOp op, const Tensor& a, const Tensor& b) {
+  dispatch_all(a.dtype(), [&]<class T>() {
+    dispatch_compare(op, [&]<class Op>() {
+      const Walk walk(y);
+      parallel_rows(walk.rows, walk.cols, [&](std::int64_t row) {
+        compare_row<Op, compute_t<T>>(y.data<bool>() + row * walk.cols, a.data<T>() + row_offset(a, row),
+                                      walk.stride(a), b.data<T>() + row_offset(b, row), walk.stride(b), walk.cols);
+      });
+    });
+  });
+}
+
+void compare_to(Tensor& y, CompareOp op, const Tensor& x, double bound) {
+  dispatch_all(x.dtype(), [&]<class T>() {
+    using C = std::conditional_t<std::is_integral_v<T>, double, compute_t<T>>;
+    dispatch_compare(op, [&]<class Op>() {
+      flat(y.numel(), [&](std::int64_t begin, std::int64_t end) {
+        compare_row<Op, C>(y.data<bool>() + begin, x.data<T>() + begin, static_cast<C>(bound), end - begin);
+      });
+    });
+  });
+}
+
+void where(Tensor& y, const Tensor& mask, const Tensor& a, const Tensor& b) {
+  dispatch_width(y.dtype(), [&]<class U>() {
+    const Walk walk(y);
+    parallel_rows(walk.rows, walk.cols, [&](std::int64_t row) {
+      U* to = static_cast<U*>(y.raw_data()) + row * walk.cols;
+      const bool* chosen = mask.data<bool>() + row_offset(mask, row);
+      const U* first = static_cast<const U*>(a.raw_data()) + row_offset(a, row);
+      const U* second = static_cast<const U*>(b.raw_data()) + row_offset(b, row);
+      const std::int64_t sm = walk.stride(mask), sa = walk.stride(a), sb = walk.stride(b);
+      for (std::int64_t i = 0; i < walk.cols; ++i) to[i] = chosen[i * sm] ? first[i * sa] : second[i * sb];
     });
   });
 }

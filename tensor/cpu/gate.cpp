@@ -67,6 +67,8 @@ TK_SIMD void hard_gate_backward_chunk(T* dz, const T* dy, const T* soft, T tempe
 
 }  // namespace
 
+void uniform_noise(Tensor& y, const DropoutKey& key) { transform_uniforms("uniform_noise", y, key, math::Uniform()); }
+
 void logistic_noise(Tensor& y, const DropoutKey& key) {
   transform_uniforms("logistic_noise", y, key, math::Logistic());
 }

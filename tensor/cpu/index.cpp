@@ -21,6 +21,16 @@ void check_indices(const char* op, const Tensor& index, std::int64_t size) {
   }
 }
 
+// Of a row of `size` elements.
+template <class I>
+void check_places(const char* op, const Tensor& index, std::int64_t size) {
+  const I* begin = index.data<I>();
+  for (std::int64_t i = 0; i < index.numel(); ++i) {
+    TK_CHECK(begin[i] >= 0 && begin[i] < size, op, ": index ", begin[i], " is out of range for a dimension of size ",
+             size);
+  }
+}
+
 }  // namespace
 
 void index_select(Tensor& y, const Tensor& x, const Tensor& index) {
@@ -68,6 +78,36 @@ void index_copy(Tensor& y, const Tensor& x, const Tensor& index) {
       std::memcpy(static_cast<std::byte*>(y.raw_data()) + rows[i] * bytes,
                   static_cast<const std::byte*>(x.raw_data()) + i * bytes, static_cast<std::size_t>(bytes));
     }
+  });
+}
+
+void gather_rows(Tensor& y, const Tensor& x, const Tensor& index) {
+  dispatch_index(index.dtype(), "gather", [&]<class I>() {
+    const std::int64_t m = index.shape().back(), n = x.shape().back();
+    check_places<I>("gather", index, n);
+    dispatch_width(x.dtype(), [&]<class U>() {
+      parallel_rows(m == 0 ? 0 : index.numel() / m, m, [&](std::int64_t row) {
+        const I* places = index.data<I>() + row * m;
+        const U* from = static_cast<const U*>(x.raw_data()) + row * n;
+        U* to = static_cast<U*>(y.raw_data()) + row * m;
+        for (std::int64_t j = 0; j < m; ++j) to[j] = from[places[j]];
+      });
+    });
+  });
+}
+
+void scatter_add_rows(Tensor& y, const Tensor& x, const Tensor& index) {
+  dispatch_index(index.dtype(), "scatter_add", [&]<class I>() {
+    const std::int64_t m = index.shape().back(), n = y.shape().back();
+    check_places<I>("scatter_add", index, n);
+    dispatch_floating(y.dtype(), "scatter_add", [&]<class T>() {
+      parallel_rows(m == 0 ? 0 : index.numel() / m, m, [&](std::int64_t row) {
+        const I* places = index.data<I>() + row * m;
+        const T* from = x.data<T>() + row * m;
+        T* to = y.data<T>() + row * n;
+        for (std::int64_t j = 0; j < m; ++j) to[places[j]] += from[j];
+      });
+    });
   });
 }
 

@@ -46,6 +46,20 @@ void max_rows(Tensor& y, const Tensor& x) {
   });
 }
 
+void argmax_rows(Tensor& index, const Tensor& x) {
+  dispatch_floating(x.dtype(), "argmax", [&]<class T>() {
+    const std::int64_t cols = x.shape().back();
+    parallel_rows(index.numel(), cols, [&](std::int64_t row) {
+      const T* from = x.data<T>() + row * cols;
+      std::int64_t best = 0;
+      for (std::int64_t i = 1; i < cols; ++i) {
+        if (!Maximum::takes_first(from[best], from[i])) best = i;
+      }
+      index.data<std::int64_t>()[row] = best;
+    });
+  });
+}
+
 void sum_columns(Tensor& y, const Tensor& x, bool add) {
   dispatch_floating(x.dtype(), "sum", [&]<class T>() {
     const std::int64_t cols = x.shape().back();

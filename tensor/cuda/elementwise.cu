@@ -1,3 +1,5 @@
+#include <type_traits>
+
 #include "tensor/cuda/pack.h"
 #include "tensor/kernels.h"
 
@@ -115,10 +117,27 @@ struct Affine {
   __device__ T operator()(T x) const { return scale * x + shift; }
 };
 
-template <class T>
-__global__ void greater_than(bool* y, const T* x, compute_t<T> threshold, std::int64_t n) {
+// A thread an element; y is contiguous, the others have any strides.
+template <class Op, class T>
+__global__ void compare_elements(bool* y, const T* a, const __grid_constant__ Layout a_layout, const T* b,
+                                 const __grid_constant__ Layout b_layout, std::int64_t n) {
+  using C = compute_t<T>;
   const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-  if (i < n) y[i] = static_cast<compute_t<T>>(x[i]) > threshold;
+  if (i < n) y[i] = Op::holds(static_cast<C>(a[a_layout.offset(i)]), static_cast<C>(b[b_layout.offset(i)]));
+}
+
+template <class Op, class C, class T>
+__global__ void compare_elements_to(bool* y, const T* x, C bound, std::int64_t n) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = Op::holds(static_cast<C>(x[i]), bound);
+}
+
+template <class U>
+__global__ void choose_elements(U* y, const bool* mask, const __grid_constant__ Layout mask_layout, const U* a,
+                                const __grid_constant__ Layout a_layout, const U* b,
+                                const __grid_constant__ Layout b_layout, std::int64_t n) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = mask[mask_layout.offset(i)] ? a[a_layout.offset(i)] : b[b_layout.offset(i)];
 }
 
 }  // namespace
@@ -160,13 +179,40 @@ void add_to(Tensor& y, const Tensor& x) {
   dispatch_arithmetic(y.dtype(), "add_to", [&]<class T>() { launch_map<T>("add_to", y, Forward<Add>{}, y, x); });
 }
 
-void greater(Tensor& y, const Tensor& x, double threshold) {
+void compare(Tensor& y, CompareOp op, const Tensor& a, const Tensor& b) {
   const std::int64_t n = y.numel();
   if (n == 0) return;
-  dispatch_arithmetic(x.dtype(), "greater", [&]<class T>() {
-    greater_than<<<blocks(n, kThreads), kThreads, 0, stream()>>>(y.data<bool>(), x.data<T>(),
-                                                                 static_cast<compute_t<T>>(threshold), n);
-    check_launch("greater");
+  dispatch_all(a.dtype(), [&]<class T>() {
+    dispatch_compare(op, [&]<class Op>() {
+      compare_elements<Op><<<blocks(n, kThreads), kThreads, 0, stream()>>>(y.data<bool>(), a.data<T>(), Layout(a),
+                                                                           b.data<T>(), Layout(b), n);
+      check_launch(name(op));
+    });
+  });
+}
+
+// Integers are compared as doubles: the bound may be none.
+void compare_to(Tensor& y, CompareOp op, const Tensor& x, double bound) {
+  const std::int64_t n = y.numel();
+  if (n == 0) return;
+  dispatch_all(x.dtype(), [&]<class T>() {
+    using C = std::conditional_t<std::is_integral_v<T>, double, compute_t<T>>;
+    dispatch_compare(op, [&]<class Op>() {
+      compare_elements_to<Op><<<blocks(n, kThreads), kThreads, 0, stream()>>>(y.data<bool>(), x.data<T>(),
+                                                                              static_cast<C>(bound), n);
+      check_launch(name(op));
+    });
+  });
+}
+
+void where(Tensor& y, const Tensor& mask, const Tensor& a, const Tensor& b) {
+  const std::int64_t n = y.numel();
+  if (n == 0) return;
+  dispatch_width(y.dtype(), [&]<class U>() {
+    choose_elements<<<blocks(n, kThreads), kThreads, 0, stream()>>>(
+        static_cast<U*>(y.raw_data()), mask.data<bool>(), Layout(mask), static_cast<const U*>(a.raw_data()), Layout(a),
+        static_cast<const U*>(b.raw_data()), Layout(b), n);
+    check_launch("where");
   });
 }
 

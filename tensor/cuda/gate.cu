@@ -1,4 +1,5 @@
 #include "tensor/cuda/block_reduce.h"
+#include "tensor/cuda/largest.h"
 #include "tensor/cuda/random_rows.h"
 #include "tensor/evenly_spread.h"
 #include "tensor/gate_math.h"
@@ -34,37 +35,15 @@ void transform_uniforms(const char* op, Tensor& y, const DropoutKey& key, F tran
   });
 }
 
-// A class and its value; of equal values the first class is the larger one, and NaN is above all.
-template <class C>
-struct Candidate {
-  C value;
-  std::int64_t index;
-
-  __device__ bool below(const Candidate& other) const {
-    const bool equal = other.value == value || (other.value != other.value && value != value);
-    return equal ? other.index < index : !Maximum::takes_first(value, other.value);
-  }
-};
-
-// A warp a row. Lanes behind the row's end stand for its first class.
+// A warp a row.
 template <class T>
 __global__ void mark_largest(T* y, const T* x, std::int64_t rows, std::int64_t classes) {
   using C = compute_t<T>;
   const std::int64_t row = std::int64_t{blockIdx.x} * (blockDim.x / kWarp) + threadIdx.x / kWarp;
   if (row >= rows) return;
-  const int lane = threadIdx.x % kWarp;
-  x += row * classes;
-  Candidate<C> best{static_cast<C>(x[0]), 0};
-  for (std::int64_t i = lane; i < classes; i += kWarp) {
-    if (const Candidate<C> next{static_cast<C>(x[i]), i}; best.below(next)) best = next;
-  }
-  for (int distance = kWarp / 2; distance > 0; distance /= 2) {
-    const Candidate<C> other{__shfl_xor_sync(~0u, best.value, distance), __shfl_xor_sync(~0u, best.index, distance)};
-    if (best.below(other)) best = other;
-  }
-  best.index = __shfl_sync(~0u, best.index, 0);
+  const Candidate<C> best = largest_of_row(x + row * classes, classes);
   const C mark = best.value == best.value ? C(1) : best.value;
-  for (std::int64_t i = lane; i < classes; i += kWarp) {
+  for (std::int64_t i = threadIdx.x % kWarp; i < classes; i += kWarp) {
     y[row * classes + i] = static_cast<T>(i == best.index ? mark : C(0));
   }
 }
@@ -126,6 +105,8 @@ __global__ void mark_evenly_spread(bool* mask, std::int64_t rows, const std::int
 }
 
 }  // namespace
+
+void uniform_noise(Tensor& y, const DropoutKey& key) { transform_uniforms("uniform_noise", y, key, math::Uniform()); }
 
 void logistic_noise(Tensor& y, const DropoutKey& key) {
   transform_uniforms("logistic_noise", y, key, math::Logistic());

@@ -1,5 +1,6 @@
 #include <bit>
 #include <cub/device/device_radix_sort.cuh>
+#include <limits>
 
 #include "tensor/cuda/launch.h"
 #include "tensor/cuda/pack.h"
@@ -115,6 +116,28 @@ __global__ void make_keys(std::int32_t* keys, const I* index, std::int64_t n, st
   const bool exists = index[i] >= 0 && index[i] < size;
   if (!exists && index[i] != -1) report(errors, DeviceError::kIndexOutOfRange);
   keys[i] = static_cast<std::int32_t>(exists ? index[i] : size);  // behind all others
+}
+
+// Rows of n elements, m indices a row: a thread an index.
+template <class U, class I>
+__global__ void gather_elements(U* y, const U* x, std::int64_t n, const I* index, std::int64_t m, std::int64_t count,
+                                unsigned* errors) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i >= count) return;
+  const bool exists = index[i] >= 0 && index[i] < n;
+  if (!exists) report(errors, DeviceError::kIndexOutOfRange);
+  y[i] = exists ? x[i / m * n + index[i]] : U{};
+}
+
+// The place in all of y; behind all others where there is none.
+template <class I>
+__global__ void make_place_keys(std::int32_t* keys, const I* index, std::int64_t m, std::int64_t n, std::int64_t count,
+                                std::int64_t places, unsigned* errors) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i >= count) return;
+  const bool exists = index[i] >= 0 && index[i] < n;
+  if (!exists) report(errors, DeviceError::kIndexOutOfRange);
+  keys[i] = static_cast<std::int32_t>(exists ? i / m * n + index[i] : places);
 }
 
 // Keys sorted, -1 behind all others, and their runs: run k has key ids[k] and lies at [first[k], first[k + 1]) of the
@@ -339,6 +362,36 @@ void index_copy(Tensor& y, const Tensor& x, const Tensor& index) {
       check_launch("index_copy");
     });
   });
+}
+
+void gather_rows(Tensor& y, const Tensor& x, const Tensor& index) {
+  const std::int64_t n = y.numel();
+  if (n == 0) return;
+  dispatch_index(index.dtype(), "gather", [&]<class I>() {
+    dispatch_width(x.dtype(), [&]<class U>() {
+      gather_elements<<<blocks(n, kThreads), kThreads, 0, stream()>>>(
+          static_cast<U*>(y.raw_data()), static_cast<const U*>(x.raw_data()), x.shape().back(), index.data<I>(),
+          index.shape().back(), n, device_errors());
+      check_launch("gather");
+    });
+  });
+}
+
+// The elements for each place of y, sorted by it, in their order.
+void scatter_add_rows(Tensor& y, const Tensor& x, const Tensor& index) {
+  const std::int64_t n = x.numel(), places = y.numel();
+  if (n == 0) return;
+  TK_CHECK(places < std::numeric_limits<std::int32_t>::max(), "scatter_add: ", places, " elements are too many");
+  const Tensor keys = empty({n}, DType::kInt32, Device::kCuda);
+  dispatch_index(index.dtype(), "scatter_add", [&]<class I>() {
+    make_place_keys<<<blocks(n, kThreads), kThreads, 0, stream()>>>(keys.data<std::int32_t>(), index.data<I>(),
+                                                                    index.shape().back(), y.shape().back(), n, places,
+                                                                    device_errors());
+    check_launch("scatter_add");
+  });
+  Tensor ids = empty({n}, DType::kInt32, Device::kCuda), column = y.reshape({places, 1});
+  sum_by_key("scatter_add", ids, column, x.reshape({n, 1}), keys, std::bit_width(static_cast<std::uint64_t>(places) | 1),
+             true);
 }
 
 void coalesce(Tensor& ids, Tensor& sums, const Tensor& index, const Tensor& rows) {

@@ -1,5 +1,6 @@
 #include "tensor/cuda/block_reduce.h"
 #include "tensor/cuda/column_sums.h"
+#include "tensor/cuda/largest.h"
 #include "tensor/kernels.h"
 
 namespace tk::cuda {
@@ -45,6 +46,15 @@ __global__ void max_of_row(T* y, const T* x, std::int64_t cols) {
   if (threadIdx.x == 0) y[blockIdx.x] = static_cast<T>(largest);
 }
 
+// A warp a row.
+template <class T>
+__global__ void argmax_of_row(std::int64_t* index, const T* x, std::int64_t rows, std::int64_t cols) {
+  const std::int64_t row = std::int64_t{blockIdx.x} * (blockDim.x / kWarp) + threadIdx.x / kWarp;
+  if (row >= rows) return;
+  const auto best = largest_of_row(x + row * cols, cols);
+  if (threadIdx.x % kWarp == 0) index[row] = best.index;
+}
+
 // A block a segment.
 template <class T>
 __global__ void sum_segment(T* y, const T* x, const std::int32_t* offsets) {
@@ -86,6 +96,16 @@ void max_rows(Tensor& y, const Tensor& x) {
     const std::int64_t cols = x.shape().back();
     max_of_row<<<blocks(y.numel(), 1), row_threads(cols), 0, stream()>>>(y.data<T>(), x.data<T>(), cols);
     check_launch("max_rows");
+  });
+}
+
+void argmax_rows(Tensor& index, const Tensor& x) {
+  const std::int64_t rows = index.numel();
+  if (rows == 0) return;
+  dispatch_arithmetic(x.dtype(), "argmax", [&]<class T>() {
+    argmax_of_row<<<blocks(rows, kThreads / kWarp), kThreads, 0, stream()>>>(index.data<std::int64_t>(), x.data<T>(),
+                                                                             rows, x.shape().back());
+    check_launch("argmax_rows");
   });
 }
 

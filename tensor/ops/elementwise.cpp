@@ -47,10 +47,37 @@ void add_to(const Tensor& y, const Tensor& x) {
   add_to_kernel(y.device(), target, x.contiguous());
 }
 
-Tensor greater(const Tensor& x, double threshold) {
-  Tensor y = empty(x.shape(), DType::kBool, x.device());
-  greater_kernel(x.device(), y, x.contiguous(), threshold);
+Tensor compare(CompareOp op, const Tensor& a, const Tensor& b) {
+  TK_CHECK(a.dtype() == b.dtype(), name(op), ": dtypes differ: ", a.dtype(), " and ", b.dtype());
+  const Shape shape = broadcast_shapes(name(op), a.shape(), b.shape());
+  Tensor y = empty(shape, DType::kBool, a.device());
+  compare_kernel(a.device(), y, op, a.expand(shape), b.expand(shape));
   return y;
+}
+
+Tensor compare(CompareOp op, const Tensor& x, double bound) {
+  Tensor y = empty(x.shape(), DType::kBool, x.device());
+  compare_to_kernel(x.device(), y, op, x.contiguous(), bound);
+  return y;
+}
+
+Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b) {
+  TK_CHECK(mask.dtype() == DType::kBool, "where: expected a bool mask, got ", mask.dtype());
+  TK_CHECK(a.dtype() == b.dtype(), "where: dtypes differ: ", a.dtype(), " and ", b.dtype());
+  const Shape shape = broadcast_shapes("where", broadcast_shapes("where", a.shape(), b.shape()), mask.shape());
+  Tensor y = empty(shape, a.dtype(), a.device());
+  where_kernel(a.device(), y, mask.expand(shape), a.expand(shape), b.expand(shape));
+  return y;
+}
+
+Tensor where(const Tensor& mask, const Tensor& a, double b) { return where(mask, a, number_like(a, b)); }
+
+Tensor where(const Tensor& mask, double a, const Tensor& b) { return where(mask, number_like(b, a), b); }
+
+Tensor pow(const Tensor& x, double exponent) { return pow(x, number_like(x, exponent)); }
+
+Tensor clamp(const Tensor& x, double least, double most) {
+  return minimum(maximum(x, number_like(x, least)), number_like(x, most));
 }
 
 }  // namespace tk

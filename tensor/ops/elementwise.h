@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tensor/binary_ops.h"
+#include "tensor/compare_ops.h"
 #include "tensor/tensor.h"
 #include "tensor/unary_ops.h"
 
@@ -32,7 +33,65 @@ TK_BINARY_OPS(TK_DECLARE)
 Tensor affine(const Tensor& x, double scale, double shift = 0);
 /// y += x in place; equal shapes, y contiguous.
 void add_to(const Tensor& y, const Tensor& x);
-/// x > threshold, as bool.
-Tensor greater(const Tensor& x, double threshold);
+
+/// Whether a op b holds, as bool, on the broadcast shape; any dtype, of both the same.
+Tensor compare(CompareOp op, const Tensor& a, const Tensor& b);
+/// Whether x op bound holds; of integers as doubles.
+Tensor compare(CompareOp op, const Tensor& x, double bound);
+
+// eq(a, b), less(x, 0.5), ...
+#define TK_DECLARE(name, functor)                                                                       \
+  inline Tensor name(const Tensor& a, const Tensor& b) { return compare(CompareOp::k##functor, a, b); } \
+  inline Tensor name(const Tensor& x, double bound) { return compare(CompareOp::k##functor, x, bound); }
+TK_COMPARE_OPS(TK_DECLARE)
+#undef TK_DECLARE
+
+/// a where the bool mask is true, else b, on the broadcast shape of all three; any dtype.
+Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b);
+Tensor where(const Tensor& mask, const Tensor& a, double b);
+Tensor where(const Tensor& mask, double a, const Tensor& b);
+
+/// x^exponent
+Tensor pow(const Tensor& x, double exponent);
+/// min(max(x, least), most)
+Tensor clamp(const Tensor& x, double least, double most);
+
+/// One number, as a tensor of x's dtype and device.
+inline Tensor number_like(const Tensor& x, double value) { return full({}, value, x.dtype(), x.device()); }
+
+inline Tensor operator-(const Tensor& x) { return neg(x); }
+inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
+inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
+inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
+inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
+inline Tensor operator+(const Tensor& x, double b) { return affine(x, 1, b); }
+inline Tensor operator+(double a, const Tensor& x) { return affine(x, 1, a); }
+inline Tensor operator-(const Tensor& x, double b) { return affine(x, 1, -b); }
+inline Tensor operator-(double a, const Tensor& x) { return affine(x, -1, a); }
+inline Tensor operator*(const Tensor& x, double b) { return affine(x, b); }
+inline Tensor operator*(double a, const Tensor& x) { return affine(x, a); }
+/// x times 1 / b.
+inline Tensor operator/(const Tensor& x, double b) { return affine(x, 1 / b); }
+inline Tensor operator/(double a, const Tensor& x) { return div(number_like(x, a), x); }
+
+// In place, as PyTorch's: every tensor that shares the elements sees it. b is broadcast to a's shape.
+inline const Tensor& operator+=(const Tensor& a, const Tensor& b) { return a.copy_from(a + b), a; }
+inline const Tensor& operator-=(const Tensor& a, const Tensor& b) { return a.copy_from(a - b), a; }
+inline const Tensor& operator*=(const Tensor& a, const Tensor& b) { return a.copy_from(a * b), a; }
+inline const Tensor& operator/=(const Tensor& a, const Tensor& b) { return a.copy_from(a / b), a; }
+inline const Tensor& operator+=(const Tensor& a, double b) { return a.copy_from(a + b), a; }
+inline const Tensor& operator-=(const Tensor& a, double b) { return a.copy_from(a - b), a; }
+inline const Tensor& operator*=(const Tensor& a, double b) { return a.copy_from(a * b), a; }
+inline const Tensor& operator/=(const Tensor& a, double b) { return a.copy_from(a / b), a; }
+
+// As bool. Equality is eq() and ne(), a bool for each element too.
+inline Tensor operator<(const Tensor& a, const Tensor& b) { return less(a, b); }
+inline Tensor operator<=(const Tensor& a, const Tensor& b) { return less_equal(a, b); }
+inline Tensor operator>(const Tensor& a, const Tensor& b) { return greater(a, b); }
+inline Tensor operator>=(const Tensor& a, const Tensor& b) { return greater_equal(a, b); }
+inline Tensor operator<(const Tensor& x, double bound) { return less(x, bound); }
+inline Tensor operator<=(const Tensor& x, double bound) { return less_equal(x, bound); }
+inline Tensor operator>(const Tensor& x, double bound) { return greater(x, bound); }
+inline Tensor operator>=(const Tensor& x, double bound) { return greater_equal(x, bound); }
 
 }  // namespace tk

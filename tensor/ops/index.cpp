@@ -59,6 +59,27 @@ void index_copy_to(const Tensor& y, const Tensor& index, const Tensor& rows) {
   index_copy_kernel(y.device(), target, rows.contiguous(), index.contiguous());
 }
 
+Tensor gather(const Tensor& x, std::int64_t dim, const Tensor& index) {
+  dim = normalize_dim("gather", dim, x.rank());
+  TK_CHECK(index.rank() == x.rank() && index.shape().without(dim) == x.shape().without(dim),
+           "gather: expected indices of ", x.shape(), " but for dimension ", dim, ", got ", index.shape());
+  const Tensor places = index.transpose(dim, -1).contiguous();
+  Tensor y = empty(places.shape(), x.dtype(), x.device());
+  gather_rows_kernel(x.device(), y, x.transpose(dim, -1).contiguous(), places);
+  return y.transpose(dim, -1);
+}
+
+Tensor scatter_add(const Tensor& x, std::int64_t dim, const Tensor& index, std::int64_t extent) {
+  dim = normalize_dim("scatter_add", dim, x.rank());
+  TK_CHECK(index.shape() == x.shape(), "scatter_add: expected indices of ", x.shape(), ", got ", index.shape());
+  const Tensor from = x.transpose(dim, -1).contiguous();
+  Shape shape = from.shape();
+  shape[shape.rank() - 1] = extent;
+  Tensor y = zeros(shape, x.dtype(), x.device());
+  scatter_add_rows_kernel(x.device(), y, from, index.transpose(dim, -1).contiguous());
+  return y.transpose(dim, -1);
+}
+
 SparseRows coalesce(const SparseRows& sparse) {
   TK_CHECK(sparse.ids.dtype() == DType::kInt32 && sparse.ids.rank() == 1 && sparse.rows.rank() == 2 &&
                sparse.rows.shape()[0] == sparse.ids.numel(),

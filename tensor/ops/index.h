@@ -21,6 +21,12 @@ Tensor index_copy(const Tensor& x, const Tensor& index, const Tensor& rows);
 /// The same in place.
 void index_copy_to(const Tensor& y, const Tensor& index, const Tensor& rows);
 
+/// y[..., j, ...] = x[..., index[..., j, ...], ...] along dimension `dim`: index int32 or int64 has x's shape but for
+/// its extent there, and y has the index's. Throws on one out of range.
+Tensor gather(const Tensor& x, std::int64_t dim, const Tensor& index);
+/// gather's backward: zeros of `extent` along `dim` with x added where the index says, equal ones in their order.
+Tensor scatter_add(const Tensor& x, std::int64_t dim, const Tensor& index, std::int64_t extent);
+
 /// Some rows of a table: the gradient of an embedding, whose size follows the batch and not the vocabulary.
 struct SparseRows {
   Tensor ids;   ///< [n] int32; -1 names no row

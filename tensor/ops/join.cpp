@@ -1,5 +1,7 @@
 #include "tensor/ops/join.h"
 
+#include <algorithm>
+
 namespace tk {
 
 Tensor join(std::span<const Tensor> parts, std::int64_t dim) {
@@ -21,6 +23,22 @@ Tensor join(std::span<const Tensor> parts, std::int64_t dim) {
     start += part.shape()[dim];
   }
   return y;
+}
+
+Tensor stack(std::span<const Tensor> parts, std::int64_t dim) {
+  Tensors unsqueezed;
+  for (const Tensor& part : parts) unsqueezed.push_back(part.unsqueeze(dim));
+  return join(unsqueezed, dim);
+}
+
+Tensors split(const Tensor& x, std::int64_t size, std::int64_t dim) {
+  dim = normalize_dim("split", dim, x.rank());
+  TK_CHECK(size > 0, "split: expected a size of at least 1, got ", size);
+  Tensors parts;
+  for (std::int64_t start = 0; start < x.shape()[dim]; start += size) {
+    parts.push_back(x.narrow(dim, start, std::min(size, x.shape()[dim] - start)));
+  }
+  return parts;
 }
 
 }  // namespace tk

@@ -78,7 +78,8 @@ TEST_CASE("backward: inputs without a gradient stay without") {
 
 TEST_CASE("backward: a value that takes no gradient says so") {
   CHECK(message_of([] { Variable(zeros({})).backward(); }) ==
-        "backward: the value takes no gradient (no input required one, or it was made under NoGrad)");
+        "backward: the value takes no gradient (no input required one, or it was made under NoGrad; a gradient has no "
+        "past either: gradients of gradients are not recorded)");
 }
 
 TEST_CASE("backward: the upstream gradient must fit") {

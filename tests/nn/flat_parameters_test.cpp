@@ -15,7 +15,7 @@ using namespace tk;
 using namespace tk::test;
 
 TEST_CASE("flat parameters: values move with their elements and gradients arrive in the flat buffer") {
-  Linear linear(3, 2);
+  Linear linear(3, 2, true, Init::kZeros);
   init_normal(linear.weight.value(), 0, 1, 7, 0);
   const Tensor before = linear.weight.value().clone();
   ParameterList list;
@@ -35,8 +35,8 @@ TEST_CASE("flat parameters: values move with their elements and gradients arrive
 }
 
 TEST_CASE("flat parameters: a gradient that had arrived comes along") {
-  Embedding words(3, 2, true);
-  Linear linear(2, 2);
+  Embedding words(3, 2, true, Init::kZeros);
+  Linear linear(2, 2, true, Init::kZeros);
   const auto run = [&] { sum(linear(words(from_values<std::int32_t>({2})))).backward(); };
   linear.weight.value().fill(1);
   run();
@@ -92,7 +92,7 @@ TEST_CASE("flat parameters: a copy of a parameter, which would be torn from it, 
 }
 
 TEST_CASE("flat parameters: segments say the group, and what decays") {
-  Linear linear(1, 1);
+  Linear linear(1, 1, true, Init::kZeros);
   Parameter predictor({1});
   predictor.set_group(ParameterGroup::kPredictor);
   ParameterList list;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "autograd/gradcheck.h"
+#include "tensor/ops/join.h"
 #include "tests/support/catch.h"
 #include "tests/support/tensors.h"
 
@@ -133,4 +134,16 @@ TEST_CASE("labelled cross-entropy: the mean over rows with a label, 0 without an
   loss.backward();
   CHECK(logits.grad().select(0, 1).to_vector<float>() == std::vector<float>{0, 0});
   CHECK(labelled_cross_entropy_loss(logits, from_values<std::int32_t>({-1, -1, -1})).item() == 0);
+}
+
+TEST_CASE("losses: rows of the label that is ignored have no share, at any rank") {
+  const Variable logits(random_normal({2, 3, 4}, 1), true);
+  const Tensor labels = from_values<std::int64_t>({1, -100, 3, -100, 0, 2}, {2, 3});
+  const Variable loss = cross_entropy_loss(logits, labels, 0, -100);
+  const Variable rows(
+      join({logits.value()[0].narrow(0, 0, 1), logits.value()[0].narrow(0, 2, 1), logits.value()[1].narrow(0, 1, 2)}));
+  CHECK(loss.item() == Approx(cross_entropy_loss(rows, from_values<std::int32_t>({1, 3, 0, 2})).item()));
+  loss.backward();
+  CHECK(logits.grad()[0][1].to_vector<float>() == std::vector<float>(4));
+  CHECK(cross_entropy_loss(logits, full({2, 3}, -100, DType::kInt64), 0, -100).item() == 0);
 }

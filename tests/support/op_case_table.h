@@ -110,6 +110,8 @@ inline Packed many_rows() {
   return make_packed(lengths, examples);
 }
 
+/// The rows of ops that no part of the model needs.
+void add_general(Table& table);
 /// The rows of autograd/estimators.
 void add_estimators(Table& table);
 

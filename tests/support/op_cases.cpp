@@ -26,7 +26,9 @@ namespace tk::test {
 namespace {
 
 Domain domain_of(UnaryOp op) {
-  if (op == UnaryOp::kLog || op == UnaryOp::kSqrt) return Domain::kPositive;
+  if (op == UnaryOp::kLog || op == UnaryOp::kLog1p || op == UnaryOp::kSqrt || op == UnaryOp::kRsqrt) {
+    return Domain::kPositive;
+  }
   return op == UnaryOp::kAbs || op == UnaryOp::kRelu ? Domain::kAwayFromZero : Domain::kNormal;
 }
 
@@ -45,7 +47,8 @@ void add_elementwise(Table& table) {
   const auto add_binary = [&](const char* name, BinaryOp op) {
     const Function f = [op](const Variables& x) { return binary(op, x[0], x[1]); };
     const auto add = [&](const Shape& a, const Shape& b, bool large = false) {
-      const std::vector<Input> inputs = {{a, Domain::kQuarters}, {b, Domain::kOddEighths}};
+      const Domain first = op == BinaryOp::kPow ? Domain::kPositive : Domain::kQuarters;
+      const std::vector<Input> inputs = {{a, first}, {b, Domain::kOddEighths}};
       large ? table.add_large(name, f, inputs) : table.add(name, f, inputs);
     };
     add({}, {});
@@ -359,6 +362,7 @@ std::vector<OpCase> make_cases() {
   add_dropout(table);
   add_attention(table);
   add_indexing(table);
+  add_general(table);
   add_estimators(table);
   return table.take();
 }

@@ -194,7 +194,6 @@ void add_other_estimators(Table& table) {
       table.add("with_gradient",
                 [=](const Variables& x) { return with_gradient(x[0], on(x, slopes.to(x[0].dtype()))); }, {{{4, 3}}});
   row_gradient.relaxed = [=](const Variables& x) { return sum(with_slopes(slopes)(x), 1); };
-  table.add("softplus", [](const Variables& x) { return tk::softplus(x[0]); }, {{{3, 5}}});
   table.add(
       "noisy_given_choices",
       [](const Variables& x) {

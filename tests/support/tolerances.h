@@ -12,6 +12,8 @@ struct Tolerance {
 
 /// The same arithmetic in another order, in float64.
 inline constexpr Tolerance kSameInFloat64{1e-12, 1e-12};
+/// float64 beside PyTorch's float64, whose elementary functions round otherwise.
+inline constexpr Tolerance kPyTorchInFloat64{1e-11, 1e-11};
 /// A few float32 roundings (6e-8 each), and the polynomials of tensor/scalar_math.h, whose error is below 1e-6.
 inline constexpr Tolerance kFloat32{2e-6, 2e-6};
 /// float32 sums of up to a hundred products of size 1, and what divides by such sums: each addition rounds a sum of

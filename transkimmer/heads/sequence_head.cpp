@@ -6,8 +6,8 @@
 namespace tk {
 
 SequenceHead::SequenceHead(const Config& config)
-    : pooler_(config.hidden_size, config.hidden_size),
-      classifier_(config.hidden_size, config.num_labels()),
+    : pooler_(config.hidden_size, config.hidden_size, true, Init::kZeros),
+      classifier_(config.hidden_size, config.num_labels(), true, Init::kZeros),
       dropout_{config.head_dropout(), {Purpose::kHeadDropout}} {}
 
 Variable SequenceHead::operator()(const EncoderOutput& encoded, const Context& context) const {

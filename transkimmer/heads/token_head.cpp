@@ -5,7 +5,8 @@
 namespace tk {
 
 TokenHead::TokenHead(const Config& config)
-    : classifier_(config.hidden_size, config.num_labels()), dropout_{config.head_dropout(), {Purpose::kHeadDropout}} {}
+    : classifier_(config.hidden_size, config.num_labels(), true, Init::kZeros),
+      dropout_{config.head_dropout(), {Purpose::kHeadDropout}} {}
 
 Variable TokenHead::operator()(const EncoderOutput& encoded, const Context& context) const {
   return classifier_(dropout_(encoded.x, encoded.rows, context));

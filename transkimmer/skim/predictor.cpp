@@ -14,8 +14,8 @@ constexpr double kEpsilon = 1e-5;  // of the predictor's layer norms
 }  // namespace
 
 SkimPredictor::SkimPredictor(const Config& config)
-    : hidden(config.hidden_size, config.skim_width),
-      output(config.skim_width, traits(config.skim_gate).outputs),
+    : hidden(config.hidden_size, config.skim_width, true, Init::kZeros),
+      output(config.skim_width, traits(config.skim_gate).outputs, true, Init::kZeros),
       in_pairs_(traits(config.skim_gate).scores_in_pairs()),
       input_norm_(config.hidden_size, kEpsilon),
       hidden_norm_(config.skim_width, kEpsilon) {}

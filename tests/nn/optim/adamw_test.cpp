@@ -12,7 +12,7 @@ using namespace tk;
 using namespace tk::test;
 
 TEST_CASE("adamw: the first step moves every element by the learning rate against its gradient's sign") {
-  Linear linear(2, 1);
+  Linear linear(2, 1, true, Init::kZeros);
   ParameterList list;
   linear.collect(list, "linear");
   AdamW optimizer(list);
@@ -24,7 +24,7 @@ TEST_CASE("adamw: the first step moves every element by the learning rate agains
 }
 
 TEST_CASE("adamw: decay reaches weights and not biases, and gradients are zeros after a step") {
-  Linear linear(1, 1);
+  Linear linear(1, 1, true, Init::kZeros);
   linear.weight.value().fill(1);
   linear.bias.value().fill(1);
   ParameterList list;
@@ -38,7 +38,7 @@ TEST_CASE("adamw: decay reaches weights and not biases, and gradients are zeros 
 }
 
 TEST_CASE("adamw: a sparse embedding moves exactly as a dense one does") {
-  Embedding sparse(6, 4, true), dense(6, 4, false);
+  Embedding sparse(6, 4, true, Init::kZeros), dense(6, 4, false, Init::kZeros);
   init_normal(sparse.weight.value(), 0, 1, 3, 0);
   dense.weight.value().copy_from(sparse.weight.value());
   ParameterList sparse_list, dense_list;

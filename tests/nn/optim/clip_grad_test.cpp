@@ -10,7 +10,7 @@ using namespace tk;
 using namespace tk::test;
 
 TEST_CASE("clipping: the gradient's norm is written to the state and scales the update") {
-  Linear linear(2, 1);
+  Linear linear(2, 1, true, Init::kZeros);
   ParameterList list;
   linear.collect(list, "linear");
   Sgd optimizer(list);

@@ -34,7 +34,7 @@ const std::vector<MakeOptimizer>& optimizers() {
 // Words by a table, three projections in one matrix, a bias, and rows that no batch names.
 struct Model {
   Embedding words;
-  Linear projection{3, 6};
+  Linear projection{3, 6, true, Init::kZeros};
   ParameterList list;
 
   explicit Model(bool sparse) : words(8, 3, sparse) {
@@ -82,7 +82,7 @@ void check_same(const std::vector<NamedTensor>& a, const std::vector<NamedTensor
 
 TEST_CASE("optimizers: a parameter's bfloat16 copy follows each step without another conversion") {
   const auto check = [](auto make) {
-    Linear linear(3, 2);
+    Linear linear(3, 2, true, Init::kZeros);
     init_normal(linear.weight.value(), 0, 1, 3, 0);
     ParameterList list;
     linear.collect(list, "linear");
@@ -186,7 +186,7 @@ TEST_CASE("optimizers: what was saved goes on to the same bits, averages shown o
 }
 
 TEST_CASE("optimizers: a bfloat16 copy is that of what is shown") {
-  Linear linear(3, 2);
+  Linear linear(3, 2, true, Init::kZeros);
   ParameterList list;
   linear.collect(list, "linear");
   AdamW optimizer(list, {}, DType::kBFloat16);
@@ -252,7 +252,7 @@ TEST_CASE("optimizers: gradients that lie elsewhere are applied, and those gathe
 }
 
 TEST_CASE("optimizers: one learning rate moves weights and biases, and decay only what decays") {
-  Linear linear(1, 1);
+  Linear linear(1, 1, true, Init::kZeros);
   linear.weight.value().fill(1);
   linear.bias.value().fill(1);
   ParameterList list;
@@ -309,7 +309,7 @@ TEST_CASE("optimizers: tied weights are updated once, by the sum of their gradie
 }
 
 TEST_CASE("optimizers: a dense gradient of a parameter that takes rows is not lost without a word") {
-  Embedding words(4, 2, true);
+  Embedding words(4, 2, true, Init::kZeros);
   Sgd optimizer({{{"words"}, &words.weight}});
   sum(square(words.weight)).backward();
   CHECK(message_of([&] { optimizer.step(state_at(1, 0.1)); }) ==
