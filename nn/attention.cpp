@@ -65,10 +65,8 @@ Variable Attention::attend(const Variable& x, const Variable& asking, const Kept
                            const AttentionKey& key) const {
   if (queries == nullptr) return packed_attention(query_key_value(x), key_weight, key);
   const std::int64_t d = options_.hidden;
-  const Variable weight = query_key_value.weight.as(x.dtype());
-  const Variable bias = query_key_value.bias.as(x.dtype());
-  const Variable q = linear(asking, narrow(weight, 0, 0, d), narrow(bias, 0, 0, d));
-  const Variable kv = linear(x, narrow(weight, 0, d, 2 * d), narrow(bias, 0, d, 2 * d));
+  const Variable q = query_key_value.columns(asking, 0, d);
+  const Variable kv = query_key_value.columns(x, d, 2 * d);
   return packed_attention(q, kv, key_weight, key);
 }
 

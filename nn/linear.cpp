@@ -2,7 +2,10 @@
 
 #include <cmath>
 
+#include "autograd/grad_mode.h"
 #include "autograd/ops/matmul.h"
+#include "autograd/ops/shape.h"
+#include "tensor/ops/matmul.h"
 
 namespace tk {
 
@@ -15,10 +18,26 @@ Linear::Linear(std::int64_t in, std::int64_t out, bool has_bias, Init init) : we
 }
 
 Variable Linear::operator()(const Variable& x) const {
-  return linear(x, weight.as(x.dtype()), bias.defined() ? bias.as(x.dtype()) : Variable());
+  return times(x, weight.as(x.dtype()), bias.defined() ? bias.as(x.dtype()) : Variable(), 0);
 }
 
-Variable Linear::without_bias(const Variable& x) const { return linear(x, weight.as(x.dtype()), Variable()); }
+Variable Linear::without_bias(const Variable& x) const { return times(x, weight.as(x.dtype()), Variable(), 0); }
+
+Variable Linear::columns(const Variable& x, std::int64_t begin, std::int64_t n) const {
+  const Variable some_bias = bias.defined() ? narrow(bias.as(x.dtype()), 0, begin, n) : Variable();
+  return times(x, narrow(weight.as(x.dtype()), 0, begin, n), some_bias, begin);
+}
+
+Variable Linear::times(const Variable& x, const Variable& some_weight, const Variable& some_bias,
+                       std::int64_t begin) const {
+  const bool may_be_packed = !grad_enabled() && !weight.is_kept() && x.shape().rank() == 2 &&
+                             x.dtype() == DType::kFloat32 && x.device() == Device::kCpu;
+  if (may_be_packed) {
+    const PackedWeight packed = packed_->range(weight.value(), begin, some_weight.shape()[0]);
+    if (packed.serves()) return Variable(linear(x.value(), packed, some_bias.value()));
+  }
+  return linear(x, some_weight, some_bias);
+}
 
 void Linear::collect(ParameterList& list, const std::string& path) {
   list.push_back({{path + ".weight"}, &weight});

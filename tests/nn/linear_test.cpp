@@ -1,8 +1,12 @@
 #include "nn/linear.h"
 
+#include "autograd/grad_mode.h"
+#include "nn/optim/sgd.h"
 #include "tests/support/catch.h"
+#include "tests/support/tensors.h"
 
 using namespace tk;
+using namespace tk::test;
 
 TEST_CASE("linear: is x W^T + b, and without the bias x W^T") {
   Linear linear(2, 3, true, Init::kZeros);
@@ -11,6 +15,44 @@ TEST_CASE("linear: is x W^T + b, and without the bias x W^T") {
   const Variable x(from_values<float>({1, -1}, {1, 2}));
   CHECK(linear(x).value().to_vector<float>() == std::vector<float>{9, 19, 29});
   CHECK(linear.without_bias(x).value().to_vector<float>() == std::vector<float>{-1, -1, -1});
+}
+
+TEST_CASE("linear: without a graph it has the bits of one that is recorded, whole and in columns, after a write too") {
+  Linear linear(70, 90);
+  const Variable x(random_normal({33, 70}, 1));
+  const auto check = [&] {
+    const Tensor whole = linear(x).value(), bare = linear.without_bias(x).value();
+    const Tensor some = linear.columns(x, 30, 50).value();
+    CHECK(same_bits(some, whole.narrow(1, 30, 50).contiguous()));
+    const NoGrad no_grad;
+    for (int turn = 0; turn < 2; ++turn) {
+      CHECK(same_bits(linear(x).value(), whole));
+      CHECK(same_bits(linear.without_bias(x).value(), bare));
+      CHECK(same_bits(linear.columns(x, 30, 50).value(), some));
+    }
+  };
+  check();
+  linear.weight.value().copy_from(random_normal({90, 70}, 2));
+  check();
+  linear.weight = Parameter({90, 70});
+  check();
+  const Linear copy = linear;
+  copy.weight.value().copy_from(random_normal({90, 70}, 3));
+  check();
+}
+
+TEST_CASE("linear: a weight that an optimizer keeps is packed for each product, and read as it is") {
+  Linear linear(8, 40);
+  ParameterList list;
+  linear.collect(list, "linear");
+  const Variable x(random_normal({5, 8}, 1));
+  const NoGrad no_grad;
+  const Tensor before = linear(x).value();
+  Sgd sgd(list);
+  CHECK(same_bits(linear(x).value(), before));
+  linear.weight.value().fill(0);
+  linear.bias.value().fill(2);
+  CHECK(linear(x).value().to_vector<float>() == std::vector<float>(200, 2));
 }
 
 TEST_CASE("linear: weights decay, biases do not") {
