@@ -115,7 +115,8 @@ class Table {
 void add_elementwise(Table& table) {
   const Shape shape = {3, 5};
   const auto add_unary = [&](const char* name, UnaryOp op) {
-    const bool needs_positive = op == UnaryOp::kLog || op == UnaryOp::kSqrt;
+    const bool needs_positive =
+        op == UnaryOp::kLog || op == UnaryOp::kLog1p || op == UnaryOp::kSqrt || op == UnaryOp::kRsqrt;
     const Tensor x = needs_positive ? positive(shape, 1) : apart_from_zero(shape, 1);
     table.add_on(name, [op](const Variables& v) { return unary(op, v[0]); }, {x});
   };
@@ -125,7 +126,8 @@ void add_elementwise(Table& table) {
   const auto add_binary = [&](const char* name, BinaryOp op) {
     const Function f = [op](const Variables& v) { return binary(op, v[0], v[1]); };
     for (const Shape& other : std::vector<Shape>{{3, 5}, {5}, {3, 1}}) {
-      table.add_on(name, f, {normal(shape, 1), apart_from_zero(other, 2)});
+      const Tensor first = op == BinaryOp::kPow ? positive(shape, 1) : normal(shape, 1);
+      table.add_on(name, f, {first, apart_from_zero(other, 2)});
     }
   };
 #define TK_ADD(name, functor) add_binary(#name, BinaryOp::k##functor);
