@@ -52,7 +52,8 @@ struct SelftestCommand {
         "  values     kernels in float32 beside known values, and one thread beside several, bit by bit\n"
         "  model      a small BERT: logits and gradient beside those of transformers and PyTorch\n"
         "The exit code is 1 if any check failed. Then this processor, BLAS or compiler does not compute what the\n"
-        "program relies on: no score from it can be trusted. Try another --blas_coretype, and report the output.");
+        "program relies on: no score from it can be trusted. Try another --cpu_isa or\n"
+        "--blas_coretype, and report the output.");
   }
 
   Flags flags;
