@@ -60,7 +60,7 @@ std::string score_text(const Spread& score) {
 }
 
 std::string percent_change(double share) {
-  return std::isfinite(share) ? (share > 0 ? "+" : "") + format_percent(share) : format_percent(share);
+  return fmt::format("{}{}", std::isfinite(share) && share > 0 ? "+" : "", format_percent(share));
 }
 
 ReportTable table_of(const SweepTable& table) {
