@@ -10,7 +10,7 @@ namespace tk {
 Stream::Stream(Purpose purpose, std::int64_t layer, std::int64_t slot) {
   TK_CHECK(layer >= 0 && layer < kLayers, "Stream: expected a layer below ", int{kLayers}, ", got ", layer);
   TK_CHECK(slot >= 0 && slot < kSlots, "Stream: expected a slot below ", int{kSlots}, ", got ", slot);
-  static_assert(static_cast<std::uint32_t>(Purpose::kUser) < 16);  // the last one
+  static_assert(static_cast<std::uint32_t>(Purpose::kBudget) < 16);  // the last one
   word_ = static_cast<std::uint32_t>(purpose) << 28 | static_cast<std::uint32_t>(slot) << 24 |
           static_cast<std::uint32_t>(layer) << 16;
 }

@@ -82,7 +82,8 @@ enum class Purpose : std::uint8_t {
   kHeadDropout,
   kShuffle,
   kData,
-  kUser
+  kUser,
+  kBudget
 };
 
 /// Names a stream: purpose | layer | slot (several of one purpose in a layer, such as the three gates). The counter of

@@ -32,11 +32,13 @@ struct StepState {
   double temperature = 1;     ///< of the gates
   double gate_noise = 1;      ///< factor of the gates' noise: 0 makes them decide as in evaluation
   double budget = 1;          ///< t: target share of the dense MACs at this step
-  double skim_threshold = 0;  ///< evaluation passes a gate where z is above it
+  double tightness = 0;       ///< w: where t lies between the widest budget of a run (0) and the tightest (1)
+  double skim_threshold = 0;  ///< a gate passes where z is above it: in evaluation, and where budgets vary
 
   // What the step itself writes.
   double grad_norm = 0;   ///< of the last step, before clipping
-  double multiplier = 0;  ///< a: the budget controller's Lagrangian multiplier
+  double multiplier = 0;  ///< a: the budget controller's Lagrangian multiplier, where budgets vary that of the widest
+  double tightest_multiplier = 0;  ///< and that of the tightest; between the two a is linear in w
 
   /// Updates that the optimizer has made, this step's among them: AdamW's bias correction.
   TK_HOST_DEVICE std::int64_t updates() const { return step - optimizer_start; }

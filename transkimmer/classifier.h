@@ -52,6 +52,8 @@ class BertClassifier {
   /// What z must exceed for a gate to let a row pass in evaluation: higher costs less. Passes that were recorded
   /// follow, those that the device was asked for before do not.
   void set_skim_threshold(double threshold);
+  /// Keeps what thresholds the speed-ups need; see Config.
+  void set_skim_speedups(std::vector<SpeedThreshold> speedups) { config_.skim_speedups = std::move(speedups); }
 
   const Config& config() const { return config_; }
   const ParameterList& parameters() const { return parameters_; }

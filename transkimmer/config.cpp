@@ -1,8 +1,11 @@
 #include "transkimmer/config.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "tensor/error.h"
 #include "tensor/io/in_quotes.h"
@@ -19,6 +22,7 @@ using nlohmann::json;
 constexpr std::int64_t kMaxParameters = 10'000'000'000;
 constexpr std::size_t kMaxFileBytes = 8 << 20;
 constexpr std::int64_t kMaxLabels = 1 << 14;
+constexpr double kLargestThreshold = 1e6;
 
 // The keys of a config.json. Taking one checks its type and removes it, so that at the end the others are left.
 class Keys {
@@ -81,6 +85,21 @@ class Keys {
       fail(key, "expected a list of strings, got ", shown(value));
     }
     return value.get<std::vector<std::string>>();
+  }
+
+  // [[a, b], ...]
+  std::vector<std::pair<double, double>> number_pairs(const char* key) {
+    std::vector<std::pair<double, double>> result;
+    const json value = take(key);
+    if (value.is_null()) return result;
+    const auto is_pair = [](const json& e) {
+      return e.is_array() && e.size() == 2 && e[0].is_number() && e[1].is_number();
+    };
+    if (!value.is_array() || !std::ranges::all_of(value, is_pair)) {
+      fail(key, "expected a list of pairs of numbers, got ", shown(value));
+    }
+    for (const json& pair : value) result.emplace_back(pair[0].get<double>(), pair[1].get<double>());
+    return result;
   }
 
   std::string rest() const { return object_.dump(); }
@@ -215,6 +234,9 @@ void take_skimming(Keys& keys, Config& config, std::optional<PredictorShape> pre
   }
   if (const auto cls = take_named<SkimCls>(keys, "skim_cls")) config.skim_cls = *cls;
   config.skim_threshold = keys.number("skim_threshold").value_or(0);
+  for (const auto& [speedup, threshold] : keys.number_pairs("skim_speedups")) {
+    config.skim_speedups.push_back({.speedup = speedup, .threshold = threshold});
+  }
   const std::int64_t width = predictor ? predictor->width : std::max<std::int64_t>(config.hidden_size / 4, 1);
   config.skim_width = keys.integer("skim_width", config.skim_gate == SkimGate::kNone ? 0 : width);
 }
@@ -282,7 +304,14 @@ void validate(const Config& c, std::string_view source) {
   TK_CHECK(c.skim_cls == SkimCls::kKept || traits(c.skim_gate).can_free_cls, source, ": skim_cls: expected ",
            in_quotes(name(SkimCls::kKept)), ", the only one with skim_gate ", in_quotes(name(c.skim_gate)), ", got ",
            in_quotes(name(c.skim_cls)));
-  check_range(source, "skim_threshold", c.skim_threshold, -1e6, 1e6);
+  check_range(source, "skim_threshold", c.skim_threshold, -kLargestThreshold, kLargestThreshold);
+  for (const SpeedThreshold& s : c.skim_speedups) {
+    check_range(source, "skim_speedups", s.speedup, 1.0, 1e6);
+    check_range(source, "skim_speedups", s.threshold, -kLargestThreshold, kLargestThreshold);
+  }
+  const auto rises = [](const SpeedThreshold& a, const SpeedThreshold& b) { return a.speedup < b.speedup; };
+  TK_CHECK(std::ranges::adjacent_find(c.skim_speedups, std::not_fn(rises)) == c.skim_speedups.end(), source,
+           ": skim_speedups: expected speed-ups in ascending order");
 
   constexpr double kBelowOne = 1 - 0x1p-53;
   check_range(source, "layer_norm_eps", c.layer_norm_eps, 1e-30, 1.0);
@@ -354,8 +383,21 @@ std::string to_json(const Config& c) {
     if (c.skim_cls != SkimCls::kKept) object["skim_cls"] = name(c.skim_cls);
     object["skim_width"] = c.skim_width;
     if (c.skim_threshold != 0) object["skim_threshold"] = c.skim_threshold;
+    for (const SpeedThreshold& s : c.skim_speedups) object["skim_speedups"].push_back({s.speedup, s.threshold});
   }
   return object.dump(2) + '\n';
+}
+
+double skim_threshold_for(const Config& config, double speedup) {
+  const std::vector<SpeedThreshold>& known = config.skim_speedups;
+  TK_CHECK(!known.empty(), "the model was skimmed for one speed-up alone, if at all");
+  TK_CHECK(speedup >= known.front().speedup && speedup <= known.back().speedup,
+           "expected a speed-up that the model was skimmed for, ", known.front().speedup, " to ", known.back().speedup,
+           ", got ", speedup);
+  const auto above = std::ranges::lower_bound(known, speedup, {}, &SpeedThreshold::speedup);
+  if (above->speedup == speedup) return above->threshold;
+  const SpeedThreshold& below = *std::prev(above);
+  return std::lerp(below.threshold, above->threshold, (speedup - below.speedup) / (above->speedup - below.speedup));
 }
 
 Config config_from_name_or_file(const std::string& name_or_file) {

@@ -26,6 +26,12 @@ inline constexpr Choice<Activation> kActivations[] = {
     {Activation::kSilu, "silu"},          {Activation::kSilu, "swish"}};
 inline Choices<Activation> choices(Activation) { return kActivations; }
 
+/// A threshold of the gates, and how many times fewer multiply-accumulates than dense the model has by it.
+struct SpeedThreshold {
+  double speedup = 1;  ///< convention 2
+  double threshold = 0;
+};
+
 /// The shape of a model with a head and its skim predictors. Members have the names of Hugging Face's `config.json`;
 /// defaults are those of bert-base-uncased. Only absolute positions exist.
 struct Config {
@@ -53,8 +59,9 @@ struct Config {
   SkimGate skim_gate = SkimGate::kNone;
   SkimAttention skim_attention = SkimAttention::kExact;
   SkimCls skim_cls = SkimCls::kKept;
-  std::int64_t skim_width = 0;  ///< hidden width of the predictors; unused without a gate
-  double skim_threshold = 0;    ///< evaluation passes a gate where z is above it
+  std::int64_t skim_width = 0;                     ///< hidden width of the predictors; unused without a gate
+  double skim_threshold = 0;                       ///< evaluation passes a gate where z is above it
+  std::vector<SpeedThreshold> skim_speedups = {};  ///< of a model for several speed-ups, in ascending order
 
   /// What a file that was read contradicts itself in, a line each, with what counts. Not written.
   std::vector<std::string> notes = {};
@@ -85,6 +92,10 @@ struct PredictorShape {
   std::int64_t width = 0;
   std::int64_t outputs = 0;
 };
+
+/// The threshold for a speed-up, linear between the nearest of the model's skim_speedups. Throws tk::Error for one that
+/// does not lie between the least and the most of them, and where there are none.
+double skim_threshold_for(const Config& config, double speedup);
 
 /// Reads and validates the text of a `config.json`. Where label2id disagrees with id2label, that counts, as in
 /// transformers, and a note says so. Where it names no skim_gate, a predictor with two outputs means the

@@ -19,6 +19,10 @@ Variable decoupled_gumbel_softmax(const Variable& logits, const Tensor& noise, d
   return straight_through(gumbel_softmax(logits.detach(), noise, forward, false).value(), soft);
 }
 
+Variable gate_margin(const Variable& z, const Tensor& state) {
+  return record("gate_margin", gate_margin(z.value(), state), {z}, [](const Tensor& dy) -> Tensors { return {dy}; });
+}
+
 Variable gumbel_gate(const Variable& z, const Tensor& noise, const Tensor& state) {
   const GateOutput out = hard_gate(z.value(), noise, state);
   return record("gumbel_gate", out.hard, {z}, [soft = out.soft, state](const Tensor& dy) -> Tensors {

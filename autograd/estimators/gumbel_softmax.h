@@ -13,6 +13,9 @@ Variable gumbel_softmax(const Variable& logits, const Tensor& noise, double temp
 /// + noise) / forward), the gradient is that of softmax((logits + noise) / backward). forward -> 0 is `hard`.
 Variable decoupled_gumbel_softmax(const Variable& logits, const Tensor& noise, double forward, double backward);
 
+/// How far gates are above the step state's skim_threshold: z less that; z of any shape.
+Variable gate_margin(const Variable& z, const Tensor& state);
+
 /// The two-class case in its fast form: z = logits[1] - logits[0] [rows] and one logistic number a row. Forward
 /// 1 where z + s noise > 0, else 0; backward through sigmoid((z + s noise) / temperature). The temperature and s, the
 /// factor of the noise (gate_noise), are the step state's.

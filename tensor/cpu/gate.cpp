@@ -90,6 +90,13 @@ void one_hot_of_largest(Tensor& y, const Tensor& x) {
   });
 }
 
+void gate_margin(Tensor& y, const Tensor& z, const Tensor& state) {
+  dispatch_floating(z.dtype(), "gate_margin", [&]<class T>() {
+    const T threshold = static_cast<T>(step_state(state).skim_threshold);
+    for (std::int64_t i = 0; i < z.numel(); ++i) y.data<T>()[i] = z.data<T>()[i] - threshold;
+  });
+}
+
 void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& noise, const Tensor& state) {
   TK_CHECK(step_state(state).temperature > 0, "hard_gate: expected a temperature above 0, got ",
            step_state(state).temperature);

@@ -175,7 +175,7 @@ void budget_loss(Tensor& loss, Tensor& dcost, const Tensor& cost, const Tensor& 
 
 void budget_controller(Tensor& state, const Tensor& cost) {
   StepState& now = step_state(state);
-  now.multiplier = Budget(now, cost.to(DType::kFloat64).data<double>()[0]).next_multiplier();
+  Budget(now, cost.to(DType::kFloat64).data<double>()[0]).move_multipliers(now);
 }
 
 }  // namespace tk::cpu

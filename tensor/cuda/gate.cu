@@ -61,6 +61,13 @@ __global__ void gate_elements(T* hard, T* soft, const T* z, const T* noise, cons
 }
 
 template <class T>
+__global__ void margin_elements(T* y, const T* z, const StepState* state, std::int64_t n) {
+  using C = compute_t<T>;
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = static_cast<T>(static_cast<C>(z[i]) - static_cast<C>(state->skim_threshold));
+}
+
+template <class T>
 __global__ void gate_backward_elements(T* dz, const T* dy, const T* soft, const StepState* state, std::int64_t n) {
   using C = compute_t<T>;
   const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
@@ -120,6 +127,16 @@ void one_hot_of_largest(Tensor& y, const Tensor& x) {
     const std::int64_t classes = x.shape().back(), rows = x.numel() / classes;
     mark_largest<<<blocks(rows, kThreads / kWarp), kThreads, 0, stream()>>>(y.data<T>(), x.data<T>(), rows, classes);
     check_launch("one_hot_of_largest");
+  });
+}
+
+void gate_margin(Tensor& y, const Tensor& z, const Tensor& state) {
+  const std::int64_t n = z.numel();
+  if (n == 0) return;
+  dispatch_arithmetic(z.dtype(), "gate_margin", [&]<class T>() {
+    margin_elements<<<blocks(n, kThreads), kThreads, 0, stream()>>>(
+        y.data<T>(), z.data<T>(), static_cast<const StepState*>(state.raw_data()), n);
+    check_launch("gate_margin");
   });
 }
 

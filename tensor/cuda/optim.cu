@@ -264,8 +264,8 @@ __global__ void write_budget_loss(T* loss, T* dcost, const T* cost, const StepSt
 }
 
 template <class T>
-__global__ void move_multiplier(StepState* state, const T* cost) {
-  state->multiplier = Budget(*state, static_cast<double>(static_cast<compute_t<T>>(*cost))).next_multiplier();
+__global__ void move_multipliers(StepState* state, const T* cost) {
+  Budget(*state, static_cast<double>(static_cast<compute_t<T>>(*cost))).move_multipliers(*state);
 }
 
 }  // namespace
@@ -343,7 +343,7 @@ void budget_loss(Tensor& loss, Tensor& dcost, const Tensor& cost, const Tensor& 
 
 void budget_controller(Tensor& state, const Tensor& cost) {
   dispatch_arithmetic(cost.dtype(), "budget_controller", [&]<class T>() {
-    move_multiplier<<<1, 1, 0, stream()>>>(state_of(state), cost.data<T>());
+    move_multipliers<<<1, 1, 0, stream()>>>(state_of(state), cost.data<T>());
     check_launch("budget_controller");
   });
 }

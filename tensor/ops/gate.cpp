@@ -35,6 +35,12 @@ Tensor one_hot_of_largest(const Tensor& x) {
   return y;
 }
 
+Tensor gate_margin(const Tensor& z, const Tensor& state) {
+  Tensor y = empty_like(z);
+  gate_margin_kernel(z.device(), y, z.contiguous(), state);
+  return y;
+}
+
 GateOutput hard_gate(const Tensor& z, const Tensor& noise, const Tensor& state) {
   TK_CHECK(z.shape() == noise.shape() && z.dtype() == noise.dtype(), "hard_gate: expected noise like z ", z.dtype(),
            ' ', z.shape(), ", got ", noise.dtype(), ' ', noise.shape());

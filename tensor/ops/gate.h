@@ -12,6 +12,9 @@ Tensor gumbel_noise(const DropoutKey& key, std::int64_t cols, DType dtype = DTyp
 /// In each row (the last dimension) 1 at the first largest element, 0 elsewhere. A NaN is the largest, and stays NaN.
 Tensor one_hot_of_largest(const Tensor& x);
 
+/// How far gates are above the step state's skim_threshold: z less that; any shape.
+Tensor gate_margin(const Tensor& z, const Tensor& state);
+
 struct GateOutput {
   Tensor hard;  ///< 0 or 1: z + s noise > 0; NaN where that is
   Tensor soft;  ///< sigmoid((z + s noise) / temperature)

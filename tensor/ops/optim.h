@@ -42,7 +42,8 @@ struct BudgetOutput {
 /// tensor/budget.h.
 BudgetOutput budget_loss(const Tensor& cost, const Tensor& state);
 
-/// Dual ascent once a step: the state's multiplier a <- clamp(a + 0.02 (C - t), 0, 10).
+/// Dual ascent once a step: the state's multiplier a <- clamp(a + 0.02 (C - t), 0, 10). Where budgets vary: see
+/// tensor/budget.h.
 void budget_controller(const Tensor& state, const Tensor& cost);
 
 }  // namespace tk

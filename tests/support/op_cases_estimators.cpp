@@ -47,6 +47,10 @@ void add_relaxations(Table& table) {
       .relaxed = [logistic](const Variables& x) {
     return sigmoid((x[0] + Variable(on(x, logistic.to(x[0].dtype())))) * (1 / 0.7));
   };
+  state.skim_threshold = 0.4;
+  table.add("gate_margin",
+            [tensor = make_step_state(state)](const Variables& x) { return gate_margin(x[0], on(x, tensor)); },
+            {{{rows.tokens, 3}}});
   const Function soft = [](const Variables& x) { return softmax(x[0]); };
   table
       .add("straight_through",

@@ -39,6 +39,22 @@ TEST_CASE("cuda gates and one_hot_of_largest: NaN stays where it is") {
   check_nan(Device::kCuda);
 }
 
+namespace {
+
+void check_margin(Device device) {
+  const Tensor z = from_values<float>({2, kNan, -2, 0.5f}, {2, 2}).to(device);
+  const Tensor margin = gate_margin(z, make_step_state({.skim_threshold = 0.5}, device));
+  CHECK(difference(margin, from_values<float>({1.5f, kNan, -2.5f, 0}, {2, 2}), {0, 0}) == "");
+}
+
+}  // namespace
+
+TEST_CASE("gates: the margin is what z has above the threshold") { check_margin(Device::kCpu); }
+
+TEST_CASE("cuda gates: the margin is what z has above the threshold") {
+  if (has_cuda()) check_margin(Device::kCuda);
+}
+
 TEST_CASE("gates: hard is the side of z + s noise, soft its sigmoid, and the slope that of the soft one") {
   const math::Gate<double> gate = math::hard_gate(0.25, -1.0, 0.5, 0.2);
   CHECK(gate.hard == 0);

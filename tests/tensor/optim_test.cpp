@@ -343,3 +343,16 @@ TEST_CASE("budget: loss, slope and controller") {
   for (int i = 0; i < 3000; ++i) budget_controller(tensor, full({}, 0.0));
   CHECK(step_state(tensor).multiplier == 0);
 }
+
+TEST_CASE("budget: where budgets vary the multiplier is linear in the tightness, and each end moves by its share") {
+  const Tensor tensor = make_step_state({.budget = 0.25, .tightness = 0.75, .multiplier = 1, .tightest_multiplier = 3});
+  const BudgetOutput out = budget_loss(full({}, 0.35, DType::kFloat64), tensor);
+  CHECK(out.loss.item() == Approx(2.5 * 0.1 + 5 * 0.01));
+  CHECK(out.dcost.item() == Approx(2.5 + 10 * 0.1));
+  budget_controller(tensor, full({}, 0.35, DType::kFloat64));
+  CHECK(step_state(tensor).multiplier == Approx(1 + 0.02 * 0.25 * 0.1));
+  CHECK(step_state(tensor).tightest_multiplier == Approx(3 + 0.02 * 0.75 * 0.1));
+  for (int i = 0; i < 6000; ++i) budget_controller(tensor, full({}, 0.0));
+  CHECK(step_state(tensor).multiplier == 0);
+  CHECK(step_state(tensor).tightest_multiplier == 0);
+}

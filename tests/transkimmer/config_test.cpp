@@ -3,9 +3,11 @@
 #include "tensor/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/tensors.h"
 
 namespace fs = std::filesystem;
 using namespace tk;
+using namespace tk::test;
 
 namespace {
 
@@ -67,6 +69,7 @@ TEST_CASE("config: writing and reading again changes nothing and loses no key") 
   config.skim_gate = SkimGate::kStaged;
   config.skim_width = 7;
   config.skim_threshold = -0.75;
+  config.skim_speedups = {{2, 0.25}, {4, 6.5}};
   config.skim_attention = SkimAttention::kPaper;
   config.classifier_dropout = 0.25;
   config.problem_type = "single_label_classification";
@@ -81,10 +84,35 @@ TEST_CASE("config: writing and reading again changes nothing and loses no key") 
   CHECK(again.skim_gate == SkimGate::kStaged);
   CHECK(again.skim_width == 7);
   CHECK(again.skim_threshold == -0.75);
+  REQUIRE(again.skim_speedups.size() == 2);
+  CHECK(again.skim_speedups[1].speedup == 4);
+  CHECK(again.skim_speedups[1].threshold == 6.5);
   CHECK(again.skim_attention == SkimAttention::kPaper);
   CHECK(again.classifier_dropout == 0.25);
   CHECK(again.problem_type == "single_label_classification");
   CHECK(again.labels == std::vector<std::string>{"no", "yes"});
+}
+
+TEST_CASE("config: the threshold of a speed-up is linear between the nearest that are known") {
+  Config config = parse("");
+  CHECK(message_of([&] { skim_threshold_for(config, 2); }) ==
+        "the model was skimmed for one speed-up alone, if at all");
+  config.skim_speedups = {{2, -1}, {3, 1}, {5, 7}};
+  CHECK(skim_threshold_for(config, 2) == -1);
+  CHECK(skim_threshold_for(config, 2.5) == Approx(0));
+  CHECK(skim_threshold_for(config, 4) == Approx(4));
+  CHECK(skim_threshold_for(config, 5) == 7);
+  CHECK(message_of([&] { skim_threshold_for(config, 5.5); }) ==
+        "expected a speed-up that the model was skimmed for, 2 to 5, got 5.5");
+}
+
+TEST_CASE("config: speed-ups that are no pairs of numbers in ascending order are refused") {
+  const auto refused = [](const std::string& speedups) {
+    return message_of([&] { parse(R"("skim_gate": "staged", "skim_width": 4, "skim_speedups": )" + speedups); });
+  };
+  CHECK_THAT(refused("[2, 4]"), ContainsSubstring("skim_speedups: expected a list of pairs of numbers, got [2,4]"));
+  CHECK_THAT(refused("[[4, 1], [2, 0]]"), ContainsSubstring("skim_speedups: expected speed-ups in ascending order"));
+  CHECK_THAT(refused("[[0.5, 1]]"), ContainsSubstring("skim_speedups: expected 1 to "));
 }
 
 TEST_CASE("config: a dense model's file says nothing of skimming") {

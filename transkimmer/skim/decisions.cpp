@@ -30,8 +30,9 @@ Variables Decisions::operator()(const SkimPredictor& predictor, const Variable& 
 // Samples of the rows that the predictor is asked for, [rows, gates].
 Variable Decisions::draw(const SkimPredictor& predictor, const Variable& x, std::size_t layer, const Context& context,
                          const ForwardOptions& options) const {
-  const Variable z = to(predictor(!asked_.rows.defined() ? x : index_select(x, asked_.rows)), DType::kFloat32);
-  if (options.scores != nullptr) options.scores->push_back(z.value());
+  const Variable score = to(predictor(!asked_.rows.defined() ? x : index_select(x, asked_.rows)), DType::kFloat32);
+  if (options.scores != nullptr) options.scores->push_back(score.value());
+  const Variable z = options.above_threshold ? gate_margin(score, context.state) : score;
   const Draws draws{.state = context.state,
                     .example = asked_.packed.example,
                     .position = asked_.packed.position,

@@ -32,6 +32,8 @@ struct ForwardOptions {
   /// Training: how a gradient passes the gates, pathwise (autograd/estimators/estimators.h); none: straight-through
   /// Gumbel-softmax.
   const ChosenEstimator* estimator = nullptr;
+  /// Training: a gate passes above the state's skim_threshold, as in evaluation, not above 0.
+  bool above_threshold = false;
   /// Evaluation: the share of a sentence's tokens that is key, updated and fed in each layer, in place of the gates;
   /// its first row is among them. Only where rows are dropped.
   const std::vector<double>* keep_shares = nullptr;

@@ -11,6 +11,7 @@
 #include "data/metrics.h"
 #include "nn/loss.h"
 #include "nn/optim/schedule.h"
+#include "tensor/random.h"
 #include "transkimmer/training/option_error.h"
 
 namespace tk {
@@ -38,6 +39,12 @@ void check_options(const BertClassifier& model, const TrainerOptions& options) {
   }
   const double target = options.skim_target.value_or(1);
   check_option(target > 0 && target <= 1, "skim_target", "expected a share of the dense MACs in (0, 1], got ", target);
+  const double widest = options.skim_widest.value_or(1);
+  check_option(!options.skim_widest || options.skim_target, "skim_widest", "a range of budgets needs its tightest, ",
+               "skim_target");
+  check_option(widest > target || !options.skim_widest, "skim_widest", "expected a share above skim_target, ", target,
+               ", got ", widest);
+  check_option(widest <= 1, "skim_widest", "expected at most all of the dense MACs, 1, got ", widest);
   check_option(options.skim_temperature > 0, "skim_temperature", "expected a number above 0, got ",
                options.skim_temperature);
   check_option(find_gate_estimator(options.skim_estimator).has_value(), "skim_estimator", "expected one of ",
@@ -109,6 +116,11 @@ StepState initial_state(const TrainerOptions& options) {
 
 }  // namespace
 
+double training_threshold(const TrainerOptions& options, double speedup) {
+  const double least = 1 / options.skim_widest.value(), most = 1 / options.skim_target.value();
+  return kTightestThreshold * (speedup - least) / (most - least);
+}
+
 Trainer::Trainer(BertClassifier& model, const Task& task, const std::vector<TokenizedExample>& examples,
                  const TrainerOptions& options, const Tensor& teacher_logits, const std::vector<std::int64_t>& epoch)
     : model_(model),
@@ -142,6 +154,10 @@ void Trainer::make_batches_from(std::int64_t step) {
 
 namespace {
 
+SkimMultipliers multipliers_of(const StepState& state) {
+  return {.widest = state.multiplier, .tightest = state.tightest_multiplier};
+}
+
 // The ids of a batch's examples, which lies on the CPU.
 std::vector<std::int32_t> rows_of(const Batch& batch) {
   const Packed& packed = batch.tokens.rows;
@@ -171,7 +187,7 @@ TrainerState Trainer::state() const {
   }
   return {.steps = done_,
           .starts = starts_,
-          .skim_multiplier = read_step_state(state_).multiplier,
+          .skim_multipliers = multipliers_of(read_step_state(state_)),
           .optimizer = std::move(optimizer)};
 }
 
@@ -190,7 +206,8 @@ void Trainer::restore(const TrainerState& state) {
   starts_ = state.starts;
   settings_.optimizer_start = starts_.optimizer;
   set_warmup();
-  settings_.multiplier = state.skim_multiplier;
+  settings_.multiplier = state.skim_multipliers.widest;
+  settings_.tightest_multiplier = state.skim_multipliers.tightest;
   write_step_state(state_, settings_);
   done_ = begun_ = state.steps;
   make_batches_from(state.steps);
@@ -208,7 +225,7 @@ void TrainerState::reset_optimizer() {
 
 void TrainerState::reset_schedule() {
   starts.schedule = steps;
-  skim_multiplier = 0;
+  skim_multipliers = {};
 }
 
 void Trainer::set_schedule() {
@@ -221,8 +238,15 @@ void Trainer::set_schedule() {
   state.learning_rate[group_index(ParameterGroup::kPredictor)] = factor * options_.skim_learning_rate;
   state.gate_noise = gate_noise_schedule(step, total, options_.skim_noise_fade);
   if (options_.skim_target) {
+    double target = *options_.skim_target;
+    if (options_.skim_widest) {
+      state.tightness = Generator(options_.seed, Purpose::kBudget, static_cast<std::uint32_t>(step)).uniform();
+      const double speedup = std::lerp(1 / *options_.skim_widest, 1 / target, state.tightness);
+      state.skim_threshold = training_threshold(options_, speedup);
+      target = 1 / speedup;
+    }
     const auto ramp = std::llround(options_.skim_ramp * static_cast<double>(total));
-    state.budget = budget_schedule(step, ramp, *options_.skim_target);
+    state.budget = budget_schedule(step, ramp, target);
   }
   set_step(state_, settings_);
 }
@@ -259,8 +283,9 @@ Variable Trainer::teacher_loss(const Variable& logits, const Batch& batch) const
 
 // Everything that a step does, in an order that a device can record: nothing is read back.
 StepLosses Trainer::run(const Batch& batch) {
-  const ClassifierOutput out = model_(
-      batch.tokens, {.training = true, .state = state_, .dropout_rate = options_.dropout}, {.estimator = &estimator_});
+  const ClassifierOutput out =
+      model_(batch.tokens, {.training = true, .state = state_, .dropout_rate = options_.dropout},
+             {.estimator = &estimator_, .above_threshold = options_.skim_widest.has_value()});
   const Variable task = task_loss(out.logits, batch);
   Variable loss = task;
   if (batch.teacher.defined()) {
@@ -311,7 +336,7 @@ StepReport Trainer::wait_for(Asked step) {
   report.learning_rate = state.learning_rate[group_index(ParameterGroup::kBase)];
   if (step.cost.defined()) report.mac_share = step.cost.get().item();
   report.budget = state.budget;
-  report.multiplier = state.multiplier;
+  report.multipliers = multipliers_of(state);
   done_ = report.step;
   const auto now = std::chrono::steady_clock::now();
   report.seconds = std::chrono::duration<double>(now - std::max(step.start, last_done_)).count();

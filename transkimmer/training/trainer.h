@@ -18,6 +18,13 @@
 
 namespace tk {
 
+/// Lagrangian multipliers a of the budget's controller: of the budget or, where budgets vary, of the widest and the
+/// tightest (tensor/budget.h).
+struct SkimMultipliers {
+  double widest = 0;
+  double tightest = 0;
+};
+
 /// What one step did.
 struct StepReport {
   std::int64_t step = 0;  ///< 1 for the first
@@ -26,9 +33,9 @@ struct StepReport {
   double task_loss = 0;   ///< cross-entropy or squared error alone
   double grad_norm = 0;
   double learning_rate = 0;
-  double mac_share = 1;   ///< C: the batch's MACs over the dense model's
-  double budget = 1;      ///< t
-  double multiplier = 0;  ///< a
+  double mac_share = 1;  ///< C: the batch's MACs over the dense model's
+  double budget = 1;     ///< t
+  SkimMultipliers multipliers = {};
   std::int64_t sentences = 0;
   std::int64_t tokens = 0;
   std::int64_t longest = 0;  ///< tokens of the longest sentence
@@ -47,10 +54,10 @@ struct TrainerStarts {
 struct TrainerState {
   std::int64_t steps = 0;
   TrainerStarts starts = {};
-  double skim_multiplier = 0;               ///< a: of the budget's controller
+  SkimMultipliers skim_multipliers = {};
   std::vector<NamedTensor> optimizer = {};  ///< a copy of its state under published names, on the CPU
 
-  // What begins anew after these steps: the average from the model's weights, and the budget's multiplier, too, with
+  // What begins anew after these steps: the average from the model's weights, and the budget's multipliers, too, with
   // the schedules.
   void reset_optimizer();
   void reset_schedule();

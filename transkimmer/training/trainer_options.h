@@ -11,6 +11,9 @@
 
 namespace tk {
 
+/// What z must exceed at the tightest budget of a run whose budgets vary; at the widest it is 0.
+inline constexpr double kTightestThreshold = 8;
+
 /// How a model is trained; see Trainer.
 struct TrainerOptions {
   double epochs = 3;             ///< may be fractional
@@ -35,6 +38,10 @@ struct TrainerOptions {
   /// Skimming: the budget as a share of the dense MACs, or the paper's fixed weight on the skim loss. Neither: the
   /// gates (if any) learn from the task alone.
   std::optional<double> skim_target = {};
+  /// With a target: the widest budget of a run whose steps each draw one between the two, evenly in the speed-up. The
+  /// gates' threshold rises with the speed-up from 0 to kTightestThreshold, so that one model serves every budget of
+  /// the range by its threshold.
+  std::optional<double> skim_widest = {};
   std::optional<double> skim_coefficient = {};
   double skim_ramp = 0.4;  ///< share of the steps over which the budget falls from 1 to the target
   /// How a gradient passes the gates: a pathwise estimator's name (autograd/estimators/estimators.h).
@@ -47,5 +54,8 @@ struct TrainerOptions {
   double distill_weight = 0.5;  ///< of the teacher's loss, the task keeps the rest; used when there is a teacher
   double distill_temperature = 2;
 };
+
+/// The threshold that training gives gates at a speed-up of a run whose budgets vary.
+double training_threshold(const TrainerOptions& options, double speedup);
 
 }  // namespace tk

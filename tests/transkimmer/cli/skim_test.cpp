@@ -59,15 +59,51 @@ TEST_CASE("skim: dense model, text, skimming and threshold by one command, and w
 
   const fs::path out = place / "out";
   const json manifest = json_of(out / "run.json");
-  CHECK(manifest["flags"]["speedup"] == 2.0);
+  CHECK(manifest["flags"]["speedup"] == "2");
   CHECK(manifest["parts"] == json::array({"dense"}));
   CHECK(manifest["stages"]["dense"]["seconds"] > 0);
   CHECK_FALSE(json_of(out / "dense/config.json").contains("skim_gate"));
   CHECK(json_of(out / "config.json")["skim_gate"] == "staged");
+  const json results = json_of(out / "all_results.json");
+  CHECK(results["eval_mac_share"] == results["eval_mac_share_2x"]);
+  CHECK(results["held_out_mac_share"] == results["held_out_mac_share_2x"]);
+  CHECK(results.contains("eval_accuracy_1x"));
+  CHECK(results.contains("eval_accuracy_2.5x"));
   for (const char* file : {"model.safetensors", "report.html", "teacher.safetensors", "dense/model.safetensors"}) {
     CHECK(fs::exists(out / file));
   }
   CHECK(run_program(Arguments{"eval"} + place.task("sst2", "out")).code == 0);
+}
+
+TEST_CASE("skim: for several speed-ups there is one model, which each is chosen of by its threshold") {
+  const Workplace place;
+  const Ran ran = run_program(skim(place, "sst2", "out", {"--speedup", "1.5-3", "--report=false"}));
+  INFO(ran.err);
+  REQUIRE(ran.code == 0);
+  for (const char* row : {"\n1.5x ", "\n2x ", "\n3x "}) CHECK_THAT(ran.out, ContainsSubstring(row));
+  const json config = json_of(place / "out/config.json");
+  REQUIRE(config["skim_speedups"].size() == 3);
+  CHECK(config["skim_speedups"][0][0] == 1.5);
+  CHECK(config["skim_speedups"][2][1] == config["skim_threshold"]);
+  const json results = json_of(place / "out/all_results.json");
+  for (const char* at : {"_1.5x", "_2x", "_3x"}) {
+    CHECK(results.contains(concat("eval_accuracy", at)));
+    CHECK(results[concat("held_out_mac_share", at)] > 0);
+  }
+  CHECK(results["eval_mac_share"] == results["eval_mac_share_3x"]);
+
+  const auto share_at = [&](const std::string& speedup) -> double {
+    const Ran scored = run_program(Arguments{"eval"} + place.task("sst2", "out") +
+                                   Arguments{"--speedup", speedup, "--json", "--speed_samples", "0"});
+    INFO(scored.err);
+    REQUIRE(scored.code == 0);
+    return json::parse(scored.out)["eval_mac_share"];
+  };
+  CHECK(share_at("2") == results["eval_mac_share_2x"]);
+  CHECK(share_at("1.75") <= share_at("1.5"));
+  const Ran beyond = run_program(Arguments{"eval"} + place.task("sst2", "out") + Arguments{"--speedup", "4"});
+  CHECK(beyond.code == 1);
+  CHECK_THAT(beyond.err, ContainsSubstring("--speedup: expected a speed-up that the model was skimmed for, 1.5 to 3"));
 }
 
 TEST_CASE("skim: --time_limit stops it, and without one it goes on to the bits of a run that was not stopped") {
@@ -144,7 +180,10 @@ TEST_CASE("skim: another task's skimmed model lends its gates, and the dense mod
   REQUIRE(ran.code == 0);
   CHECK_THAT(ran.err, ContainsSubstring(", with the gates of " + (place / "mnli")));
   CHECK_THAT(ran.err, ContainsSubstring("teacher: " + (place / "out/dense")));
-  CHECK_THAT(ran.err, ContainsSubstring("of 50.0% (a "));  // the whole budget binds from the first step on
+  const auto mean_budget = [&](const std::string& run) -> double {
+    return json_of(place / (run + "/trainer_state.json"))["log_history"][0]["budget"];
+  };
+  CHECK(mean_budget("out") < mean_budget("mnli"));  // of the same draws: these bind from the first step on
   CHECK(json_of(place / "out/config.json")["skim_width"] == 6);
   CHECK(json_of(place / "out/config.json")["finetuning_task"] == "stsb");
 
@@ -189,7 +228,7 @@ TEST_CASE("skim: a stopped run goes on with its first unfinished stage, to the b
   const Ran other = run_program(skim(place, "stsb", "out", {"--report=false", "--speedup", "3"}));
   CHECK(other.code == 1);
   CHECK_THAT(other.err,
-             ContainsSubstring("holds a run that is not finished and has other flags: --speedup 2.0, now 3.0"));
+             ContainsSubstring("holds a run that is not finished and has other flags: --speedup \"2\", now \"3\""));
 
   const Ran again = run_program(stopped + Arguments{"--threads", "1"});
   INFO(again.err);
@@ -209,10 +248,11 @@ TEST_CASE("skim: a stopped run goes on with its first unfinished stage, to the b
 TEST_CASE("skim: all that is wrong with its flags is said at once") {
   const Workplace place;
   const Ran ran = run_program({"skim", "--task_name", "sst2", "--data_dir", place / "data", "--output_dir",
-                               place / "out", "--distill_pairs", "2", "--start_task", "sst2"});
+                               place / "out", "--distill_pairs", "2", "--start_task", "sst2", "--speedup", "4-2"});
   CHECK(ran.code == 2);
   for (const char* problem : {"--distill_pairs: sst2 has no pairs", "--model_name_or_path: expected a model",
-                              "--start_task: sst2 is the task itself"}) {
+                              "--start_task: sst2 is the task itself",
+                              "--speedup: expected numbers from 1 to 100 with commas between, or LOW-HIGH"}) {
     CHECK_THAT(ran.err, ContainsSubstring(problem));
   }
   const Ran both = run_program(skim(place, "sst2", "out", {"--dense", place / "model"}));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <set>
 
 #include "data/metrics.h"
 #include "tensor/allocator.h"
@@ -65,6 +66,35 @@ TEST_CASE("trainer: the loss falls, and the budget pulls the cost down to it") {
   const Evaluation evaluation = evaluate(model, toy.task, toy.dev, {.exact_transforms = false});
   CHECK(evaluation.mac_share() < 0.75);
   CHECK(evaluation.executed_macs == Approx(evaluation.counted_macs));
+}
+
+TEST_CASE("trainer: where budgets vary one model keeps each of them by its threshold") {
+  const ToyTask toy;
+  BertClassifier model(toy.config(SkimGate::kStaged));
+  model.initialize(1);
+  TrainerOptions options = few_steps(400, 2e-3);
+  options.skim_learning_rate = 1e-2;
+  options.skim_widest = 0.8;
+  options.skim_target = 0.4;
+  Trainer trainer(model, toy.task, toy.train, options);
+  std::set<double> budgets;
+  while (!trainer.finished()) {
+    const StepReport report = trainer.step();
+    if (report.step > 200) budgets.insert(report.budget);  // the ramp is over
+  }
+  CHECK(budgets.size() == 200);
+  CHECK(*budgets.begin() >= 0.4);
+  CHECK(*budgets.begin() < 0.41);
+  CHECK(*budgets.rbegin() <= 0.8);
+  CHECK(*budgets.rbegin() > 0.75);
+  const auto share_at = [&](double speedup) {
+    model.set_skim_threshold(training_threshold(options, speedup));
+    return evaluate(model, toy.task, toy.dev, {.exact_transforms = false}).mac_share();
+  };
+  CHECK(training_threshold(options, 1.25) == 0);
+  CHECK(training_threshold(options, 2.5) == kTightestThreshold);
+  CHECK(share_at(2.5) < 0.55);
+  CHECK(share_at(1.25) > share_at(2.5) + 0.15);
 }
 
 TEST_CASE("trainer: a step allocates nothing from the system once its shape was seen") {
@@ -216,6 +246,9 @@ TEST_CASE("trainer: options are refused by their names") {
   CHECK(refused({.dropout = 1.0}) == "dropout");
   CHECK(refused({.skim_target = 1.5}) == "skim_target");
   CHECK(refused({.skim_target = 0.5, .skim_coefficient = 1.0}) == "skim_coefficient");
+  CHECK(refused({.skim_widest = 0.5}) == "skim_widest");
+  CHECK(refused({.skim_target = 0.5, .skim_widest = 0.5}) == "skim_widest");
+  CHECK(refused({.skim_target = 0.5, .skim_widest = 1.5}) == "skim_widest");
   CHECK(refused({.skim_temperature = 0}) == "skim_temperature");
   CHECK(refused({.skim_estimator = "rloo"}) == "skim_estimator");
   CHECK(refused({.skim_estimator = "gr:0"}) == "skim_estimator");
@@ -424,7 +457,7 @@ void check_same(const Trained& a, const Trained& b) {
     CHECK(a.reports[i].mac_share == b.reports[i].mac_share);
     CHECK(a.reports[i].learning_rate == b.reports[i].learning_rate);
     CHECK(a.reports[i].budget == b.reports[i].budget);
-    CHECK(a.reports[i].multiplier == b.reports[i].multiplier);
+    CHECK(a.reports[i].multipliers.widest == b.reports[i].multipliers.widest);
   }
 }
 

@@ -26,6 +26,7 @@
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/signals.h"
 #include "transkimmer/cli/run/speed.h"
+#include "transkimmer/cli/run/speedup_flag.h"
 #include "transkimmer/cli/run/task_flags.h"
 #include "transkimmer/cli/run/task_splits.h"
 #include "transkimmer/training/inference.h"
@@ -58,6 +59,7 @@ struct BenchCommand {
               "whether the staged one may take update and feed-forward from [CLS], too (default kept)");
     flags.add("--skim_keep", skim_keep, "share of a sentence's tokens that each layer works on, in place of the gates");
     add_exact_transforms_flag(flags, exact_transforms);
+    add_speedup_flag(flags, speedup);
     flags.add("--profile", profile, "add where the time went: a table on standard error, and \"profile\" in the JSON");
     add_runtime_flags(flags, runtime);
   }
@@ -78,6 +80,7 @@ struct BenchCommand {
   std::optional<SkimCls> skim_cls;
   std::vector<double> skim_keep;
   bool exact_transforms = true;
+  std::optional<double> speedup;
   bool profile = false;
 };
 
@@ -356,6 +359,7 @@ int run(const BenchCommand& c, const Invocation& invocation) {
   const TaskModel model = load_for_training(c.task.model, task, skim, kSeed);
   tell(model.notes);
   model.model->place(placement.device, placement.dtype);
+  set_speedup(*model.model, c.speedup);
   const Config& config = model.model->config();
   check_keep_shares(c, config);
   const Split split = load_sentences(c, model, *reader);

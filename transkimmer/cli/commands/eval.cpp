@@ -14,6 +14,7 @@
 #include "transkimmer/cli/run/results.h"
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/speed.h"
+#include "transkimmer/cli/run/speedup_flag.h"
 #include "transkimmer/cli/run/task_flags.h"
 #include "transkimmer/cli/run/task_splits.h"
 
@@ -31,6 +32,7 @@ struct EvalCommand {
         .add("--speed_samples", speed_samples,
              "sentences on which the model is timed beside the dense one with its weights; 0: not")
         .at_least(0);
+    add_speedup_flag(flags, speedup);
     flags
         .add("--skim_cost", skim_cost,
              "first move the gates' threshold so that the dev set costs this share of the dense model's MACs")
@@ -46,6 +48,7 @@ struct EvalCommand {
   bool exact_transforms = true;
   std::int64_t max_eval_samples = -1;
   std::int64_t speed_samples = 256;
+  std::optional<double> speedup;
   std::optional<double> skim_cost;
   bool json = false;
 };
@@ -58,6 +61,7 @@ int run(const EvalCommand& c, const Invocation& invocation) {
   tell(model.notes);
   const Placement placement = placement_of(c.runtime);
   model.model->place(placement.device, placement.dtype);
+  set_speedup(*model.model, c.speedup);
   const std::vector<Split> dev =
       load_labelled(*reader, scored_part(c.task), model,
                     {.max_length = told_length(model, c.task.max_seq_length), .limit = c.max_eval_samples});
@@ -102,7 +106,11 @@ int run(const EvalCommand& c, const Invocation& invocation) {
 
 Command add_eval(CLI::App& program, const Invocation& invocation) {
   auto command = std::make_shared<EvalCommand>(program);
-  command->flags.contradictions([c = command.get()] { return task_problems(c->task, Part::kDev); });
+  command->flags.contradictions([c = command.get()] {
+    std::vector<std::string> problems = task_problems(c->task, Part::kDev);
+    if (c->speedup && c->skim_cost) problems.emplace_back("--skim_cost: moves the threshold that --speedup chooses");
+    return problems;
+  });
   return {&command->flags, [command, invocation] { return run(*command, invocation); }};
 }
 

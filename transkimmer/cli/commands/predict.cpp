@@ -24,6 +24,7 @@
 #include "transkimmer/cli/run/row_stream.h"
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/signals.h"
+#include "transkimmer/cli/run/speedup_flag.h"
 #include "transkimmer/cli/run/task_flags.h"
 #include "transkimmer/cli/run/task_splits.h"
 #include "transkimmer/cli/run/word_tags.h"
@@ -53,6 +54,7 @@ struct PredictCommand {
     flags.add("--json", json, "an object of JSON a row on standard output, in place of tab-separated columns");
     add_batch_flags(flags, batch, "--per_device_eval_batch_size", "--per_device_eval_batch_tokens");
     add_exact_transforms_flag(flags, exact_transforms);
+    add_speedup_flag(flags, speedup);
     flags.add("--max_predict_samples", max_predict_samples, "the first N examples; -1: all").at_least(-1);
     add_runtime_flags(flags, runtime);
     flags.footer(
@@ -75,6 +77,7 @@ struct PredictCommand {
   bool json = false;
   BatchFlags batch;
   bool exact_transforms = true;
+  std::optional<double> speedup;
   std::int64_t max_predict_samples = -1;
 };
 
@@ -199,6 +202,7 @@ int answer(const PredictCommand& c, const TaskModel& model, const Rows& next) {
            ": answers for words, which come from a file: --test_file and --output_dir");
   const Placement placement = placement_of(c.runtime);
   model.model->place(placement.device, placement.dtype);
+  set_speedup(*model.model, c.speedup);
   const BatchBounds batch = batch_bounds(c.batch, placement.device);
   Inference inference(*model.model, {.queues = placement.queues, .exact_transforms = c.exact_transforms});
   const std::int64_t max_length = told_length(model, c.task.max_seq_length);
@@ -255,6 +259,7 @@ int run(const PredictCommand& c, const Invocation& invocation) {
   tell(model.notes);
   const Placement placement = placement_of(c.runtime);
   model.model->place(placement.device, placement.dtype);
+  set_speedup(*model.model, c.speedup);
   const LoadOptions loading{.max_length = told_length(model, c.task.max_seq_length), .limit = c.max_predict_samples};
   const BatchBounds batch = batch_bounds(c.batch, placement.device);
   const WritableFolder output(c.output_dir);

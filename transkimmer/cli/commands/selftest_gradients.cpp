@@ -224,7 +224,9 @@ void add_estimators(Table& table) {
   table.add_straight_through("gumbel_softmax", sampled(true), sampled(false), normals({{rows.tokens, 3}}));
 
   const Tensor logistic = logistic_noise(key, 1, DType::kFloat64).squeeze(1);
-  const Tensor state = make_step_state({.temperature = 0.7, .budget = 0.5, .multiplier = 0.3});
+  const Tensor state = make_step_state({.temperature = 0.7, .budget = 0.5, .skim_threshold = 0.4, .multiplier = 0.3});
+  table.add_on(
+      "gate_margin", [=](const Variables& v) { return gate_margin(v[0], state); }, normals({{rows.tokens}}));
   table.add_straight_through(
       "gumbel_gate", [=](const Variables& v) { return gumbel_gate(v[0], logistic, state); },
       [=](const Variables& v) { return sigmoid((v[0] + Variable(logistic)) * (1 / 0.7)); }, normals({{rows.tokens}}));

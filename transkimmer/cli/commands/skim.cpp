@@ -19,6 +19,7 @@
 #include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/run_files.h"
 #include "transkimmer/cli/run/runtime.h"
+#include "transkimmer/cli/run/sweep_jobs.h"
 #include "transkimmer/cli/run/task_flags.h"
 #include "transkimmer/cli/run/time_limit.h"
 #include "transkimmer/training/recipe.h"
@@ -41,7 +42,7 @@ struct SkimCommand {
   RuntimeFlags runtime;
   std::string output_dir;
   bool overwrite_output_dir = false;
-  double speedup = 4;
+  std::string speedup = "4";
   std::uint64_t seed = 42;
   bool report = true;
   std::int64_t max_train_samples = -1;
@@ -86,9 +87,13 @@ void SkimCommand::add_run_flags() {
   flags.add("--overwrite_output_dir", overwrite_output_dir,
             "begin anew, and replace another run there, at the end of this one");
   flags
-      .add("--speedup", speedup,
-           "budget: the dense model's multiply-accumulates over the skimmed model's, convention 2")
-      .range(1, 100);
+      .add(
+          "--speedup", speedup,
+          "budget: the dense model's multiply-accumulates over the skimmed model's, convention 2; several (2,3.2,5, or "
+          "2-5 for 2,3,4,5): one model for all from the least to the most, which `eval --speedup` and others choose "
+          "by its threshold",
+          "X")
+      .check(speedup_problem);
   flags.add("--seed", seed, "of everything random").at_least(1);
   flags.add("--report", report, "time the model beside the dense one, write report.html; on unless --report=false");
   flags.add("--max_train_samples", max_train_samples, "train on the first N examples; -1: all").at_least(-1);
@@ -327,17 +332,23 @@ nlohmann::json to_json(const std::vector<Stage>& stages) {
   return object;
 }
 
-void print_outcome(const TrainingOutcome& outcome, std::vector<Stage> stages, double seconds) {
+void print_outcome(const TrainingOutcome& outcome, const std::vector<double>& speedups, std::vector<Stage> stages,
+                   double seconds) {
   const Task& task = outcome.model.task;
   const Evaluation& evaluation = outcome.result.scores.front().evaluation;
   stages.push_back({"skimmed", seconds});
   std::string table = fmt::format("\n{:<14}{:>10}\n", "stage", "seconds");
   for (const Stage& stage : stages) table += fmt::format("{:<14}{:>10.1f}\n", stage.name, stage.seconds);
-  table += fmt::format("\n{:<10}{:>10}{:>10}{:>10}\n", "dev", task.headline, "MACs", "speed-up");
-  table += fmt::format("{:<10}{:>10.2f}{:>9.1f}%{:>9.2f}x\n", "dense", 100 * headline(task, outcome.teaching.scores),
-                       100.0, 1.0);
-  table += fmt::format("{:<10}{:>10.2f}{:>9.1f}%{:>9.2f}x\n", "skimmed", 100 * headline(task, outcome.result.scores),
-                       100 * evaluation.mac_share(), 1 / evaluation.mac_share());
+  const std::size_t width = std::max<std::size_t>(8, task.headline.size()) + 2;
+  table += fmt::format("\n{:<10}{:>{}}{:>10}{:>10}\n", "dev", task.headline, width, "MACs", "speed-up");
+  const auto add_row = [&](const std::string& name, double score, double share) {
+    table += fmt::format("{:<10}{:>{}.2f}{:>9.1f}%{:>9.2f}x\n", name, 100 * score, width, 100 * share, 1 / share);
+  };
+  add_row("dense", headline(task, outcome.teaching.scores), 1);
+  for (std::size_t i = 0; i < speedups.size(); ++i) {
+    const std::vector<SplitScore>& scores = outcome.result.at_speedups[i];
+    add_row(speedup_text(speedups[i]), headline(task, scores), scores.front().evaluation.mac_share());
+  }
   print("{}", table);
   if (outcome.speed) print("\n{}", speed_text(evaluation, *outcome.speed));
 }
@@ -363,7 +374,10 @@ TrainingJob skim_job(const Plan& plan, const fs::path& work, const std::vector<f
   job.settings.trainer.dropout = c.skim.dropout;
   job.settings.trainer.max_steps = plan.recipe.steps;
   job.settings.trainer.seed = c.seed;
-  job.settings.trainer.skim_target = 1 / c.speedup;
+  const SpeedupRange speedups = trained_speedups(*parse_speedups(c.speedup));
+  job.settings.trainer.skim_target = 1 / speedups.all.back();
+  job.settings.trainer.skim_widest = 1 / speedups.all.front();
+  job.settings.speedups = speedups;
   if (skimmed) job.settings.trainer.skim_ramp = 0;  // it keeps a budget already
   return job;
 }
@@ -395,14 +409,17 @@ int run(const SkimCommand& c, const Invocation& invocation) {
   const std::vector<fs::path> dense = dense_models(plan, folder, start);
   const std::optional<fs::path> gates = gates_model(plan, folder, start);
   const std::vector<Stage> stages = finished_stages(plan, folder);
-  info("{}: a skimmed model learns from {}{} to spend 1/{:g} of the arithmetic", folder.work().string(),
+  info("{}: a skimmed model learns from {}{} to do with {} times fewer multiply-accumulates", folder.work().string(),
        dense.front().string(), gates ? ", with the gates of " + gates->string() + "," : "", c.speedup);
   TrainingJob job = skim_job(plan, folder.work(), dense, gates);
   job.report = c.report;
   job.stages = to_json(stages);
   const TrainingOutcome outcome = run_training_job(job, folder);
-  print_outcome(outcome, stages, run_manifest(folder.path())["seconds"].value("all", 0.0));
-  info("wrote {}", folder.path().string());
+  const SpeedupRange& speedups = job.settings.speedups;
+  print_outcome(outcome, speedups.all, stages, run_manifest(folder.path())["seconds"].value("all", 0.0));
+  info("wrote {}, left at {}; --speedup of eval, predict and bench chooses another from {} to {}",
+       folder.path().string(), speedup_text(speedups.chosen), speedup_text(speedups.all.front()),
+       speedup_text(speedups.all.back()));
   return 0;
 }
 

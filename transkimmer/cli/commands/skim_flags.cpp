@@ -1,5 +1,9 @@
 #include "transkimmer/cli/commands/skim_flags.h"
 
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
 #include "data/glue_task.h"
 #include "tensor/error.h"
 
@@ -30,6 +34,50 @@ void add_skim_flags(Flags& flags, SkimFlags& skim) {
       .add("--min_tokens", skim.least_tokens,
            "own rows with fewer are not learnt on (default: 14 for sst2, whose rows are phrases; else 0)")
       .at_least(0);
+}
+
+namespace {
+
+std::optional<double> number_in(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !(value >= 1 && value <= 100)) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+std::optional<std::vector<double>> parse_speedups(const std::string& text) {
+  std::vector<double> speedups;
+  if (const std::size_t dash = text.find('-'); dash != std::string::npos) {
+    const std::optional<double> low = number_in(text.substr(0, dash)), high = number_in(text.substr(dash + 1));
+    if (!low || !high || *low >= *high) return std::nullopt;
+    speedups.push_back(*low);
+    for (double between = std::floor(*low) + 1; between < *high; ++between) speedups.push_back(between);
+    speedups.push_back(*high);
+    return speedups;
+  }
+  for (const std::string& part : comma_separated(text)) {
+    const std::optional<double> speedup = number_in(part);
+    if (!speedup) return std::nullopt;
+    speedups.push_back(*speedup);
+  }
+  std::ranges::sort(speedups);
+  if (speedups.empty() || std::ranges::adjacent_find(speedups) != speedups.end()) return std::nullopt;
+  return speedups;
+}
+
+SpeedupRange trained_speedups(const std::vector<double>& asked) {
+  if (asked.size() > 1) return {.all = asked, .chosen = asked.back()};
+  const double speedup = asked.front();
+  SpeedupRange range{.all = {std::max(1.0, speedup / 2)}, .chosen = speedup};
+  if (speedup > range.all.front()) range.all.push_back(speedup);
+  range.all.push_back(1.25 * speedup);
+  return range;
+}
+
+std::string speedup_problem(const std::string& text) {
+  return parse_speedups(text) ? "" : "expected numbers from 1 to 100 with commas between, or LOW-HIGH";
 }
 
 std::vector<std::string> skim_problems(const SkimFlags& skim) {

@@ -120,10 +120,12 @@ SweepCommand::SweepCommand(CLI::App& program)
   add_runtime_flags(flags, runtime);
   flags.footer(
       "Runs this program's own commands, each as a process of its own: `train` for a dense model of each task and\n"
-      "seed, `skim --dense` for each speed-up of it, and `eval` for the time. What a model starts from is trained once "
+      "seed, `skim --dense` for one that serves all speed-ups, and `eval` for the time of each. What a model starts "
+      "from is trained once "
       "a\n"
       "seed, too: the recipe has RTE, MRPC, STS-B and WNLI start from MNLI, and RTE and MRPC skim from its skimmed\n"
-      "model. --output_dir gets a folder for each model (rte-dense-42/, rte-4x-42/ ...), logs/ with what each process\n"
+      "model. --output_dir gets a folder for each model (rte-dense-42/, rte-2-4x-42/ ...), logs/ with what each "
+      "process\n"
       "said, sweep_results.json and report.html; the tables go to standard output. Files of your own are one task;\n"
       "--test_file is scored, too. A sweep that was stopped, or of which something failed, goes on when the same "
       "command\n"
@@ -191,6 +193,7 @@ std::vector<std::string> glue_tasks_of(const SweepCommand& c, std::vector<std::s
 SweepGrid grid_of(const SweepCommand& c, std::vector<std::string>& problems) {
   SweepGrid grid{.tasks = {}, .speedups = c.speedups, .seeds = {}};
   grid.tasks = c.task.has_own_files() ? std::vector{own_name(c.task)} : glue_tasks_of(c, problems);
+  std::ranges::sort(grid.speedups);
   std::vector<std::string> speedups;
   for (const double speedup : c.speedups) {
     speedups.push_back(fmt::format("{:g}", speedup));
@@ -262,6 +265,19 @@ Arguments operator+(Arguments a, const Arguments& b) {
 
 std::string name_in(const std::string& argument) { return argument.substr(2, argument.find('=') - 2); }
 
+using Speedup = std::optional<double>;  // none: dense
+
+// What a model is asked at, one after another.
+std::vector<Speedup> points_of(const SweepJob& job) {
+  if (job.speedups.empty()) return {std::nullopt};
+  return {job.speedups.begin(), job.speedups.end()};
+}
+
+// "rte-2-4x-42", or "rte-2-4x-42-at-4x" of one for several.
+std::string measured_name(const SweepJob& job, Speedup at) {
+  return job.speedups.size() < 2 ? job.name() : concat(job.name(), "-at-", speedup_text(*at));
+}
+
 class Sweep {
  public:
   Sweep(const SweepCommand& command, const Plan& plan, fs::path folder, Device device)
@@ -284,23 +300,25 @@ class Sweep {
   std::int64_t slots() const { return slots_; }
   fs::path folder(const SweepJob& job) const { return folder_ / job.name(); }
   fs::path log(const SweepJob& job) const { return folder_ / kLogs / (job.name() + ".log"); }
-  fs::path speed(const SweepJob& job) const { return folder_ / kLogs / (job.name() + ".json"); }
-  fs::path test(const SweepJob& job) const { return folder_ / kLogs / (job.name() + "-test.json"); }
-
-  Arguments training(const SweepJob& job) const {
-    return (job.speedup ? skimming(job) : fine_tuning(job)) + watched(job);
+  fs::path speed(const SweepJob& job, Speedup at) const { return folder_ / kLogs / (measured_name(job, at) + ".json"); }
+  fs::path test(const SweepJob& job, Speedup at) const {
+    return folder_ / kLogs / (measured_name(job, at) + "-test.json");
   }
 
-  Arguments timing(const SweepJob& job) const {
-    return began("eval", job, c_.runtime.threads) + common_ +
+  Arguments training(const SweepJob& job) const {
+    return (job.speedups.empty() ? fine_tuning(job) : skimming(job)) + watched(job);
+  }
+
+  Arguments timing(const SweepJob& job, Speedup at) const {
+    return began("eval", job, c_.runtime.threads) + common_ + chosen(job, at) +
            Arguments{"--model_name_or_path=" + folder(job).string(), "--json",
                      concat("--speed_samples=", c_.speed_samples)};
   }
 
-  Arguments testing(const SweepJob& job) const {
+  Arguments testing(const SweepJob& job, Speedup at) const {
     Arguments of_test = common_;
     std::erase_if(of_test, [](const std::string& argument) { return name_in(argument) == "validation_file"; });
-    return began("eval", job, threads()) + of_test +
+    return began("eval", job, threads()) + of_test + chosen(job, at) +
            Arguments{"--model_name_or_path=" + folder(job).string(), "--json", "--speed_samples=0"};
   }
 
@@ -326,6 +344,12 @@ class Sweep {
       arguments.push_back("--logging_dir=" + (fs::path(*c_.events.logging_dir) / job.name()).string());
     }
     return arguments;
+  }
+
+  // Which of a model's speed-ups an evaluation is at.
+  static Arguments chosen(const SweepJob& job, Speedup at) {
+    if (job.speedups.size() < 2) return {};
+    return {fmt::format("--speedup={}", *at)};
   }
 
   // The cores that a job has beside others, unless it is said.
@@ -361,7 +385,7 @@ class Sweep {
     if (job.needs.size() > 1) gates = {"--skimmed=" + folder(jobs_[job.needs[1]]).string()};
     return began("skim", job, threads()) + skim_ + gates +
            Arguments{"--dense=" + start(job), "--output_dir=" + folder(job).string(), "--report=false",
-                     fmt::format("--speedup={}", *job.speedup), concat("--seed=", job.seed)};
+                     fmt::format("--speedup={}", fmt::join(job.speedups, ",")), concat("--seed=", job.seed)};
   }
 
   const SweepCommand& c_;
@@ -377,7 +401,7 @@ std::vector<Job> training_jobs(const Sweep& sweep) {
   std::vector<Job> jobs;
   for (const SweepJob& job : sweep.jobs()) {
     jobs.push_back({.name = job.name(),
-                    .kind = job.speedup ? "skimmed" : job.task,
+                    .kind = job.speedups.empty() ? job.task : "skimmed",
                     .arguments = sweep.training(job),
                     .log = sweep.log(job),
                     .needs = job.needs,
@@ -391,8 +415,10 @@ JobsEnded train_models(const Sweep& sweep, std::optional<Clock::time_point> dead
   const std::vector<Job> jobs = training_jobs(sweep);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     if (jobs[i].is_done) continue;
-    fs::remove(sweep.speed(sweep.jobs()[i]));  // of a model that is there no more
-    fs::remove(sweep.test(sweep.jobs()[i]));
+    for (const Speedup at : points_of(sweep.jobs()[i])) {
+      fs::remove(sweep.speed(sweep.jobs()[i], at));  // of a model that is there no more
+      fs::remove(sweep.test(sweep.jobs()[i], at));
+    }
   }
   const auto done = std::ranges::count_if(jobs, &Job::is_done);
   if (done > 0) info("{} of {} models are there from an earlier start", done, jobs.size());
@@ -406,11 +432,14 @@ JobsEnded test_models(const Sweep& sweep, const std::vector<bool>& is_there) {
   std::vector<Job> jobs;
   for (std::size_t i = 0; i < sweep.jobs().size(); ++i) {
     const SweepJob& job = sweep.jobs()[i];
-    if (!is_there[i] || fs::exists(sweep.test(job))) continue;
-    jobs.push_back({.name = job.name() + ", tested",
-                    .arguments = sweep.testing(job),
-                    .log = sweep.log(job),
-                    .output = sweep.test(job)});
+    if (!is_there[i]) continue;
+    for (const Speedup at : points_of(job)) {
+      if (fs::exists(sweep.test(job, at))) continue;
+      jobs.push_back({.name = measured_name(job, at) + ", tested",
+                      .arguments = sweep.testing(job, at),
+                      .log = sweep.log(job),
+                      .output = sweep.test(job, at)});
+    }
   }
   if (jobs.empty()) return {};
   info("{} models to score on {}", jobs.size(), *sweep.command().task.test_file);
@@ -422,11 +451,14 @@ JobsEnded time_models(const Sweep& sweep, const std::vector<bool>& is_there) {
   std::vector<Job> jobs;
   for (std::size_t i = 0; i < sweep.jobs().size(); ++i) {
     const SweepJob& job = sweep.jobs()[i];
-    if (!is_there[i] || !sweep.shows(job) || !job.speedup || fs::exists(sweep.speed(job))) continue;
-    jobs.push_back({.name = job.name() + ", timed",
-                    .arguments = sweep.timing(job),
-                    .log = sweep.log(job),
-                    .output = sweep.speed(job)});
+    if (!is_there[i] || !sweep.shows(job) || job.speedups.empty()) continue;
+    for (const Speedup at : points_of(job)) {
+      if (fs::exists(sweep.speed(job, at))) continue;
+      jobs.push_back({.name = measured_name(job, at) + ", timed",
+                      .arguments = sweep.timing(job, at),
+                      .log = sweep.log(job),
+                      .output = sweep.speed(job, at)});
+    }
   }
   if (jobs.empty() || sweep.command().speed_samples == 0) return {};
   info("{} models to time, each alone", jobs.size());
@@ -441,8 +473,11 @@ std::vector<SweepRun> read_runs(const Sweep& sweep, const SweepGrid& grid, const
     const SweepJob& job = sweep.jobs()[i];
     if (!is_there[i] || !sweep.shows(job)) continue;
     try {
-      runs.push_back(read_sweep_run(job, sweep.task(job),
-                                    {.run = sweep.folder(job), .speed = sweep.speed(job), .test = sweep.test(job)}));
+      for (const Speedup at : points_of(job)) {
+        runs.push_back(
+            read_sweep_run(job, at, sweep.task(job),
+                           {.run = sweep.folder(job), .speed = sweep.speed(job, at), .test = sweep.test(job, at)}));
+      }
     } catch (const Error& error) {
       failures.push_back({job.name(), error.what()});
     }

@@ -54,7 +54,8 @@ Checkpoint load_checkpoint(const fs::path& folder, const BertClassifier& model) 
         .optimizer = starts.at("optimizer"), .schedule = starts.at("schedule"), .data = starts.at("data")};
     if (state.contains("skim_budget")) {
       checkpoint.budget = state["skim_budget"].at("budget");
-      checkpoint.state.skim_multiplier = state["skim_budget"].at("multiplier");
+      checkpoint.state.skim_multipliers = {.widest = state["skim_budget"].at("multiplier"),
+                                           .tightest = state["skim_budget"].value("tightest_multiplier", 0.0)};
     }
   } catch (const json::exception& error) {
     throw Error(concat((folder / "trainer_state.json").string(), ": ", problem_text(error)));

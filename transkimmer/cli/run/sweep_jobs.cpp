@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <utility>
 
 namespace tk {
@@ -11,11 +12,11 @@ using StartOf = std::function<SweepStart(const std::string&)>;
 
 class JobList {
  public:
-  explicit JobList(const StartOf& start_of) : start_of_(start_of) {}
+  JobList(const StartOf& start_of, const std::vector<double>& speedups) : start_of_(start_of), speedups_(speedups) {}
 
   // The place of a task's dense model, which is made with what it starts from unless it is there.
   std::size_t dense(const std::string& task, std::uint64_t seed) {
-    if (const auto place = find(task, seed, std::nullopt)) return *place;
+    if (const auto place = find(task, seed, {})) return *place;
     SweepJob job{.task = task, .seed = seed};
     const SweepStart start = start_of_(task);
     if (!start.task.empty() && !start.is_there) job.needs = {dense(start.task, seed)};
@@ -23,21 +24,22 @@ class JobList {
   }
 
   // The same of a skimmed one; `is_there`: the checkpoint will do as its dense one.
-  std::size_t skimmed(const std::string& task, double speedup, std::uint64_t seed, bool is_there = false) {
-    if (const auto place = find(task, seed, speedup)) return *place;
-    SweepJob job{.task = task, .seed = seed, .speedup = speedup};
-    if (!is_there || find(task, seed, std::nullopt)) job.needs = {dense(task, seed)};
+  std::size_t skimmed(const std::string& task, std::uint64_t seed, bool is_there = false) {
+    if (const auto place = find(task, seed, speedups_)) return *place;
+    SweepJob job{.task = task, .seed = seed, .speedups = speedups_};
+    if (!is_there || find(task, seed, {})) job.needs = {dense(task, seed)};
     const SweepStart start = start_of_(task);
-    if (start.gates) job.needs.push_back(skimmed(start.task, speedup, seed, start.is_there));
+    if (start.gates) job.needs.push_back(skimmed(start.task, seed, start.is_there));
     return add(std::move(job));
   }
 
   std::vector<SweepJob> take() { return std::move(jobs_); }
 
  private:
-  std::optional<std::size_t> find(const std::string& task, std::uint64_t seed, std::optional<double> speedup) const {
+  std::optional<std::size_t> find(const std::string& task, std::uint64_t seed,
+                                  const std::vector<double>& speedups) const {
     for (std::size_t i = 0; i < jobs_.size(); ++i) {
-      if (jobs_[i].task == task && jobs_[i].seed == seed && jobs_[i].speedup == speedup) return i;
+      if (jobs_[i].task == task && jobs_[i].seed == seed && jobs_[i].speedups == speedups) return i;
     }
     return std::nullopt;
   }
@@ -48,6 +50,7 @@ class JobList {
   }
 
   const StartOf& start_of_;
+  const std::vector<double>& speedups_;
   std::vector<SweepJob> jobs_;
 };
 
@@ -56,11 +59,12 @@ class JobList {
 std::string speedup_text(double speedup) { return fmt::format("{:g}x", speedup); }
 
 std::string SweepJob::name() const {
-  return fmt::format("{}-{}-{}", task, speedup ? speedup_text(*speedup) : "dense", seed);
+  return fmt::format("{}-{}-{}", task, speedups.empty() ? "dense" : fmt::format("{:g}x", fmt::join(speedups, "-")),
+                     seed);
 }
 
 std::vector<SweepJob> sweep_jobs(const SweepGrid& grid, const StartOf& start_of) {
-  JobList jobs(start_of);
+  JobList jobs(start_of, grid.speedups);
   for (const std::string& task : grid.tasks) {
     const SweepStart start = start_of(task);
     if (start.task.empty() || start.is_there) continue;
@@ -70,9 +74,7 @@ std::vector<SweepJob> sweep_jobs(const SweepGrid& grid, const StartOf& start_of)
     for (const std::uint64_t seed : grid.seeds) jobs.dense(task, seed);
   }
   for (const std::string& task : grid.tasks) {
-    for (const double speedup : grid.speedups) {
-      for (const std::uint64_t seed : grid.seeds) jobs.skimmed(task, speedup, seed);
-    }
+    for (const std::uint64_t seed : grid.seeds) jobs.skimmed(task, seed);
   }
   return jobs.take();
 }

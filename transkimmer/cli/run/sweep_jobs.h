@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,11 +11,11 @@ namespace tk {
 struct SweepJob {
   std::string task;
   std::uint64_t seed = 0;
-  std::optional<double> speedup = {};  ///< none: dense
+  std::vector<double> speedups = {};  ///< that it is skimmed for, one model for all; none: dense
   /// Places in the list of the models that it starts from: a dense one if not the checkpoint itself; then, of a skimmed
   /// one, the skimmed one whose gates it takes over, if any.
   std::vector<std::size_t> needs = {};
-  std::string name() const;  ///< "rte-dense-42", "rte-2.5x-42"
+  std::string name() const;  ///< "rte-dense-42", "rte-2.5x-42", "rte-2-4x-42"
 };
 
 /// What is swept.
@@ -37,7 +36,7 @@ struct SweepStart {
 std::string speedup_text(double speedup);
 
 /// Every model, each behind those that it starts from: the dense models that others start from, the other dense ones,
-/// the skimmed ones. A model that several start from is there once.
+/// the skimmed ones, each of which is for all speed-ups. A model that several start from is there once.
 std::vector<SweepJob> sweep_jobs(const SweepGrid& grid,
                                  const std::function<SweepStart(const std::string& task)>& start_of);
 

@@ -8,6 +8,7 @@
 #include "data/metrics.h"
 #include "tensor/error.h"
 #include "tensor/io/json.h"
+#include "transkimmer/cli/run/results.h"
 #include "transkimmer/cli/run/run_files.h"
 
 namespace tk {
@@ -31,11 +32,12 @@ double number_if_there(const json& results, const std::string& key, const fs::pa
 }
 
 // The first dev set's metrics, in the task's order.
-std::vector<Metric> metrics_in(const Task& task, const json& results, const fs::path& file) {
+std::vector<Metric> metrics_in(const Task& task, const json& results, const fs::path& file,
+                               const std::string& suffix = "") {
   std::vector<std::string> names = task.metrics;
   if (task.has_combined_score()) names.emplace_back("combined_score");
   std::vector<Metric> metrics;
-  for (const std::string& name : names) metrics.push_back({name, number_in(results, "eval_" + name, file)});
+  for (const std::string& name : names) metrics.push_back({name, number_in(results, "eval_" + name + suffix, file)});
   return metrics;
 }
 
@@ -43,12 +45,13 @@ std::vector<Metric> metrics_in(const Task& task, const json& results, const fs::
 json number(double value) { return std::isfinite(value) ? json(value) : json(); }
 
 // Those of MNLI's second dev set, too.
-json to_json(const std::vector<Metric>& metrics, const json& results, const fs::path& file) {
+json to_json(const std::vector<Metric>& metrics, const json& results, const fs::path& file,
+             const std::string& suffix = "") {
   json object = json::object();
   for (const Metric& metric : metrics) {
-    for (const char* suffix : {"", "_mm"}) {
-      const std::string key = "eval_" + metric.name + suffix;
-      if (results.contains(key)) object[key] = number(number_in(results, key, file));
+    for (const char* split : {"", "_mm"}) {
+      const std::string key = "eval_" + metric.name + split;
+      if (results.contains(key + suffix)) object[key] = number(number_in(results, key + suffix, file));
     }
   }
   return object;
@@ -169,17 +172,18 @@ std::string means_text(const std::vector<SweepMean>& means) {
 
 }  // namespace
 
-SweepRun read_sweep_run(const SweepJob& job, const Task& task, const SweepPaths& paths) {
+SweepRun read_sweep_run(const SweepJob& job, std::optional<double> speedup, const Task& task, const SweepPaths& paths) {
   const fs::path file = paths.run / "all_results.json";
   const json results = read_json(file);
-  SweepRun run{.task = task, .seed = job.seed, .speedup = job.speedup, .folder = paths.run.filename().string()};
-  const std::vector<Metric> metrics = metrics_in(task, results, file);
-  run.metrics = to_json(metrics, results, file);
+  const std::string suffix = job.speedups.size() > 1 ? speedup_suffix(*speedup) : "";
+  SweepRun run{.task = task, .seed = job.seed, .speedup = speedup, .folder = paths.run.filename().string()};
+  const std::vector<Metric> metrics = metrics_in(task, results, file, suffix);
+  run.metrics = to_json(metrics, results, file, suffix);
   run.score = headline(task, metrics);
-  run.mac_share = number_in(results, "eval_mac_share", file);
-  run.held_out_mac_share = number_if_there(results, "held_out_mac_share", file);
+  run.mac_share = number_in(results, "eval_mac_share" + suffix, file);
+  run.held_out_mac_share = number_if_there(results, "held_out_mac_share" + suffix, file);
   run.seconds = run_manifest(paths.run).value("seconds", json::object());
-  if (!job.speedup) {
+  if (!speedup) {
     run.time_unpadded = 1;
   } else if (fs::exists(paths.speed)) {
     const json times = read_json(paths.speed);

@@ -33,16 +33,17 @@ struct SweepRun {
   std::string folder = {};
 };
 
-/// Where what is known of a model lies: the folder of its finished run, and what `eval --json` wrote when it was timed
-/// and when it was scored on the test rows, each if it is there.
+/// Where what is known of a model at a speed-up lies: the folder of its finished run, and what `eval --json` wrote when
+/// it was timed and when it was scored on the test rows, each if it is there.
 struct SweepPaths {
   std::filesystem::path run;
   std::filesystem::path speed;
   std::filesystem::path test;
 };
 
-/// Throws tk::Error, naming the file, where one is not what these commands write.
-SweepRun read_sweep_run(const SweepJob& job, const Task& task, const SweepPaths& paths);
+/// `speedup`: one of the job's, none of a dense model. Throws tk::Error, naming the file, where one is not what these
+/// commands write.
+SweepRun read_sweep_run(const SweepJob& job, std::optional<double> speedup, const Task& task, const SweepPaths& paths);
 
 /// Sets each run's dense score from the dense run of its task and seed, where there is one.
 void set_dense_scores(std::vector<SweepRun>& runs);

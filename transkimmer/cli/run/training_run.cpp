@@ -44,6 +44,7 @@ struct Window {
   double loss = 0;
   double task_loss = 0;
   double mac_share = 0;
+  double budget = 0;
   double seconds = 0;
 
   void add(const StepReport& report) {
@@ -52,14 +53,15 @@ struct Window {
     loss += report.loss;
     task_loss += report.task_loss;
     mac_share += report.mac_share;
+    budget += report.budget;
     seconds += report.seconds;
   }
   double mean(double sum) const { return sum / static_cast<double>(steps); }
   double sentences_per_second() const { return static_cast<double>(sentences) / seconds; }
 
   json to_json() const {
-    return {{"steps", steps},         {"sentences", sentences}, {"loss", loss},
-            {"task_loss", task_loss}, {"mac_share", mac_share}, {"seconds", seconds}};
+    return {{"steps", steps},         {"sentences", sentences}, {"loss", loss},      {"task_loss", task_loss},
+            {"mac_share", mac_share}, {"budget", budget},       {"seconds", seconds}};
   }
 };
 
@@ -70,6 +72,7 @@ Window window_of(const json& sums) {
           .loss = sums.at("loss"),
           .task_loss = sums.at("task_loss"),
           .mac_share = sums.at("mac_share"),
+          .budget = sums.value("budget", 0.0),
           .seconds = sums.at("seconds")};
 }
 
@@ -159,7 +162,7 @@ class Run {
     train();
     trainer_.show_average();
     if (settings_.best.load_at_end) load_best();
-    if (inputs_.held_out.size() > 0) keep_budget();
+    keep_budget();
     save_model(inputs_.model, folder_);
     write_train_results();
     if (!inputs_.dev.empty()) result_.scores = final_scores();
@@ -179,7 +182,7 @@ class Run {
     loss_sum_ = checkpoint.loss_sum;
     tokens_ = checkpoint.tokens;
     last_.budget = checkpoint.budget;
-    last_.multiplier = checkpoint.state.skim_multiplier;
+    last_.multipliers = checkpoint.state.skim_multipliers;
     for (const json& row : checkpoint.log) {
       log_.add(row);
       const double step = row.value("step", 0.0);
@@ -301,29 +304,65 @@ class Run {
     info("the model of step {} is the best: {} {:.4f}", *best_.step(), settings_.best.key(), *best_.score());
   }
 
+  bool varies_budget() const { return settings_.trainer.skim_widest.has_value(); }
+
+  double held_out_cost() const {
+    return evaluate(*inputs_.model.model, inputs_.model.task, inputs_.held_out.tokenized, settings_.evaluation())
+        .mac_share();
+  }
+
   // What the rows of the last steps cost is not what others do. A budget that is not spent buys scores, too.
+  double fit_threshold(double mac_share) {
+    BertClassifier& model = *inputs_.model.model;
+    const double before = held_out_cost();
+    fit_skim_threshold(model, inputs_.model.task, inputs_.held_out, mac_share, settings_.evaluation());
+    const double now = held_out_cost();
+    info("skim threshold {:.3f}: the held-out rows cost {:.1f} % of the dense model's MACs, now {:.1f} %",
+         model.config().skim_threshold, 100 * before, 100 * now);
+    return now;
+  }
+
+  // Of a model for several speed-ups each has its threshold. Where no rows are held out they are those of training.
   void keep_budget() {
     BertClassifier& model = *inputs_.model.model;
-    const EvaluationOptions options = settings_.evaluation();
-    const auto cost = [&] {
-      return evaluate(model, inputs_.model.task, inputs_.held_out.tokenized, options).mac_share();
-    };
-    const double before = cost();
-    fit_skim_threshold(model, inputs_.model.task, inputs_.held_out, *settings_.trainer.skim_target, options);
-    held_out_share_ = cost();
-    info("skim threshold {:.3f}: the held-out rows cost {:.1f} % of the dense model's MACs, now {:.1f} %",
-         model.config().skim_threshold, 100 * before, 100 * *held_out_share_);
+    const bool fits = inputs_.held_out.size() > 0;
+    if (fits && settings_.speedups.all.empty()) held_out_shares_ = {fit_threshold(*settings_.trainer.skim_target)};
+    std::vector<SpeedThreshold> thresholds;
+    for (const double speedup : settings_.speedups.all) {
+      model.set_skim_threshold(training_threshold(settings_.trainer, speedup));
+      if (fits) held_out_shares_.push_back(fit_threshold(1 / speedup));
+      thresholds.push_back({.speedup = speedup, .threshold = model.config().skim_threshold});
+    }
+    model.set_skim_speedups(std::move(thresholds));
+    choose_speedup();
+  }
+
+  void choose_speedup() {
+    BertClassifier& model = *inputs_.model.model;
+    if (!settings_.speedups.all.empty()) {
+      model.set_skim_threshold(skim_threshold_for(model.config(), settings_.speedups.chosen));
+    }
+  }
+
+  // Of the speed-up that the model is left with.
+  double held_out_share() const {
+    const std::vector<double>& all = settings_.speedups.all;
+    if (all.empty()) return held_out_shares_.front();
+    return held_out_shares_[static_cast<std::size_t>(std::ranges::find(all, settings_.speedups.chosen) - all.begin())];
   }
 
   void tell_costs(const std::vector<SplitScore>& scores) const {
-    if (!held_out_share_) return;
+    if (held_out_shares_.empty()) return;
     std::string text =
-        fmt::format("cost: {} held-out training rows {:.1f} %", inputs_.held_out.size(), 100 * *held_out_share_);
+        fmt::format("cost: {} held-out training rows {:.1f} %", inputs_.held_out.size(), 100 * held_out_share());
     for (const SplitScore& s : scores) {
       text += fmt::format(", dev{} {:.1f} %", s.suffix, 100 * s.evaluation.mac_share());
     }
-    info("{} of the dense model's MACs; the budget is {:.1f} %", text, 100 * *settings_.trainer.skim_target);
+    info("{} of the dense model's MACs; the budget is {:.1f} %", text, 100 * budget());
   }
+
+  // What the model that is left may cost.
+  double budget() const { return varies_budget() ? 1 / settings_.speedups.chosen : *settings_.trainer.skim_target; }
 
   void note(const StepReport& report) {
     last_ = report;
@@ -338,7 +377,7 @@ class Run {
     result_.curves.loss.push_back({step, report.loss});
     if (!skims_) return;
     result_.curves.mac_share.push_back({step, report.mac_share});
-    if (settings_.trainer.skim_target) result_.curves.budget.push_back({step, report.budget});
+    if (settings_.trainer.skim_target && !varies_budget()) result_.curves.budget.push_back({step, report.budget});
   }
 
   std::string details(const StepReport& report) const {
@@ -397,9 +436,15 @@ class Run {
       text += fmt::format("  cost {:.1f}%", 100 * w.mean(w.mac_share));
     }
     if (settings_.trainer.skim_target) {
-      row["budget"] = report.budget;
-      row["multiplier"] = report.multiplier;
-      text += fmt::format(" of {:.1f}% (a {:.2f})", 100 * report.budget, report.multiplier);
+      const double budget = varies_budget() ? w.mean(w.budget) : report.budget;
+      row["budget"] = budget;
+      row["multiplier"] = report.multipliers.widest;
+      text += fmt::format(" of {:.1f}% (a {:.2f}", 100 * budget, report.multipliers.widest);
+      if (varies_budget()) {
+        row["tightest_multiplier"] = report.multipliers.tightest;
+        text += fmt::format(" to {:.2f}", report.multipliers.tightest);
+      }
+      text += ')';
     }
     log(row);
     return text + fmt::format("  {:.0f} ms  {:.0f} sentences/s", 1e3 * w.mean(w.seconds), w.sentences_per_second());
@@ -481,7 +526,8 @@ class Run {
                   {"trial_name", nullptr},
                   {"trial_params", nullptr}};
     if (settings_.trainer.skim_target) {
-      state["skim_budget"] = {{"budget", last_.budget}, {"multiplier", last_.multiplier}};
+      state["skim_budget"] = {{"budget", last_.budget}, {"multiplier", last_.multipliers.widest}};
+      if (varies_budget()) state["skim_budget"]["tightest_multiplier"] = last_.multipliers.tightest;
     }
     return state;
   }
@@ -501,9 +547,12 @@ class Run {
                     {"train_samples_per_second", rounded(samples / train_seconds_, 3)},
                     {"train_steps_per_second", rounded(timed / train_seconds_, 3)}};
     if (unlabelled() > 0) results["distill_samples"] = unlabelled();
-    if (held_out_share_) {
+    if (!held_out_shares_.empty()) {
       results["held_out_samples"] = inputs_.held_out.size();
-      results["held_out_mac_share"] = *held_out_share_;
+      results["held_out_mac_share"] = held_out_share();
+      for (std::size_t i = 0; i < settings_.speedups.all.size(); ++i) {
+        results["held_out_mac_share" + speedup_suffix(settings_.speedups.all[i])] = held_out_shares_[i];
+      }
     }
     write_results(folder_, "train", results);
     if (events_) events_->add(trainer_.steps_done(), results);
@@ -516,11 +565,25 @@ class Run {
     std::vector<SplitScore> scores = score_dev();
     info("{}", log_evaluation(scores));
     json results = eval_results(scores);
+    result_.at_speedups = scores_at_speedups(scores);
+    for (const std::vector<SplitScore>& at : result_.at_speedups) results.update(eval_results(at));
     results["epoch"] = rounded(epochs_of(trainer_.steps_done()), 4);
     write_results(folder_, "eval", results);
     if (settings_.print_metrics) print("{}", metrics_text("eval metrics", results));
     manifest_.add_duration("eval", seconds_since(start));
     return scores;
+  }
+
+  std::vector<std::vector<SplitScore>> scores_at_speedups(const std::vector<SplitScore>& at_chosen) {
+    BertClassifier& model = *inputs_.model.model;
+    std::vector<std::vector<SplitScore>> all;
+    for (const SpeedThreshold& s : std::vector<SpeedThreshold>(model.config().skim_speedups)) {
+      model.set_skim_threshold(s.threshold);
+      all.push_back(s.speedup == settings_.speedups.chosen ? at_chosen : score_dev());
+      for (SplitScore& score : all.back()) score.suffix += speedup_suffix(s.speedup);
+    }
+    choose_speedup();
+    return all;
   }
 
   const TrainingInputs& inputs_;
@@ -536,10 +599,10 @@ class Run {
   StepReport last_;
   TrainingResult result_;
   BestScore best_;
-  std::optional<double> best_score_;      // of the task's headline
-  std::optional<double> held_out_share_;  // what the rows cost at the end, where there are some
-  std::int64_t first_step_ = 0;           // after which this process went on
-  std::int64_t log_start_ = 0;            // steps before those that log and sums are of
+  std::optional<double> best_score_;     // of the task's headline
+  std::vector<double> held_out_shares_;  // what the rows cost at the end, where there are some, at each speed-up
+  std::int64_t first_step_ = 0;          // after which this process went on
+  std::int64_t log_start_ = 0;           // steps before those that log and sums are of
   double loss_sum_ = 0;
   double train_seconds_ = 0;
   double step_seconds_ = 0;        // the longest step, and

@@ -36,6 +36,12 @@ inline constexpr Choice<SaveStrategy> kSaveStrategies[] = {{SaveStrategy::kNo, "
                                                            {SaveStrategy::kBest, "best"}};
 inline Choices<SaveStrategy> choices(SaveStrategy) { return kSaveStrategies; }
 
+/// Speed-ups that one model serves by its threshold, and the one that it is left with.
+struct SpeedupRange {
+  std::vector<double> all = {};  ///< ascending; each gets a threshold, and is scored at the end
+  double chosen = 1;             ///< one of them
+};
+
 struct TrainingSettings {
   TrainerOptions trainer;
   BatchBounds eval_batch;
@@ -50,8 +56,9 @@ struct TrainingSettings {
   std::int64_t save_steps = 500;
   std::int64_t save_total_limit = 2;  ///< checkpoints to keep, the newest ones and the best one; 0: all
   BestModelOptions best = {};
-  bool skim_fit = true;       ///< move the gates' threshold so that held-out rows keep the budget
-  bool print_metrics = true;  ///< on standard output, at the end
+  SpeedupRange speedups = {};  ///< where budgets vary: TrainerOptions::skim_widest
+  bool skim_fit = true;        ///< move the gates' threshold so that held-out rows keep the budget
+  bool print_metrics = true;   ///< on standard output, at the end
   ProgressMode progress = ProgressMode::kAuto;
   std::optional<std::chrono::steady_clock::time_point> deadline =
       {};                                                  ///< by when the run has stopped, with a checkpoint
@@ -100,7 +107,8 @@ struct TrainingCurves {
 struct TrainingResult {
   TrainingCurves curves;
   std::int64_t train_examples = 0;
-  std::vector<SplitScore> scores;  ///< of the finished model on `dev`
+  std::vector<SplitScore> scores;                         ///< of the finished model on `dev`
+  std::vector<std::vector<SplitScore>> at_speedups = {};  ///< the same at each of several speed-ups
 };
 
 /// Begins the run in `folder` once the options are known to be good; trains, logging there (run.json, metrics.jsonl,

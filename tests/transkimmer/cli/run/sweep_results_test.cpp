@@ -123,9 +123,9 @@ TEST_CASE("sweep results: scores on test rows have columns of their own, where t
 
 TEST_CASE("sweep results: a run's files are read, and what is wrong with one is said with its name") {
   const TemporaryFolder place;
-  const SweepJob job{.task = "mrpc", .seed = 3, .speedup = 2};
+  SweepJob job{.task = "mrpc", .seed = 3, .speedups = {2}};
   const auto read = [&] {
-    return read_sweep_run(job, find_glue_task("mrpc").task,
+    return read_sweep_run(job, 2, find_glue_task("mrpc").task,
                           {.run = place / "", .speed = place / "speed.json", .test = place / "test.json"});
   };
   write_bytes(place / "all_results.json", R"({"eval_accuracy": 0.75, "eval_f1": 0.85, "eval_combined_score": 0.8,
@@ -138,6 +138,9 @@ TEST_CASE("sweep results: a run's files are read, and what is wrong with one is 
   CHECK(run.seconds["all"] == 12.5);
   CHECK(std::isnan(run.time_unpadded));
   CHECK(std::isnan(run.test_score));
+  job.speedups = {2, 4};
+  CHECK_THROWS_WITH(read(), ContainsSubstring("all_results.json: has no eval_accuracy_2x"));
+  job.speedups = {2};
 
   write_bytes(place / "test.json", R"({"eval_accuracy": 0.5, "eval_f1": 0.6, "eval_combined_score": 0.55})");
   CHECK(read().test_metrics["eval_f1"] == 0.6);
