@@ -122,10 +122,38 @@ Labels labels_of_conll(const fs::path& path) {
   return labels;
 }
 
+// Rows that lack something, the first of them by their places ("reviews.csv, line 3").
+class Lacking {
+ public:
+  void add(std::string where) {
+    if (count_++ < kNamed) places_.push_back(std::move(where));
+  }
+  std::int64_t count() const { return count_; }
+  const std::string& first() const { return places_.front(); }
+
+  // "reviews.csv, line 3: has no label", and where there are more ", nor have 7 more rows: line 5, line 9 ..."
+  std::string text(const std::string& file, const std::string& what) const {
+    std::string text = concat(first(), ": has no ", what);
+    if (count_ > 1)
+      text += concat(", nor ", count_ == 2 ? "has 1 more row" : concat("have ", count_ - 1, " more rows"), ":");
+    for (std::size_t i = 1; i < places_.size(); ++i) {
+      text += concat(i > 1 ? ", " : " ", std::string_view(places_[i]).substr(file.size() + 2));
+    }
+    return text + (count_ > kNamed ? " ..." : "");
+  }
+
+ private:
+  static constexpr std::int64_t kNamed = 6;
+
+  std::int64_t count_ = 0;
+  std::vector<std::string> places_;
+};
+
 Labels labels_of_table(const fs::path& path, const OwnColumns& columns, std::optional<TaskKind> kind) {
   TableReader table(path);
   const ColumnPlaces places = column_places(table.columns(), columns, path.string(), true);
   Labels labels{.texts = static_cast<int>(places.texts.size()), .are_several = kind == TaskKind::kMultiLabel};
+  Lacking unlabelled;
   std::vector<Cell> row;
   while (table.next(row)) {
     const Cell& text = row[places.texts.front()];
@@ -134,7 +162,11 @@ Labels labels_of_table(const fs::path& path, const OwnColumns& columns, std::opt
       labels.of_words = label.is_list && text.is_list;
       labels.are_several = labels.are_several || (label.is_list && !text.is_list);
     }
-    TK_CHECK(!label.is_missing(), table.where(), ": has no label");
+    const bool may_be_empty = labels.are_several || labels.of_words;
+    if (label.is_missing() || (!may_be_empty && !label.is_list && label.values.front().empty())) {
+      unlabelled.add(table.where());
+      continue;
+    }
     if (labels.are_several) {
       TK_CHECK(!text.is_list, table.where(), ": expected a text, got an array");
       for (const std::string& value : several_labels(label)) labels.add(value);
@@ -145,6 +177,7 @@ Labels labels_of_table(const fs::path& path, const OwnColumns& columns, std::opt
     TK_CHECK(!label.values.empty() && !label.values.front().empty(), table.where(), ": has no label");
     for (const std::string& value : label.values) labels.add(value);
   }
+  TK_CHECK(unlabelled.count() == 0, unlabelled.text(path.string(), "label"));
   TK_CHECK(labels.rows > 0, path.string(), ": no rows");
   if (labels.of_words) labels.texts = 1;
   return labels;
@@ -368,6 +401,14 @@ Task infer_task(const fs::path& train, const OwnColumns& columns, std::optional<
 OwnReader::OwnReader(Task task, OwnFiles files, OwnOptions options)
     : task_(std::move(task)), files_(std::move(files)), options_(std::move(options)) {}
 
+namespace {
+
+bool is_blank(const Example& example) {
+  return (example.text_a + example.text_b).find_first_not_of(" \t\r\n") == std::string::npos;
+}
+
+}  // namespace
+
 Split OwnReader::read_table(const fs::path& path, bool needs_labels) const {
   TableReader table(path);
   const ColumnPlaces places = column_places(table.columns(), options_.columns, path.string(), needs_labels);
@@ -376,8 +417,14 @@ Split OwnReader::read_table(const fs::path& path, bool needs_labels) const {
            "; name the columns");
   Split split{.path = path};
   std::vector<Cell> row;
-  while (table.next(row)) add(split, table_example(task_, places, row, table.where(), needs_labels));
+  Lacking textless;
+  while (table.next(row)) {
+    add(split, table_example(task_, places, row, table.where(), needs_labels));
+    if (is_blank(split.examples.back())) textless.add(table.where());
+  }
   TK_CHECK(split.size() > 0, path.string(), ": no rows");
+  if (needs_labels && textless.count() > 0)
+    split.note = textless.text(path.string(), "text") + "; they stay as they are";
   return split;
 }
 

@@ -168,6 +168,16 @@ TEST_CASE("own_reader: test rows may lack labels or have others, training and de
         ", line 2: expected one of the labels neg, pos, got \"maybe\"");
 }
 
+TEST_CASE("own_reader: rows without a text stay, and a note says which they are") {
+  const TemporaryFolder folder;
+  const Task task = own_task(TaskKind::kClassification, {"neg", "pos"}, "own");
+  const auto path = write_file(folder, "a.csv", "text,label\na,pos\n,neg\nb,neg\n  ,pos\n");
+  const Split split = OwnReader(task, {.train = path, .dev = path}).read(Part::kTrain).front();
+  CHECK(split.size() == 4);
+  CHECK(split.note == path.string() + ", line 3: has no text, nor has 1 more row: line 5; they stay as they are");
+  CHECK(OwnReader(task, {.test = path}).read(Part::kTest).front().note.empty());
+}
+
 TEST_CASE("own_reader: sentences of words, from CoNLL's lines and from arrays, with and without labels") {
   const TemporaryFolder folder;
   const Task task = own_task(TaskKind::kTokens, {"O", "B-p"}, "own");
@@ -195,6 +205,9 @@ TEST_CASE("own_reader: what is no data set is refused with the file's name") {
   };
   CHECK(infer("a.csv", "text,label\na,1\nb,1\n") == ": all labels are \"1\"; expected at least two classes");
   CHECK(infer("a.csv", "text,label\na,1\nb,\n") == ", line 3: has no label");
+  CHECK(infer("a.csv", "text,label\na,1\nb,\nc,\n") == ", line 3: has no label, nor has 1 more row: line 4");
+  CHECK(infer("a.csv", "text,label\na,1\nb,\nc,\nd,0\ne,\nf,\ng,\nh,\ni,\n") ==
+        ", line 3: has no label, nor have 6 more rows: line 4, line 6, line 7, line 8, line 9 ...");
   CHECK(infer("a.csv", "text,label\na,\"b\nc\"\nd,e\n") == ": the label \"b?c\" holds a control character");
   CHECK(infer("a.csv", "text,label\n") == ": no rows");
   CHECK(infer("a.csv", "text,stars\na,1\n") ==
