@@ -11,6 +11,11 @@ namespace {
 #define TK_AVX512_VNNI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma")))
 #define TK_AMX_INT8 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,amx-tile,amx-int8")))
 
+// Sums have the type that instructions add in: GCC keeps an array of __m256i, whose elements are read as another type,
+// in memory.
+using Sums8 [[gnu::vector_size(32)]] = int;
+using Sums16 [[gnu::vector_size(64)]] = int;
+
 // 8 columns from c on of row i.
 TK_AVX2 void store(const Int8Tile& t, std::int64_t i, std::int64_t c, __m256i sum) {
   const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
@@ -31,9 +36,9 @@ TK_AVX2 __m256i load_widened(const std::int8_t* w) {
 // (vpmaddubsw) do, and rows are widened once: as many instructions as with what would keep those from it.
 template <int Rows>
 TK_AVX2 void run_avx2(const Int8Tile& t) {
-  __m256i sum[Rows][2];  // of the first and the last four columns, two sums for each
+  Sums8 sum[Rows][2];  // of the first and the last four columns, two sums for each
 #pragma GCC unroll 6
-  for (int i = 0; i < Rows; ++i) sum[i][0] = sum[i][1] = _mm256_setzero_si256();
+  for (int i = 0; i < Rows; ++i) sum[i][0] = sum[i][1] = Sums8{};
   const auto* q = static_cast<const std::int16_t*>(t.q);
   const std::int8_t* w = t.w;
   for (std::int64_t p = 0; p < t.quads; ++p) {
@@ -41,8 +46,8 @@ TK_AVX2 void run_avx2(const Int8Tile& t) {
 #pragma GCC unroll 6
     for (int i = 0; i < Rows; ++i) {
       const __m256i x = _mm256_broadcastq_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(q + i * t.q_row)));
-      sum[i][0] = _mm256_add_epi32(sum[i][0], _mm256_madd_epi16(x, first));
-      sum[i][1] = _mm256_add_epi32(sum[i][1], _mm256_madd_epi16(x, last));
+      sum[i][0] += (Sums8)_mm256_madd_epi16(x, first);
+      sum[i][1] += (Sums8)_mm256_madd_epi16(x, last);
     }
     q += kQuad;
     w += kPanelCols * kQuad;
@@ -50,7 +55,7 @@ TK_AVX2 void run_avx2(const Int8Tile& t) {
 #pragma GCC unroll 6
   for (int i = 0; i < Rows; ++i) {
     // Columns 0, 1, 4, 5, 2, 3, 6, 7.
-    store(t, i, 0, _mm256_permute4x64_epi64(_mm256_hadd_epi32(sum[i][0], sum[i][1]), 0xd8));
+    store(t, i, 0, _mm256_permute4x64_epi64(_mm256_hadd_epi32((__m256i)sum[i][0], (__m256i)sum[i][1]), 0xd8));
   }
 }
 
@@ -77,11 +82,11 @@ TK_AVX2 int quad(const void* q) { return *static_cast<const int*>(q); }
 // A tile is 6 rows by 16 columns.
 template <int Rows>
 TK_AVX_VNNI void run_avx_vnni(const Int8Tile& t) {
-  __m256i sum[Rows][2];
+  Sums8 sum[Rows][2];
 #pragma GCC unroll 6
   for (int i = 0; i < Rows; ++i) {
-    sum[i][0] = load(t.start);
-    sum[i][1] = load(t.start + 8);
+    sum[i][0] = (Sums8)load(t.start);
+    sum[i][1] = (Sums8)load(t.start + 8);
   }
   const auto* q = static_cast<const std::uint8_t*>(t.q);
   const std::int8_t* w = t.w;
@@ -90,16 +95,16 @@ TK_AVX_VNNI void run_avx_vnni(const Int8Tile& t) {
 #pragma GCC unroll 6
     for (int i = 0; i < Rows; ++i) {
       const __m256i x = _mm256_set1_epi32(quad(q + i * t.q_row));
-      sum[i][0] = _mm256_dpbusd_avx_epi32(sum[i][0], x, first);
-      sum[i][1] = _mm256_dpbusd_avx_epi32(sum[i][1], x, last);
+      sum[i][0] = (Sums8)_mm256_dpbusd_avx_epi32((__m256i)sum[i][0], x, first);
+      sum[i][1] = (Sums8)_mm256_dpbusd_avx_epi32((__m256i)sum[i][1], x, last);
     }
     q += kQuad;
     w += kPanelCols * kQuad;
   }
 #pragma GCC unroll 6
   for (int i = 0; i < Rows; ++i) {
-    store(t, i, 0, sum[i][0]);
-    store(t, i, 8, sum[i][1]);
+    store(t, i, 0, (__m256i)sum[i][0]);
+    store(t, i, 8, (__m256i)sum[i][1]);
   }
 }
 
@@ -133,11 +138,11 @@ TK_AVX512_VNNI void store(const Int8Tile& t, std::int64_t i, std::int64_t c, __m
 // A tile is 14 rows by 32 columns.
 template <int Rows, int Panels>
 TK_AVX512_VNNI void run_avx512_vnni(const Int8Tile& t) {
-  __m512i sum[Rows][Panels];
+  Sums16 sum[Rows][Panels];
 #pragma GCC unroll 14
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 2
-    for (int v = 0; v < Panels; ++v) sum[i][v] = _mm512_loadu_si512(t.start + v * kPanelCols);
+    for (int v = 0; v < Panels; ++v) sum[i][v] = (Sums16)_mm512_loadu_si512(t.start + v * kPanelCols);
   }
   const auto* q = static_cast<const std::uint8_t*>(t.q);
   const std::int8_t* w = t.w;
@@ -149,7 +154,7 @@ TK_AVX512_VNNI void run_avx512_vnni(const Int8Tile& t) {
     for (int i = 0; i < Rows; ++i) {
       const __m512i x = _mm512_set1_epi32(quad(q + i * t.q_row));
 #pragma GCC unroll 2
-      for (int v = 0; v < Panels; ++v) sum[i][v] = _mm512_dpbusd_epi32(sum[i][v], x, column[v]);
+      for (int v = 0; v < Panels; ++v) sum[i][v] = (Sums16)_mm512_dpbusd_epi32((__m512i)sum[i][v], x, column[v]);
     }
     q += kQuad;
     w += kPanelCols * kQuad;
@@ -157,7 +162,7 @@ TK_AVX512_VNNI void run_avx512_vnni(const Int8Tile& t) {
 #pragma GCC unroll 14
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 2
-    for (int v = 0; v < Panels; ++v) store(t, i, v * kPanelCols, sum[i][v]);
+    for (int v = 0; v < Panels; ++v) store(t, i, v * kPanelCols, (__m512i)sum[i][v]);
   }
 }
 
