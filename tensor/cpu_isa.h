@@ -13,7 +13,7 @@ enum class CpuIsa : std::uint8_t {
   kBlas,        ///< no product of the project's own but that of int8, in plain C++
   kAvx2,        ///< with FMA
   kAvxVnni,     ///< dot products of int8 on AVX2's registers
-  kAvx512,      ///< F, BW, DQ, VL; int8 on AVX2
+  kAvx512,      ///< F, BW, DQ, VL
   kAvx512Vnni,  ///< dot products of int8
   kAvx512Bf16,  ///< products of bfloat16
   kAmx,         ///< tiles for bfloat16 and int8

@@ -98,6 +98,7 @@ const Int8Kernel& int8_kernel() {
   const CpuIsa isa = cpu_isa();
   if (isa >= CpuIsa::kAmx) return amx_int8();
   if (isa >= CpuIsa::kAvx512Vnni) return avx512_vnni_int8();
+  if (isa == CpuIsa::kAvx512) return avx512_int8();
   if (isa == CpuIsa::kAvxVnni) return avx_vnni_int8();
   return isa >= CpuIsa::kAvx2 ? avx2_int8() : plain_int8();
 }

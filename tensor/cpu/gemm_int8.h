@@ -66,6 +66,7 @@ const Int8Kernel& plain_int8();
 /// Of other architectures than x86-64 the plain one.
 const Int8Kernel& avx2_int8();
 const Int8Kernel& avx_vnni_int8();
+const Int8Kernel& avx512_int8();
 const Int8Kernel& avx512_vnni_int8();
 const Int8Kernel& amx_int8();
 /// That of cpu_isa().

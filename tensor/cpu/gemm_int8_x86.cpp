@@ -3,11 +3,14 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include <cstring>
+
 namespace tk::cpu {
 namespace {
 
 #define TK_AVX2 __attribute__((target("avx2,fma")))
 #define TK_AVX_VNNI __attribute__((target("avx2,fma,avxvnni")))
+#define TK_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma")))
 #define TK_AVX512_VNNI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma")))
 #define TK_AMX_INT8 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,amx-tile,amx-int8")))
 
@@ -77,7 +80,11 @@ struct Avx2 {
 TK_AVX2 __m256i load(const void* x) { return _mm256_loadu_si256(static_cast<const __m256i*>(x)); }
 
 // The quad of a row, q + 128, in all columns.
-TK_AVX2 int quad(const void* q) { return *static_cast<const int*>(q); }
+TK_AVX2 int quad(const void* q) {
+  int four;
+  std::memcpy(&four, q, sizeof four);
+  return four;
+}
 
 // A tile is 6 rows by 16 columns.
 template <int Rows>
@@ -125,7 +132,7 @@ struct AvxVnni {
 };
 
 // 16 columns from c on of row i.
-TK_AVX512_VNNI void store(const Int8Tile& t, std::int64_t i, std::int64_t c, __m512i sum) {
+TK_AVX512 void store(const Int8Tile& t, std::int64_t i, std::int64_t c, __m512i sum) {
   const std::int64_t n = t.cols - c;
   const auto mask = static_cast<__mmask16>(n >= 16 ? 0xffff : (1 << n) - 1);
   const __m512 x = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(t.x_scale[i]));
@@ -134,6 +141,51 @@ TK_AVX512_VNNI void store(const Int8Tile& t, std::int64_t i, std::int64_t c, __m
       t.bias != nullptr ? _mm512_fmadd_ps(x, scale, _mm512_maskz_loadu_ps(mask, t.bias + c)) : _mm512_mul_ps(x, scale);
   _mm512_mask_storeu_ps(t.y + i * t.y_row + c, mask, y);
 }
+
+// As for AVX2, in tiles of 14 rows by 16 columns.
+template <int Rows>
+TK_AVX512 void run_avx512(const Int8Tile& t) {
+  Sums16 sum[Rows][2];  // of the first and the last eight columns, two sums for each
+#pragma GCC unroll 14
+  for (int i = 0; i < Rows; ++i) sum[i][0] = sum[i][1] = Sums16{};
+  const auto* q = static_cast<const std::int16_t*>(t.q);
+  const std::int8_t* w = t.w;
+  for (std::int64_t p = 0; p < t.quads; ++p) {
+    const __m512i first = _mm512_cvtepi8_epi16(load(w)), last = _mm512_cvtepi8_epi16(load(w + 8 * kQuad));
+#pragma GCC unroll 14
+    for (int i = 0; i < Rows; ++i) {
+      const __m512i x = _mm512_broadcastq_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(q + i * t.q_row)));
+      sum[i][0] += (Sums16)_mm512_madd_epi16(x, first);
+      sum[i][1] += (Sums16)_mm512_madd_epi16(x, last);
+    }
+    q += kQuad;
+    w += kPanelCols * kQuad;
+  }
+  const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+#pragma GCC unroll 14
+  for (int i = 0; i < Rows; ++i) {
+    const __m512i a = (__m512i)sum[i][0], b = (__m512i)sum[i][1];
+    store(t, i, 0, _mm512_add_epi32(_mm512_permutex2var_epi32(a, even, b), _mm512_permutex2var_epi32(a, odd, b)));
+  }
+}
+
+struct Avx512 {
+  using Element = std::int16_t;
+  static constexpr int kShift = 0;
+  static constexpr std::int64_t kTileRows = 14, kTileCols = 16;
+
+  static void begin() {}
+  static void end() {}
+
+  static void run(const Int8Tile& t) {
+    using Run = void (*)(const Int8Tile&);
+    static constexpr Run kRuns[] = {run_avx512<1>,  run_avx512<2>,  run_avx512<3>,  run_avx512<4>, run_avx512<5>,
+                                    run_avx512<6>,  run_avx512<7>,  run_avx512<8>,  run_avx512<9>, run_avx512<10>,
+                                    run_avx512<11>, run_avx512<12>, run_avx512<13>, run_avx512<14>};
+    kRuns[t.rows - 1](t);
+  }
+};
 
 // A tile is 14 rows by 32 columns.
 template <int Rows, int Panels>
@@ -260,6 +312,7 @@ struct Amx {
 
 const Int8Kernel& avx2_int8() { return kInt8Kernel<Avx2>; }
 const Int8Kernel& avx_vnni_int8() { return kInt8Kernel<AvxVnni>; }
+const Int8Kernel& avx512_int8() { return kInt8Kernel<Avx512>; }
 const Int8Kernel& avx512_vnni_int8() { return kInt8Kernel<Avx512Vnni>; }
 const Int8Kernel& amx_int8() { return kInt8Kernel<Amx>; }
 
@@ -271,6 +324,7 @@ namespace tk::cpu {
 
 const Int8Kernel& avx2_int8() { return plain_int8(); }
 const Int8Kernel& avx_vnni_int8() { return plain_int8(); }
+const Int8Kernel& avx512_int8() { return plain_int8(); }
 const Int8Kernel& avx512_vnni_int8() { return plain_int8(); }
 const Int8Kernel& amx_int8() { return plain_int8(); }
 
