@@ -7,6 +7,7 @@
 
 #include "tensor/allocator.h"
 #include "tensor/backend.h"
+#include "tensor/host_memory.h"
 #include "tensor/ops/matmul.h"
 #include "tensor/precision.h"
 #include "tensor/threads.h"
@@ -98,6 +99,7 @@ MachineRates measure_rates(Device device, DType dtype) {
                               .bytes_per_second = 2 * static_cast<double>(kCopyBytes) / copy_seconds(device)};
   release_cached(device);
   reset_peak(device);
+  reset_peak_host_memory();
   return rates;
 }
 
