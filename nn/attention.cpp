@@ -12,8 +12,8 @@
 namespace tk {
 
 Attention::Attention(const AttentionOptions& options)
-    : query_key_value(options.hidden, 3 * options.hidden, true, Init::kZeros),
-      output(options.hidden, options.hidden, true, Init::kZeros),
+    : query_key_value(options.hidden, 3 * options.hidden, true, options.init),
+      output(options.hidden, options.hidden, true, options.init),
       norm(options.hidden, options.layer_norm_epsilon),
       options_(options) {}
 

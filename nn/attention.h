@@ -16,7 +16,8 @@ struct AttentionOptions {
   double attention_dropout = 0;
   double hidden_dropout = 0;
   KeyWeighting weighting = KeyWeighting::kExact;
-  std::uint8_t layer = 0;  ///< names the random streams
+  std::uint8_t layer = 0;    ///< names the random streams
+  Init init = Init::kZeros;  ///< of the weights
 };
 
 /// The first half of an encoder layer: y = LN(x + dropout(W_o attention(x) + b_o)), on two row sets: every row is a

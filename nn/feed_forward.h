@@ -17,10 +17,12 @@ struct FeedForwardOptions {
   double layer_norm_epsilon = 1e-12;
   double hidden_dropout = 0;
   std::uint8_t layer = 0;
+  Init init = Init::kZeros;  ///< of the weights
 };
 
 /// The second half of an encoder layer: LN(y + scale * dropout(W_2 f(W_1 y + b_1) + b_2)), f the
-/// activation. Weights begin as zeros: a model draws or loads them.
+/// activation. Weights begin as zeros: a model draws or
+/// loads them.
 class FeedForward {
  public:
   FeedForward() = default;

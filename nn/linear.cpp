@@ -3,15 +3,17 @@
 #include <cmath>
 
 #include "autograd/grad_mode.h"
+#include "autograd/ops/bias_activation.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/shape.h"
 #include "tensor/ops/matmul.h"
 
 namespace tk {
 
-Linear::Linear(std::int64_t in, std::int64_t out, bool has_bias, Init init) : weight({out, in}) {
+Linear::Linear(std::int64_t in, std::int64_t out, bool has_bias, Init init)
+    : weight(init == Init::kInt8Zeros ? Parameter::int8({out, in}) : Parameter({out, in})) {
   if (has_bias) bias = Parameter({out}, false);
-  if (init == Init::kZeros || in == 0) return;
+  if (init != Init::kDefault || in == 0) return;
   const double bound = 1 / std::sqrt(static_cast<double>(in));
   init_uniform(weight.value(), bound);
   if (has_bias) init_uniform(bias.value(), bound);
@@ -23,6 +25,11 @@ Variable Linear::operator()(const Variable& x) const {
 
 Variable Linear::without_bias(const Variable& x) const { return times(x, weight.as(x.dtype()), Variable(), 0); }
 
+Variable Linear::activated(const Variable& x, Activation activation) const {
+  if (!weight.is_quantized()) return bias_activation(without_bias(x), bias, activation);
+  return Variable(linear(x.value(), packed_int8(x, 0, weight.value().shape()[0]), bias.value(), activation));
+}
+
 Variable Linear::columns(const Variable& x, std::int64_t begin, std::int64_t n) const {
   const Variable some_bias = bias.defined() ? narrow(bias.as(x.dtype()), 0, begin, n) : Variable();
   return times(x, narrow(weight.as(x.dtype()), 0, begin, n), some_bias, begin);
@@ -30,6 +37,9 @@ Variable Linear::columns(const Variable& x, std::int64_t begin, std::int64_t n) 
 
 Variable Linear::times(const Variable& x, const Variable& some_weight, const Variable& some_bias,
                        std::int64_t begin) const {
+  if (weight.is_quantized()) {
+    return Variable(linear(x.value(), packed_int8(x, begin, some_weight.shape()[0]), some_bias.value()));
+  }
   const bool may_be_packed = !grad_enabled() && !weight.is_kept() && x.shape().rank() == 2 &&
                              x.dtype() == DType::kFloat32 && x.device() == Device::kCpu;
   if (may_be_packed) {
@@ -37,6 +47,11 @@ Variable Linear::times(const Variable& x, const Variable& some_weight, const Var
     if (packed.serves()) return Variable(linear(x.value(), packed, some_bias.value()));
   }
   return linear(x, some_weight, some_bias);
+}
+
+PackedInt8Weight Linear::packed_int8(const Variable& x, std::int64_t begin, std::int64_t n) const {
+  TK_CHECK(!x.requires_grad(), "linear: the weight is int8, which has no backward");
+  return packed_->range(weight.quantized(), begin, n);
 }
 
 void Linear::collect(ParameterList& list, const std::string& path) {

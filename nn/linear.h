@@ -6,11 +6,13 @@
 #include "nn/init.h"
 #include "nn/packed_weights.h"
 #include "nn/parameter.h"
+#include "tensor/activation.h"
 
 namespace tk {
 
 /// y = x W^T + b: weight [out, in], bias [out], or none. Both begin uniform in (-1 / sqrt(in), 1 / sqrt(in)).
-/// Without a graph, on the CPU, a weight that no optimizer keeps is packed once for all calls (tensor/packed_weight.h).
+/// An int8 weight (Parameter::quantize) takes rows, of the CPU, without a graph. Without a graph, on the CPU, a weight
+/// that no optimizer keeps is packed once for all calls (tensor/packed_weight.h).
 struct Linear {
   Parameter weight;
   Parameter bias;  ///< undefined without one
@@ -22,12 +24,16 @@ struct Linear {
   Variable operator()(const Variable& x) const;
   /// x W^T, for a caller that fuses the bias with what follows.
   Variable without_bias(const Variable& x) const;
+  /// Through an activation; the layer has a bias.
+  Variable activated(const Variable& x, Activation activation) const;
   /// Columns [begin, begin + n) of y alone.
   Variable columns(const Variable& x, std::int64_t begin, std::int64_t n) const;
   void collect(ParameterList& list, const std::string& path);
 
  private:
   Variable times(const Variable& x, const Variable& some_weight, const Variable& some_bias, std::int64_t begin) const;
+
+  PackedInt8Weight packed_int8(const Variable& x, std::int64_t begin, std::int64_t n) const;
 
   std::shared_ptr<PackedWeights> packed_ = std::make_shared<PackedWeights>();
 };

@@ -17,6 +17,13 @@ void BFloat16Copy::refresh() {
 
 Parameter::Parameter(const Shape& shape, bool decay) : variable_(zeros(shape), true), decay_(decay) {}
 
+Parameter Parameter::int8(const Shape& shape) {
+  Parameter parameter;
+  parameter.variable_ = Variable(zeros(shape, DType::kInt8));
+  parameter.scale_ = zeros({shape[0], 1});
+  return parameter;
+}
+
 void Parameter::check_free() const {
   TK_CHECK(!is_kept(), "parameter: an optimizer keeps the values ", value().shape(),
            " in its buffers and would go on with those; move them before it is made");
@@ -39,6 +46,15 @@ void Parameter::move_to(Device device) {
     variable_.node()->device = device;
     variable_.node()->grad.move_to(device);
   }
+  whole_copy_ = nullptr;
+}
+
+void Parameter::quantize() {
+  if (is_quantized()) return;
+  check_free();
+  const QuantizedRows rows = quantize_rows(value());
+  variable_ = Variable(rows.values);
+  scale_ = rows.scale;
   whole_copy_ = nullptr;
 }
 
@@ -70,6 +86,7 @@ GradSlot& Parameter::grad() const {
 void Parameter::set_trainable(bool trainable) {
   if (trainable == this->trainable()) return;
   check_free();
+  TK_CHECK(!is_quantized(), "parameter: an int8 weight, of shape ", value().shape(), ", is not trained");
   variable_ = Variable(value(), trainable);
   if (trainable && sparse_) grad().allow_sparse();
 }
@@ -99,7 +116,11 @@ Tensor dense_gradient(const Parameter& parameter) {
 std::vector<NamedTensor> named_values(const ParameterList& parameters) {
   std::vector<NamedTensor> values;
   for (const NamedParameter& named : parameters) {
-    for (NamedTensor& range : named_ranges(named, named.parameter->value())) values.push_back(std::move(range));
+    const Parameter& parameter = *named.parameter;
+    for (NamedTensor& range : named_ranges(named, parameter.value())) values.push_back(std::move(range));
+    if (!parameter.is_quantized()) continue;
+    for (NamedTensor& range : named_ranges(named, parameter.quantized().scale, std::string(kScaleSuffix)))
+      values.push_back(std::move(range));
   }
   return values;
 }

@@ -5,10 +5,12 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "autograd/variable.h"
 #include "tensor/named_tensor.h"
+#include "tensor/ops/quantize.h"
 #include "tensor/random.h"
 
 namespace tk {
@@ -28,13 +30,15 @@ struct BFloat16Copy {
   void is_fresh() { version = value.version(); }
 };
 
-/// A trained float32 tensor. Its value and gradient may move into flat buffers (FlatParameters); ops read it through
-/// variable(), or as() where they compute in another dtype.
+/// A trained float32 tensor, or for inference an int8 one. Its value and gradient may move into flat buffers
+/// (FlatParameters); ops read it through variable(), or as() where they compute in another dtype.
 class Parameter {
  public:
   Parameter() = default;
   /// Zeros.
   explicit Parameter(const Shape& shape, bool decay = true);
+  /// Zeros in int8, as of quantize(), of a matrix.
+  static Parameter int8(const Shape& shape);
 
   bool defined() const { return variable_.defined(); }
   const Variable& variable() const { return variable_; }
@@ -43,6 +47,12 @@ class Parameter {
   /// is kept, and made anew after the value was written.
   Variable as(DType dtype) const;
   const Tensor& value() const { return variable_.value(); }
+  /// A matrix on the CPU becomes int8 with a scale for each row (tensor/ops/quantize.h), for inference: it is not
+  /// trainable from then on. Throws as quantize_rows does, and as long as a keeper of the storage lives.
+  void quantize();
+  bool is_quantized() const { return scale_.defined(); }
+  /// value() and its scales.
+  QuantizedRows quantized() const { return {value(), scale_}; }
   /// Throws where it is not trainable.
   GradSlot& grad() const;
   /// Moves the value and the gradient so far into the given storage; with an undefined one the gradient stays where it
@@ -61,7 +71,7 @@ class Parameter {
   ParameterGroup group() const { return group_; }
   void make_sparse();
   /// Whether ops that read it compute a gradient, and optimizers list it. What a frozen one had gathered is gone.
-  /// Throws as long as a keeper of the storage lives.
+  /// Throws as long as a keeper of the storage lives, and for an int8 one that shall be trained.
   void set_trainable(bool trainable);
   bool trainable() const { return variable_.requires_grad(); }
   void set_group(ParameterGroup group) { group_ = group; }
@@ -70,6 +80,7 @@ class Parameter {
   void check_free() const;
 
   Variable variable_;
+  Tensor scale_;                                      // of an int8 value
   mutable std::shared_ptr<BFloat16Copy> whole_copy_;  // made when it is first asked for
   mutable Tensor copy_;                               // the part of it that is of this value
   bool decay_ = true;
@@ -77,6 +88,9 @@ class Parameter {
   ParameterGroup group_ = ParameterGroup::kBase;
   std::weak_ptr<const void> keeper_;
 };
+
+/// Behind the name of an int8 weight, that of its scales.
+inline constexpr std::string_view kScaleSuffix = "_scale";
 
 /// A parameter under its published names: one, or several for equal ranges of dimension 0 (query, key and value lie in
 /// one matrix).
@@ -99,7 +113,7 @@ ParameterList parameters_of(Modules&... modules) {
 /// A view of `whole`, which belongs to a parameter and has as many entries in dimension 0 or can be divided like it,
 /// for each published name, `suffix` behind it.
 std::vector<NamedTensor> named_ranges(const NamedParameter& named, const Tensor& whole, const std::string& suffix = "");
-/// A view for each published name.
+/// A view for each published name; of int8 weights also one of the scales, [rows, 1], kScaleSuffix behind the name.
 std::vector<NamedTensor> named_values(const ParameterList& parameters);
 /// The gradients under the published names; zeros where none arrived, dense also for embeddings.
 std::vector<NamedTensor> named_gradients(const ParameterList& parameters);

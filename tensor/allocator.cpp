@@ -18,14 +18,14 @@ constexpr std::int64_t kMiB = 1 << 20;
 constexpr std::int64_t round_up(std::int64_t bytes, std::int64_t step) { return (bytes + step - 1) / step * step; }
 
 // The system backs only pages that were written, so blocks are whole and large ones cost nothing: sizes are rounded up,
-// so that nearby shapes share blocks, to an eighth of their power of two, which loses at most 12.5 %, and from 1 MiB to
-// the next power of two, which loses nothing. The batches of an epoch, whose lengths differ, live in the memory of the
-// longest one.
+// so that nearby shapes share blocks, to an eighth of their power of two, which loses at most 12.5 %, and from 64 KiB
+// to the next power of two, which loses a page. The batches of an epoch, whose lengths differ, live in the memory of
+// the longest one.
 constexpr PoolPolicy kCpuPolicy = {
     .rounded =
         [](std::int64_t bytes) {
           const auto power = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(bytes)));
-          const bool large = bytes >= kMiB;
+          const bool large = bytes >= kMiB / 16;
           return round_up(bytes, large ? power : std::max<std::int64_t>(64, power / 8));
         },
     .chunk = [](std::int64_t size) { return size; },

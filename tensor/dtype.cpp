@@ -12,12 +12,13 @@ struct DTypeInfo {
   std::int64_t size;
 };
 
-constexpr std::array<DTypeInfo, 6> kDTypes = {{{DType::kBool, "bool", 1},
-                                              {DType::kInt32, "int32", 4},
-                                              {DType::kInt64, "int64", 8},
-                                              {DType::kBFloat16, "bfloat16", 2},
-                                              {DType::kFloat32, "float32", 4},
-                                              {DType::kFloat64, "float64", 8}}};
+constexpr std::array<DTypeInfo, 7> kDTypes = {{{DType::kBool, "bool", 1},
+                                               {DType::kInt8, "int8", 1},
+                                               {DType::kInt32, "int32", 4},
+                                               {DType::kInt64, "int64", 8},
+                                               {DType::kBFloat16, "bfloat16", 2},
+                                               {DType::kFloat32, "float32", 4},
+                                               {DType::kFloat64, "float64", 8}}};
 
 const DTypeInfo& info(DType dtype) { return kDTypes[static_cast<std::size_t>(dtype)]; }
 

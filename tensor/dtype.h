@@ -9,7 +9,7 @@
 
 namespace tk {
 
-enum class DType : std::uint8_t { kBool, kInt32, kInt64, kBFloat16, kFloat32, kFloat64 };
+enum class DType : std::uint8_t { kBool, kInt8, kInt32, kInt64, kBFloat16, kFloat32, kFloat64 };
 
 /// Bytes of one element.
 std::int64_t size_of(DType dtype);
@@ -28,6 +28,10 @@ struct DTypeOf;
 template <>
 struct DTypeOf<bool> {
   static constexpr DType value = DType::kBool;
+};
+template <>
+struct DTypeOf<std::int8_t> {
+  static constexpr DType value = DType::kInt8;
 };
 template <>
 struct DTypeOf<std::int32_t> {
@@ -70,6 +74,8 @@ decltype(auto) dispatch_all(DType dtype, F&& f) {
   switch (dtype) {
     case DType::kBool:
       return f.template operator()<bool>();
+    case DType::kInt8:
+      return f.template operator()<std::int8_t>();
     case DType::kInt32:
       return f.template operator()<std::int32_t>();
     case DType::kInt64:

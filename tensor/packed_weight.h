@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tensor/ops/quantize.h"
 #include "tensor/tensor.h"
 
 namespace tk {
@@ -28,6 +29,25 @@ class PackedWeight {
   const cpu::TileProducts* tiles_ = nullptr;
   std::int64_t out_ = 0, in_ = 0;
   Tensor panels_;
+};
+
+/// The same of an int8 weight, for products on any instruction set (tensor/cpu/gemm_int8.h).
+class PackedInt8Weight {
+ public:
+  PackedInt8Weight() = default;
+  /// Throws for more than 65536 columns, whose sums int32 may not hold.
+  explicit PackedInt8Weight(const QuantizedRows& weight);
+
+  std::int64_t out() const { return scale_.numel(); }
+  std::int64_t in() const { return in_; }
+  const Tensor& panels() const { return panels_; }
+  const Tensor& start() const { return start_; }
+  const Tensor& scale() const { return scale_; }
+  std::int64_t bytes() const { return panels_.bytes() + start_.bytes() + scale_.bytes(); }
+
+ private:
+  std::int64_t in_ = 0;
+  Tensor panels_, start_, scale_;
 };
 
 }  // namespace tk

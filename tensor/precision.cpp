@@ -25,7 +25,11 @@ ProductPrecision precision_of(Device device, DType dtype) {
 
 void check_computes_in(const char* what, Device device, DType dtype) {
   if (dtype == DType::kFloat32) return;
-  TK_CHECK(dtype == DType::kBFloat16, what, ": computes in float32 or bfloat16, not in ", dtype);
+  if (dtype == DType::kInt8) {
+    TK_CHECK(device == Device::kCpu, what, ": int8 is computed on the cpu alone, and this is ", device);
+    return;
+  }
+  TK_CHECK(dtype == DType::kBFloat16, what, ": computes in float32, bfloat16 or int8, not in ", dtype);
   TK_CHECK(device != Device::kCpu || cpu_isa() >= CpuIsa::kAvx512Bf16, what,
            ": bfloat16 on the cpu takes AVX512_BF16 or AMX, and products run on ", name(cpu_isa()),
            "; compute in float32");

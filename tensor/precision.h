@@ -27,12 +27,12 @@ class WithProductPrecision {
   ProductPrecision before_;
 };
 
-/// How a model is computed in a dtype there: on the CPU bfloat16 rounds the factors of products alone, and activations
-/// are float32.
+/// How a model is computed in a dtype there: on the CPU bfloat16 and int8 round the factors of products alone, and
+/// activations are float32.
 DType activation_dtype(Device device, DType dtype);
 ProductPrecision precision_of(Device device, DType dtype);
 /// Throws, in the name of `what`, unless models are computed in this dtype there: float32 everywhere; bfloat16 on CUDA,
-/// and on the CPU where cpu_isa() has products of it.
+/// and on the CPU where cpu_isa() has products of it; int8 on the CPU, inference alone.
 void check_computes_in(const char* what, Device device, DType dtype);
 
 }  // namespace tk

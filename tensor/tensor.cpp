@@ -267,6 +267,7 @@ std::vector<bool> Tensor::to_vector<bool>() const {
   const bool* first = source.data<bool>();
   return std::vector<bool>(first, first + numel_);
 }
+template std::vector<std::int8_t> Tensor::to_vector() const;
 template std::vector<std::int32_t> Tensor::to_vector() const;
 template std::vector<std::int64_t> Tensor::to_vector() const;
 template std::vector<BFloat16> Tensor::to_vector() const;

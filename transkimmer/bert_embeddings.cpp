@@ -9,7 +9,7 @@
 namespace tk {
 
 BertEmbeddings::BertEmbeddings(const Config& config)
-    : word_(config.vocab_size, config.hidden_size, true, Init::kZeros),
+    : word_(config.vocab_size, config.hidden_size, true, weight_init(config)),
       position_(config.max_position_embeddings, config.hidden_size, false, Init::kZeros),
       token_type_(config.type_vocab_size, config.hidden_size, false, Init::kZeros),
       norm_(config.hidden_size, config.layer_norm_eps),

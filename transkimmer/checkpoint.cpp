@@ -9,6 +9,8 @@
 #include <sstream>
 #include <system_error>
 
+#include "nn/parameter.h"
+#include "tensor/allocator.h"
 #include "tensor/error.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/in_quotes.h"
@@ -46,11 +48,19 @@ bool all_finite(const Tensor& tensor) {
   return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
 }
 
+bool is_scale(std::string_view name) { return name.ends_with(kScaleSuffix); }
+
+bool is_missing(const LoadReport& report, const std::string& name) {
+  return std::ranges::find(report.missing, name) != report.missing.end();
+}
+
 void copy_weight(const WeightFiles& file, const SafetensorsEntry& entry, const Tensor& destination) {
   const Tensor source = file.tensor(entry.name);
-  TK_CHECK(is_floating(source.dtype()), file.path(), ": tensor ", in_quotes(entry.name),
-           ": expected floating-point weights, got ", entry.dtype);
-  TK_CHECK(all_finite(source), file.path(), ": tensor ", in_quotes(entry.name), ": holds a value that is not finite");
+  const bool is_int8 = destination.dtype() == DType::kInt8;
+  TK_CHECK(is_int8 ? source.dtype() == DType::kInt8 : is_floating(source.dtype()), file.path(), ": tensor ",
+           in_quotes(entry.name), ": expected ", is_int8 ? "int8" : "floating-point", " weights, got ", entry.dtype);
+  TK_CHECK(is_int8 || all_finite(source), file.path(), ": tensor ", in_quotes(entry.name),
+           ": holds a value that is not finite");
   destination.copy_from(source);
 }
 
@@ -121,6 +131,8 @@ void write_files(const fs::path& folder, Config config, std::span<const NamedTen
                  const FolderTexts& tokenizer, FloatStorage storage) {
   name_architecture(config, weights);
   config.torch_dtype = choice_name(storage);
+  config.int8_weights =
+      std::ranges::any_of(weights, [](const NamedTensor& weight) { return weight.tensor.dtype() == DType::kInt8; });
   write_tokenizer(folder, config, tokenizer);
   write_file_atomically(folder / "config.json", to_json(config));
   save_safetensors(folder / kWeights, weights, {{"format", "pt"}}, storage);  // transformers asks for the format
@@ -134,6 +146,15 @@ Config load_config(const fs::path& folder) {
   return read_config(folder / "config.json", predictor_shape(folder));
 }
 
+std::vector<std::string> int8_weights(const fs::path& folder_or_file, const Family& family) {
+  std::vector<std::string> names;
+  const WeightFiles file = WeightFiles::open(folder_or_file);
+  for (const SafetensorsEntry& entry : file.entries()) {
+    if (entry.dtype == "I8") names.push_back(family.published_name(entry.name));
+  }
+  return names;
+}
+
 LoadReport load_weights(const fs::path& folder_or_file, std::span<const NamedTensor> destinations, const Family& family,
                         bool ignore_mismatched_sizes) {
   const WeightFiles file = WeightFiles::open(folder_or_file);
@@ -143,6 +164,8 @@ LoadReport load_weights(const fs::path& folder_or_file, std::span<const NamedTen
   for (const auto& [name, destination] : destinations) {
     const auto place = entries.find(name);
     if (place == entries.end()) {
+      TK_CHECK(!is_scale(name) || is_missing(report, name.substr(0, name.size() - kScaleSuffix.size())), file.path(),
+               ": holds an int8 weight without its scales ", in_quotes(name));
       report.missing.push_back(name);
       continue;
     }
@@ -164,6 +187,7 @@ LoadReport load_weights(const fs::path& folder_or_file, std::span<const NamedTen
   for (const auto& [name, entry] : entries) {
     if (!family.passed_over(name)) report.unexpected.push_back(entry->name);
   }
+  release_cached(Device::kCpu);  // what was read
   return report;
 }
 

@@ -20,6 +20,10 @@ struct Family;
 /// folder's skim predictors (see parse_config).
 Config load_config(const std::filesystem::path& folder);
 
+/// The published names of the weights that a checkpoint holds in int8. Each, "X.weight", has its scales beside it:
+/// float32 "X.weight_scale" [rows, 1].
+std::vector<std::string> int8_weights(const std::filesystem::path& folder_or_file, const Family& family);
+
 /// How a checkpoint's names compare with the model's.
 struct LoadReport {
   std::vector<std::string> missing;     ///< weights of the model that the file lacks: they keep their values
@@ -29,8 +33,8 @@ struct LoadReport {
 
 /// Copies weights into `destinations`, matched by the names that `family` publishes and converted to each destination's
 /// dtype. What the family passes over is not reported. Throws tk::Error for a bad file, for a file without a single
-/// weight of the model, for a weight that is not finite, and, unless `ignore_mismatched_sizes`, for a shape that
-/// differs, naming both.
+/// weight of the model, for a weight that is not finite, for one that is int8 on one side alone, and, unless
+/// `ignore_mismatched_sizes`, for a shape that differs, naming both.
 LoadReport load_weights(const std::filesystem::path& folder_or_file, std::span<const NamedTensor> destinations,
                         const Family& family, bool ignore_mismatched_sizes = false);
 
@@ -45,9 +49,9 @@ FolderTexts new_tokenizer_files(const Config& config, std::string vocabulary, bo
 /// Writes a folder that transformers loads: config.json, model.safetensors and the tokenizer files. Of those that the
 /// family knows, it then holds what `tokenizer` has, with a tokenizer_config.json in any case; none at all leaves them
 /// as they are. A folder that does not exist yet appears complete or not at all. In one that does, all of these files
-/// are replaced, the weights last, or none, and other files stay. The `config` written says the dtype of `storage`, and
-/// the class of its head if and only if there is a classifier. Throws tk::Error with the path at fault, and for a
-/// weight that is not finite.
+/// are replaced, the weights last, or none, and other files stay. The `config` written says the dtype of `storage`,
+/// whether there are int8 weights, and the class of its head if and only if there is a classifier. Throws tk::Error
+/// with the path at fault, and for a weight that is not finite.
 void save_model_folder(const std::filesystem::path& folder, Config config, std::span<const NamedTensor> weights,
                        const FolderTexts& tokenizer, FloatStorage storage = FloatStorage::kFloat32);
 /// The same for a folder that does not exist. Throws if it does by now, another program's included.

@@ -15,6 +15,11 @@ namespace {
 
 StepState evaluation_state(const Config& config) { return {.skim_threshold = config.skim_threshold}; }
 
+// The name of the weight whose scales go by this name.
+std::string without_scale(const std::string& name) {
+  return name.ends_with(kScaleSuffix) ? name.substr(0, name.size() - kScaleSuffix.size()) : name;
+}
+
 // Draws the values of a parameter that go by these names: query, key and value lie in one.
 template <class F>
 void draw(const NamedParameter& named, std::span<const std::string> names, F&& draw_all) {
@@ -22,10 +27,11 @@ void draw(const NamedParameter& named, std::span<const std::string> names, F&& d
   if (std::ranges::none_of(named.names, wanted)) return;
   Parameter drawn(named.parameter->value().shape());
   draw_all(drawn.value());
+  if (named.parameter->is_quantized()) drawn.quantize();
   const std::vector<NamedTensor> from = named_values({{named.names, &drawn}});
   const std::vector<NamedTensor> to = named_values({named});
   for (std::size_t i = 0; i < to.size(); ++i) {
-    if (wanted(to[i].name)) to[i].tensor.copy_from(from[i].tensor);
+    if (wanted(to[i].name) || wanted(without_scale(to[i].name))) to[i].tensor.copy_from(from[i].tensor);
   }
 }
 
@@ -67,8 +73,31 @@ ClassifierOutput BertClassifier::operator()(const PackedTokens& inputs, const Co
   return out;
 }
 
+void BertClassifier::quantize(std::span<const std::string> names) {
+  const auto is_one = [&](const std::string& name) { return std::ranges::find(names, name) != names.end(); };
+  for (const NamedParameter& named : parameters_) {
+    if (std::ranges::any_of(named.names, is_one)) named.parameter->quantize();
+  }
+}
+
+std::vector<std::string> BertClassifier::int8_weights() const {
+  std::vector<std::string> names;
+  for (const NamedParameter& named : parameters_) {
+    if (named.parameter->is_quantized()) names.insert(names.end(), named.names.begin(), named.names.end());
+  }
+  return names;
+}
+
 void BertClassifier::place(Device device, DType compute_dtype) {
+  if (is_quantized() && compute_dtype == DType::kFloat32) compute_dtype = DType::kInt8;
   check_computes_in("classifier", device, compute_dtype);
+  TK_CHECK(!is_quantized() || compute_dtype == DType::kInt8,
+           "classifier: its weights are int8, and are not computed in ", compute_dtype);
+  if (compute_dtype == DType::kInt8) {
+    for (const NamedParameter& named : parameters_) {
+      if (is_int8_weight(named.names.front(), config_.family())) named.parameter->quantize();
+    }
+  }
   for (const NamedParameter& named : parameters_) named.parameter->move_to(device);
   evaluation_ = make_step_state(evaluation_state(config_), device);
   compute_dtype_ = compute_dtype;

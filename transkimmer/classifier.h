@@ -37,8 +37,17 @@ class BertClassifier {
   /// The same numbers for the weights of these published names alone; the others keep what they hold.
   void initialize(std::uint64_t seed, std::span<const std::string> names);
 
-  /// Moves the weights to a device and computes there; encoder and head in `compute_dtype` (float32 or bfloat16).
-  /// Throws where the device does not compute in it. Before an optimizer takes the parameters.
+  /// Holds the weights of these published names, and those that lie in one matrix with them, in int8: for inference on
+  /// the CPU.
+  void quantize(std::span<const std::string> names);
+  /// The names of those that are.
+  std::vector<std::string> int8_weights() const;
+  /// Whether there are some.
+  bool is_quantized() const { return !int8_weights().empty(); }
+
+  /// Moves the weights to a device and computes there; encoder and head in `compute_dtype`: float32, bfloat16, or int8,
+  /// which quantizes all weights of is_int8_weight (transkimmer/families/family.h) and which float32 means for a model
+  /// that has int8 weights. Throws where the device does not compute in it. Before an optimizer takes the parameters.
   void place(Device device, DType compute_dtype = DType::kFloat32);
   Device device() const { return parameters_.front().parameter->value().device(); }
   DType compute_dtype() const { return compute_dtype_; }

@@ -117,6 +117,35 @@ void check_only(const Keys& keys, const char* key, const json& supported) {
   }
 }
 
+// Whether the file says that weights are int8, in the one way that is read.
+bool take_int8(Keys& keys) {
+  const json value = keys.take("quantization_config");
+  if (value.is_null()) return false;
+  const bool is_known = value.is_object() && value.value("quant_method", json()) == "compressed-tensors" &&
+                        value.value("format", json()) == "int-quantized";
+  if (!is_known) {
+    keys.fail("quantization_config", "expected quant_method \"compressed-tensors\" with format \"int-quantized\", ",
+              "the only one supported, got ", shown(value));
+  }
+  return true;
+}
+
+// What compressed-tensors makes of is_int8_weight: linear layers whose input is rounded too, each row by its own
+// scale, and a table.
+json int8_config(const Family& family) {
+  const auto eight_bits = [](const char* strategy, bool dynamic) {
+    return json{{"num_bits", 8}, {"type", "int"}, {"symmetric", true}, {"strategy", strategy}, {"dynamic", dynamic}};
+  };
+  const json weights = eight_bits("channel", false);
+  const json linear = {{"targets", {"Linear"}}, {"weights", weights}, {"input_activations", eight_bits("token", true)}};
+  const json table = {{"targets", {family.weights.word_embeddings}}, {"weights", weights}, {"input_activations", {}}};
+  return {{"quant_method", "compressed-tensors"},
+          {"format", "int-quantized"},
+          {"quantization_status", "compressed"},
+          {"config_groups", {{"group_0", linear}, {"group_1", table}}},
+          {"ignore", {family.weights.pooler, family.weights.classifier}}};
+}
+
 // "a", "b" or "c".
 std::string choice(const std::vector<std::string>& names) {
   std::string text;
@@ -347,6 +376,7 @@ Config parse_config(std::string_view text, std::string_view source, std::optiona
   const auto dtype = keys.text("dtype");
   const auto torch_dtype = keys.text("torch_dtype");
   c.torch_dtype = dtype.value_or(torch_dtype.value_or(c.torch_dtype));
+  c.int8_weights = take_int8(keys);
   take_skimming(keys, c, predictor);
   c.other_keys = keys.rest();
   validate(c, source);
@@ -369,6 +399,7 @@ std::string to_json(const Config& c) {
   object["classifier_dropout"] = c.classifier_dropout ? json(*c.classifier_dropout) : json();
   object["architectures"] = c.architectures;
   object["torch_dtype"] = c.torch_dtype;
+  if (c.int8_weights) object["quantization_config"] = int8_config(family);
   if (c.problem_type) object["problem_type"] = *c.problem_type;
   if (c.finetuning_task) object["finetuning_task"] = *c.finetuning_task;
   object["id2label"] = json::object();

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "nn/init.h"
 #include "tensor/activation.h"
 #include "tensor/choices.h"
 #include "transkimmer/skim/gate.h"
@@ -54,7 +55,8 @@ struct Config {
   std::optional<std::string> problem_type;     ///< regression, single_label_classification, multi_label_classification
   std::optional<std::string> finetuning_task;  ///< the task's name (data/task.h): "sst2"
   std::vector<std::string> architectures;      ///< classes of transformers, which name the head; none: a sequence's
-  std::string torch_dtype = "float32";         ///< what the weights' file holds
+  std::string torch_dtype = "float32";         ///< what the weights' file holds, beside int8
+  bool int8_weights = false;                   ///< quantization_config, as compressed-tensors reads it
 
   SkimGate skim_gate = SkimGate::kNone;
   SkimAttention skim_attention = SkimAttention::kExact;
@@ -79,6 +81,9 @@ struct Config {
   /// Names the family's class for such a head, and no other.
   void set_head(HeadKind kind);
 };
+
+/// How weights of is_int8_weight (transkimmer/families/family.h) are held in a new model.
+inline Init weight_init(const Config& config) { return config.int8_weights ? Init::kInt8Zeros : Init::kZeros; }
 
 /// The number of weights of such a model, head and predictors included.
 std::int64_t parameter_count(const Config& config);

@@ -3,9 +3,9 @@
 
     run.py finetune --transkimmer BIN --model_name_or_path MINILM --data_dir GLUE    -> results/finetune_cpu.json
 
-NAME is finetune (training steps and peak memory), inference, skim (a schedule of 0.4 of the MACs beside the dense
-model), threads (all of them beside one), tokenizer (every sentence of GLUE) or startup (until the first training step is
-done). Peers live in a virtual environment that is made on the first run that needs them (--venv, 5 GB).
+NAME is finetune (training steps and peak memory), inference, bfloat16, int8, skim (a schedule of 0.4 of the MACs beside
+the dense model), threads (all of them beside one), tokenizer (every sentence of GLUE) or startup (until the first training
+step is done). Peers live in a virtual environment that is made on the first run that needs them (--venv, 5 GB).
 
 All programs run on the same cores, pinned, one after the other, in --rounds rounds: ours, then each peer, then ours
 again, so that a machine that slows down slows all of them. A figure is the median over the rounds; the spread is the
@@ -193,6 +193,23 @@ def bfloat16_commands(options, case: str) -> dict[str, list]:
     return {"transkimmer": [*ours, *narrow], "float32": ours, "skimmed": [*skimming, *narrow]} | peers
 
 
+def int8_commands(options, task: str) -> dict[str, list]:
+    """Of a folder that `convert` makes, so that what is loaded is int8 too."""
+    folder = options.scratch / "int8"
+    if not folder.exists():
+        subprocess.run([options.transkimmer, "convert", options.model_name_or_path, folder, "--dtype", "int8"], check=True)
+    wide = bench(options, task, options.threads, *inference(options))
+    ours = [folder if word == options.model_name_or_path else word for word in wide]
+    shared = [*arguments(options, task), "--threads", options.threads, *inference(options), "--dtype", "int8", "--sorted"]
+    peers = {
+        f"{runtime} sorted": [options.python, HERE / "inference.py", "--runtime", runtime, *shared]
+        for runtime in ("onnxruntime", "ctranslate2", "openvino")
+    }
+    isas = {isa: [*ours, "--cpu_isa", isa] for isa in ("avx512_vnni", "avx_vnni", "avx2")}
+    skimming = [*ours, "--skim", "--skim_keep", SKIM_KEEP]
+    return {"transkimmer": ours, "float32": wide, "skimmed": skimming} | isas | peers
+
+
 def skim_commands(options, task: str) -> dict[str, list]:
     dense = bench(options, task, options.threads, *inference(options))
     return {"transkimmer": [*dense, "--skim", "--skim_keep", SKIM_KEEP], "dense": dense}
@@ -259,6 +276,7 @@ BENCHMARKS = {
         needs_peers=True,
         compares_memory=True,
     ),
+    "int8": Benchmark(commands=int8_commands, cases=["sst2", "qnli"], needs_peers=True, compares_memory=True),
     "skim": Benchmark(commands=skim_commands, cases=["sst2", "qnli"]),
     "threads": Benchmark(commands=threads_commands, cases=["inference sst2", "train cola", "train mrpc"]),
     "tokenizer": Benchmark(

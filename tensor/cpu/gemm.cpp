@@ -26,42 +26,22 @@ void blas_with_bias(Product<T> p) {
 // BLAS' bits follow the shape of a piece, so its pieces follow the shape of y alone.
 constexpr Pieces kBlasPieces{.rows = 192, .cols = 192, .row_unit = 24, .col_unit = 16};
 
-// [0, n) in nearly equal parts of at most `most`, cut at multiples of `unit`.
-struct Cuts {
-  std::int64_t n, unit, units, count;
-  Cuts(std::int64_t size, std::int64_t most, std::int64_t multiple)
-      : n(size), unit(multiple), units((n + unit - 1) / unit), count((units * unit + most - 1) / most) {}
-  std::int64_t at(std::int64_t i) const { return std::min(n, units * i / count * unit); }
-};
-
 template <class T>
-Product<T> piece_of(Product<T> p, std::int64_t i0, std::int64_t i1, std::int64_t j0, std::int64_t j1) {
-  p.a += p.transpose_a ? i0 : i0 * p.lda;
-  p.b += p.transpose_b ? j0 * p.ldb : j0;
-  p.y += i0 * p.ldy + j0;
-  if (p.bias != nullptr) p.bias += j0;
-  p.packed.first += j0;
-  p.m = i1 - i0;
-  p.n = j1 - j0;
+Product<T> piece_of(Product<T> p, const Piece& piece) {
+  p.a += p.transpose_a ? piece.i0 : piece.i0 * p.lda;
+  p.b += p.transpose_b ? piece.j0 * p.ldb : piece.j0;
+  p.y += piece.i0 * p.ldy + piece.j0;
+  if (p.bias != nullptr) p.bias += piece.j0;
+  p.packed.first += piece.j0;
+  p.m = piece.i1 - piece.i0;
+  p.n = piece.j1 - piece.j0;
   return p;
-}
-
-template <class T, class F>
-void for_pieces(const Product<T>& p, const Pieces& pieces, int threads, F&& f) {
-  const Cuts rows(p.m, pieces.rows, pieces.row_unit);
-  const Cuts cols(p.n, pieces.cols, pieces.col_unit);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-  for (std::int64_t i = 0; i < rows.count * cols.count; ++i) {
-    const std::int64_t r = i % rows.count;
-    const std::int64_t c = i / rows.count;
-    f(piece_of(p, rows.at(r), rows.at(r + 1), cols.at(c), cols.at(c + 1)));
-  }
 }
 
 template <class T>
 void in_pieces(const Product<T>& p, const Pieces& pieces) {
   Gemm<T> gemm;
-  for_pieces(p, pieces, gemm.threads(), [&](const Product<T>& piece) { gemm(piece); });
+  for_pieces(p.m, p.n, pieces, gemm.threads(), [&](const Piece& piece) { gemm(piece_of(p, piece)); });
 }
 
 int blas_threads() { return std::min(omp_get_max_threads(), most_blas_threads()); }
@@ -79,7 +59,7 @@ const TileProducts* tile_products() {
     TK_CHECK(isa >= CpuIsa::kAvx512Bf16, "products of bfloat16 need AVX512_BF16 or AMX, and these run on ", name(isa));
     return isa >= CpuIsa::kAmx ? amx_bf16_products() : avx512_bf16_products();
   }
-  return isa >= CpuIsa::kAvx512 ? avx512_products() : isa == CpuIsa::kAvx2 ? avx2_products() : nullptr;
+  return isa >= CpuIsa::kAvx512 ? avx512_products() : isa >= CpuIsa::kAvx2 ? avx2_products() : nullptr;
 }
 
 template <class T>
@@ -117,7 +97,7 @@ void parallel_blas(const Product<float>& p) {
                      .cols = std::max<std::int64_t>(1, p.n),
                      .row_unit = 1,
                      .col_unit = 1};
-  for_pieces(p, slabs, threads, [](const Product<float>& piece) { blas_with_bias(piece); });
+  for_pieces(p.m, p.n, slabs, threads, [&](const Piece& piece) { blas_with_bias(piece_of(p, piece)); });
 }
 
 }  // namespace tk::cpu

@@ -4,6 +4,7 @@
 
 #include "tensor/cpu/blas.h"
 #include "tensor/cpu/parallel.h"
+#include "tensor/cpu/pieces.h"
 
 namespace tk::cpu {
 
@@ -31,11 +32,6 @@ struct Product {
   const T* bias = nullptr;  // [n]
   T alpha = 1;
   PackedFactor packed = {};  // in place of b; the tiles' of those that packed it
-};
-
-/// How y is cut into pieces, each one product of one thread: at most `rows` by `cols`, at multiples of the units.
-struct Pieces {
-  std::int64_t rows, cols, row_unit, col_unit;
 };
 
 struct TileProducts;

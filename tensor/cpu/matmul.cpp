@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "tensor/cpu/gemm_int8.h"
 #include "tensor/cpu/gemm_tiles.h"
 #include "tensor/kernels.h"
 
@@ -68,6 +69,26 @@ void packed_linear(Tensor& y, const Tensor& x, const Tensor& panels, const Tenso
                  .ldy = leading(y),
                  .bias = bias.defined() ? bias.data<float>() : nullptr,
                  .packed = {.data = panels.data<float>(), .cols = y.shape()[1]}});
+}
+
+void pack_int8_weight(Tensor& panels, Tensor& start, const Tensor& w) {
+  pack_int8(panels.data<std::int8_t>(), start.data<std::int32_t>(), w.data<std::int8_t>(), w.shape()[0], w.shape()[1]);
+}
+
+void int8_linear(Tensor& y, const Tensor& x, const Tensor& panels, const Tensor& start, const Tensor& scale,
+                 const Tensor& bias, std::optional<Activation> activation) {
+  parallel_gemm({.m = y.shape()[0],
+                 .n = y.shape()[1],
+                 .k = x.shape()[1],
+                 .x = x.data<float>(),
+                 .ldx = leading(x),
+                 .panels = panels.data<std::int8_t>(),
+                 .start = start.data<std::int32_t>(),
+                 .scale = scale.data<float>(),
+                 .bias = bias.defined() ? bias.data<float>() : nullptr,
+                 .y = y.data<float>(),
+                 .activation = activation},
+                int8_kernel());
 }
 
 void linear(Tensor& y, const Tensor& x, const Tensor& w, const Tensor& bias) {

@@ -21,8 +21,9 @@ struct StoredType {
 };
 
 // The dtypes of files that are dtypes of tensors too.
-constexpr StoredType kStoredTypes[] = {{"BOOL", DType::kBool},     {"I32", DType::kInt32},   {"I64", DType::kInt64},
-                                       {"BF16", DType::kBFloat16}, {"F32", DType::kFloat32}, {"F64", DType::kFloat64}};
+constexpr StoredType kStoredTypes[] = {{"BOOL", DType::kBool},  {"I8", DType::kInt8},       {"I32", DType::kInt32},
+                                       {"I64", DType::kInt64},  {"BF16", DType::kBFloat16}, {"F32", DType::kFloat32},
+                                       {"F64", DType::kFloat64}};
 
 Tensor stored(const InputFile& file, std::int64_t begin, const Shape& shape, DType dtype) {
   const Tensor x = empty(shape, dtype);
@@ -56,7 +57,7 @@ Tensor read_elements(const InputFile& file, std::int64_t begin, std::span<const 
   if (dtype == "BOOL") return converted<bool, std::uint8_t>(file, begin, shape, [](auto x) { return x != 0; });
   const auto* found = std::ranges::find(kStoredTypes, dtype, &StoredType::name);
   TK_CHECK(found != std::end(kStoredTypes), file.path(), ": tensor ", in_quotes(tensor), " has dtype ", dtype,
-           ", which cannot be loaded; supported: F64, F32, F16, BF16, I64, I32, U8, BOOL");
+           ", which cannot be loaded; supported: F64, F32, F16, BF16, I64, I32, I8, U8, BOOL");
   return stored(file, begin, shape, found->dtype);
 }
 

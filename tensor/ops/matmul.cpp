@@ -17,6 +17,13 @@ Tensor batched(const Tensor& a, const Tensor& b, bool transpose_a, bool transpos
   return y;
 }
 
+void check_packed(const Tensor& x, std::int64_t out, std::int64_t in, const Tensor& bias) {
+  TK_CHECK(x.device() == Device::kCpu && x.dtype() == DType::kFloat32 && x.rank() == 2 && x.shape()[1] == in,
+           "linear: expected float32 x [n, ", in, "] on the cpu, got ", x.dtype(), ' ', x.shape(), " on ", x.device());
+  TK_CHECK(!bias.defined() || (bias.shape() == Shape{out} && bias.dtype() == x.dtype()),
+           "linear: expected a float32 bias of [", out, "], got ", bias.dtype(), ' ', bias.shape());
+}
+
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
@@ -58,13 +65,17 @@ Tensor linear(const Tensor& x, const PackedWeight& w, const Tensor& bias) {
   TK_CHECK(w.serves(),
            "linear: products run on another instruction set, or in another precision, than the weight was "
            "packed for");
-  TK_CHECK(x.device() == Device::kCpu && x.dtype() == DType::kFloat32 && x.rank() == 2 && x.shape()[1] == w.in(),
-           "linear: expected float32 x [n, ", w.in(), "] on the cpu, got ", x.dtype(), ' ', x.shape(), " on ",
-           x.device());
-  TK_CHECK(!bias.defined() || (bias.shape() == Shape{w.out()} && bias.dtype() == x.dtype()),
-           "linear: expected a float32 bias of [", w.out(), "], got ", bias.dtype(), ' ', bias.shape());
+  check_packed(x, w.out(), w.in(), bias);
   Tensor y = empty({x.shape()[0], w.out()});
   packed_linear_kernel(Device::kCpu, y, row_major(x), w.panels(), contiguous_if_given(bias));
+  return y;
+}
+
+Tensor linear(const Tensor& x, const PackedInt8Weight& w, const Tensor& bias, std::optional<Activation> activation) {
+  check_packed(x, w.out(), w.in(), bias);
+  Tensor y = empty({x.shape()[0], w.out()});
+  int8_linear_kernel(Device::kCpu, y, row_major(x), w.panels(), w.start(), w.scale(), contiguous_if_given(bias),
+                     activation);
   return y;
 }
 

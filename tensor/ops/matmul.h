@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+
+#include "tensor/activation.h"
 #include "tensor/packed_weight.h"
 #include "tensor/tensor.h"
 
@@ -14,5 +17,10 @@ void matmul_into(const Tensor& y, bool add, const Tensor& a, const Tensor& b, bo
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias);
 /// The same bits with a weight that is packed already: float32 on the CPU. Throws unless w.serves().
 Tensor linear(const Tensor& x, const PackedWeight& w, const Tensor& bias);
+/// The same of rows x that are rounded to int8, each by its own scale max |x| / 127, and an int8 weight: float32 on the
+/// CPU, with the same bits on every instruction set, through an activation if one is given. A row with a NaN or an
+/// infinity makes a row of NaN.
+Tensor linear(const Tensor& x, const PackedInt8Weight& w, const Tensor& bias,
+              std::optional<Activation> activation = {});
 
 }  // namespace tk

@@ -4,6 +4,7 @@
 #include "autograd/ops/reduce.h"
 #include "tests/support/catch.h"
 #include "tests/support/golden.h"
+#include "tests/support/tensors.h"
 
 using namespace tk;
 using namespace tk::test;
@@ -20,6 +21,14 @@ TEST_CASE("embedding: a sparse gradient is the dense one, row by row") {
   dense.collect(dense_list, "e");
   CHECK_FALSE(sparse.weight.grad().dense().defined());
   CHECK(largest_difference(named_gradients(sparse_list)[0].tensor, named_gradients(dense_list)[0].tensor) == 0);
+}
+
+TEST_CASE("embedding: of int8 rows, those that ids name, in float32") {
+  Embedding embedding(5, 3);
+  const QuantizedRows rows = quantize_rows(embedding.weight.value());
+  embedding.weight.quantize();
+  const Tensor ids = from_values<std::int64_t>({0, 4, 2, 2, 1, 0}, {2, 3});
+  CHECK(same_bits(embedding(ids).value(), dequantize_rows(rows, ids.reshape({6})).reshape({2, 3, 3})));
 }
 
 TEST_CASE("embedding: ids of any shape, int32 or int64") {

@@ -2,6 +2,7 @@
 
 #include "autograd/grad_mode.h"
 #include "nn/optim/sgd.h"
+#include "tensor/ops/matmul.h"
 #include "tests/support/catch.h"
 #include "tests/support/tensors.h"
 
@@ -53,6 +54,42 @@ TEST_CASE("linear: a weight that an optimizer keeps is packed for each product, 
   linear.weight.value().fill(0);
   linear.bias.value().fill(2);
   CHECK(linear(x).value().to_vector<float>() == std::vector<float>(200, 2));
+}
+
+TEST_CASE("linear: an int8 weight is that of quantize_rows, whole, in columns and activated; it has no backward") {
+  Linear linear(70, 90);
+  linear.bias.value().copy_from(random_normal({90}, 4));
+  const PackedInt8Weight all(quantize_rows(linear.weight.value()));
+  linear.weight.quantize();
+  linear.weight.quantize();  // as it is
+  const NoGrad no_grad;
+  const Variable x(random_normal({33, 70}, 1));
+  const Tensor whole = tk::linear(x.value(), all, linear.bias.value());
+  for (int turn = 0; turn < 2; ++turn) {
+    CHECK(same_bits(linear(x).value(), whole));
+    CHECK(same_bits(linear.without_bias(x).value(), tk::linear(x.value(), all, Tensor())));
+    CHECK(same_bits(linear.columns(x, 30, 50).value(), whole.narrow(1, 30, 50).contiguous()));
+    CHECK(same_bits(linear.activated(x, Activation::kGelu).value(),
+                    tk::linear(x.value(), all, linear.bias.value(), Activation::kGelu)));
+  }
+  CHECK_THROWS_WITH(linear(Variable(x.value(), true)), ContainsSubstring("int8, which has no backward"));
+  CHECK_THROWS_WITH(linear.weight.set_trainable(true), ContainsSubstring("an int8 weight, of shape [90, 70]"));
+}
+
+TEST_CASE("linear: one made of int8 zeros takes the values that are written to it") {
+  Linear linear(6, 4, true, Init::kInt8Zeros);
+  const QuantizedRows w = quantize_rows(random_normal({4, 6}, 1));
+  const Variable x(random_normal({3, 6}, 2));
+  const NoGrad no_grad;
+  CHECK(linear(x).value().to_vector<float>() == std::vector<float>(12, 0));
+  ParameterList list;
+  linear.collect(list, "linear");
+  const std::vector<NamedTensor> values = named_values(list);
+  REQUIRE(values.size() == 3);
+  CHECK(values[1].name == "linear.weight_scale");
+  values[0].tensor.copy_from(w.values);
+  values[1].tensor.copy_from(w.scale);
+  CHECK(same_bits(linear(x).value(), tk::linear(x.value(), PackedInt8Weight(w), Tensor())));
 }
 
 TEST_CASE("linear: weights decay, biases do not") {

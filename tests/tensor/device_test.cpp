@@ -179,13 +179,12 @@ TEST_CASE("cuda matmul: batches, each alone") {
   }
 }
 
-TEST_CASE(
-    "cuda index_select and index_copy: rows of every dtype, length and address, of a repeated index the last") {
+TEST_CASE("cuda index_select and index_copy: rows of every dtype, length and address, of a repeated index the last") {
   if (!has_cuda()) return;
   const Ints ids = ids_of(300, 70, 1);
   const Tensor index = from_values(ids);
   for (const DType dtype :
-       {DType::kBool, DType::kInt32, DType::kInt64, DType::kBFloat16, DType::kFloat32, DType::kFloat64}) {
+       {DType::kBool, DType::kInt8, DType::kInt32, DType::kInt64, DType::kBFloat16, DType::kFloat32, DType::kFloat64}) {
     for (const Shape& shape : std::vector<Shape>{{70}, {70, 1}, {70, 3}, {70, 64}, {70, 2, 100}, {70, 0}}) {
       INFO(dtype << ' ' << shape);
       Shape rows_shape = shape;

@@ -1,5 +1,6 @@
 #include "tensor/host_memory.h"
 
+#include <fstream>
 #include "tensor/allocator.h"
 #include "tensor/tensor.h"
 #include "tests/support/address_space.h"
@@ -23,6 +24,24 @@ TEST_CASE("host memory: what is free is what the machine has, within the limits 
   CHECK(free_host_memory() <= 100 * kMiB);
   CHECK(can_map(50 * kMiB));
   CHECK_FALSE(can_map(200 * kMiB));
+}
+
+TEST_CASE("host memory: the peak begins anew on request") {
+  const auto peak = [] {
+    std::ifstream status("/proc/self/status");
+    std::string word;
+    std::int64_t kib = 0;
+    while (status >> word && word != "VmHWM:") continue;
+    status >> kib;
+    return kib * 1024;
+  };
+  const std::int64_t before = peak();
+  if (before == 0) return;  // no such file
+  zeros({64, 1024, 1024});
+  release_cached(Device::kCpu);
+  CHECK(peak() >= 256 * kMiB);
+  reset_peak_host_memory();
+  CHECK(peak() < 256 * kMiB);
 }
 
 #ifndef __SANITIZE_ADDRESS__  // which ends the program at such a request

@@ -160,7 +160,7 @@ TEST_CASE("tensor: text shows dtype, shape and the first elements") {
 
 TEST_CASE("tensor: fill and arange for every dtype and any strides") {
   for (const DType dtype :
-       {DType::kBool, DType::kInt32, DType::kInt64, DType::kBFloat16, DType::kFloat32, DType::kFloat64}) {
+       {DType::kBool, DType::kInt8, DType::kInt32, DType::kInt64, DType::kBFloat16, DType::kFloat32, DType::kFloat64}) {
     INFO(name(dtype));
     const Tensor x = zeros({3, 4}, dtype);
     x.narrow(1, 1, 2).fill(1);
@@ -178,7 +178,7 @@ TEST_CASE("tensor: converting between all dtypes truncates, rounds or tests for 
   const std::vector<double> truth = {0, 1, 1, 1, 1, 1, 1};
   for (const DType real : {DType::kBFloat16, DType::kFloat32, DType::kFloat64}) {
     for (const DType other : {DType::kBFloat16, DType::kFloat32, DType::kFloat64}) CHECK(as(real, other) == values);
-    for (const DType integer : {DType::kInt32, DType::kInt64}) {
+    for (const DType integer : {DType::kInt8, DType::kInt32, DType::kInt64}) {
       CHECK(as(real, integer) == truncated);
       CHECK(as(integer, real) == truncated);
       CHECK(as(DType::kBool, integer) == truth);
@@ -317,8 +317,10 @@ TEST_CASE("allocator: on the CPU large blocks are shared by all sizes up to the 
   const std::int64_t before = allocator_stats(Device::kCpu).system_allocations;
   for (const std::int64_t n : {300'000, 524'288, 262'145}) empty({n});  // above 1 MiB, up to 2
   CHECK(allocator_stats(Device::kCpu).system_allocations == before + 1);
-  empty({524'289});
+  for (const std::int64_t n : {20'000, 32'768, 16'385}) empty({n});  // above 64 KiB, up to 128
   CHECK(allocator_stats(Device::kCpu).system_allocations == before + 2);
+  empty({524'289});
+  CHECK(allocator_stats(Device::kCpu).system_allocations == before + 3);
 }
 
 TEST_CASE("allocator: a block goes back to the queue that it came from, whoever frees it") {

@@ -4,13 +4,17 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "autograd/grad_mode.h"
 #include "tensor/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/tensors.h"
+#include "tests/transkimmer/small_model.h"
 #include "transkimmer/families/bert.h"
 
 namespace fs = std::filesystem;
 using namespace tk;
+using namespace tk::test;
 
 namespace {
 
@@ -195,6 +199,50 @@ TEST_CASE("checkpoint: a saved folder is read back") {
   CHECK(again.architectures == Names{"BertForSequenceClassification"});
   CHECK(again.torch_dtype == "float32");
   CHECK(again.labels == config.labels);
+}
+
+TEST_CASE("checkpoint: int8 weights and their scales are saved and read back, for every gate") {
+  for (const Skimming& gate : kDenseAndSkimming) {
+    INFO(name(gate));
+    const TemporaryFolder folder;
+    const auto model = mixing_model(small_config(gate));
+    model->place(Device::kCpu, DType::kInt8);
+    save_model_folder(folder / "model", model->config(), named_values(model->parameters()), {});
+    const Config config = load_config(folder / "model");
+    CHECK(config.int8_weights);
+    CHECK(config.torch_dtype == "float32");
+    const std::vector<std::string> names = int8_weights(folder / "model", kBert);
+    CHECK(names.size() == 1 + 6 * 4 + static_cast<std::size_t>(config.num_predictors()));
+    BertClassifier back(config);
+    CHECK(back.is_quantized());
+    const LoadReport report = load_weights(folder / "model", named_values(back.parameters()), kBert);
+    CHECK((report.missing.empty() && report.unexpected.empty()));
+    back.place(Device::kCpu);
+    CHECK(back.compute_dtype() == DType::kInt8);
+    const PackedTokens inputs = random_inputs(9, 1);
+    const NoGrad no_grad;
+    CHECK(same_bits(back(inputs, {}).logits.value(), (*model)(inputs, {}).logits.value()));
+    CHECK_THROWS_WITH(back.place(Device::kCpu, DType::kBFloat16), ContainsSubstring("int8"));
+  }
+}
+
+TEST_CASE("checkpoint: int8 on one side alone is refused, and so is an int8 weight without scales") {
+  const TemporaryFolder folder;
+  const auto model = mixing_model(small_config(SkimGate::kNone));
+  save_model_folder(folder / "float", model->config(), named_values(model->parameters()), {});
+  model->place(Device::kCpu, DType::kInt8);
+  const std::vector<NamedTensor> quantized = named_values(model->parameters());
+  save_model_folder(folder / "int8", model->config(), quantized, {});
+  BertClassifier in_float(load_config(folder / "float")), in_int8(load_config(folder / "int8"));
+  CHECK_THROWS_WITH(load_weights(folder / "int8", named_values(in_float.parameters()), kBert),
+                    ContainsSubstring("word_embeddings.weight\": expected floating-point weights, got I8"));
+  CHECK_THROWS_WITH(load_weights(folder / "float", named_values(in_int8.parameters()), kBert),
+                    ContainsSubstring("word_embeddings.weight\": expected int8 weights, got F32"));
+  std::vector<NamedTensor> some = quantized;
+  std::erase_if(some, [](const NamedTensor& weight) { return weight.name.ends_with("query.weight_scale"); });
+  save_safetensors(folder / "some.safetensors", some);
+  CHECK_THROWS_WITH(load_weights(folder / "some.safetensors", named_values(in_int8.parameters()), kBert),
+                    ContainsSubstring("without its scales \"bert.encoder.layer.0.attention.self.query.weight_scale\""));
 }
 
 TEST_CASE("checkpoint: saving a skimmed model keeps its gate") {

@@ -30,6 +30,21 @@ void check_refused(const std::string& keys, const std::string& message) {
 
 }  // namespace
 
+TEST_CASE("config: int8 weights are said as compressed-tensors does, and no other quantization is read") {
+  Config config;
+  config.int8_weights = true;
+  const std::string text = to_json(config);
+  CHECK(parse_config(text, "here").int8_weights);
+  CHECK_THAT(text, ContainsSubstring("\"int-quantized\"") && ContainsSubstring("\"bert.pooler.dense\""));
+  CHECK(to_json(parse_config(text, "here")) == text);
+  config.int8_weights = false;
+  CHECK_THAT(to_json(config), !ContainsSubstring("quantization_config"));
+  std::string other = text;
+  other.replace(other.find("int-quantized"), 13, "pack-quantized");
+  CHECK_THROWS_WITH(parse_config(other, "here"),
+                    ContainsSubstring("here: quantization_config: expected quant_method \"compressed-tensors\""));
+}
+
 TEST_CASE("config: a file of Hugging Face's is read") {
   const Config config = read_config(kGolden / "bert_tiny_config/config.json");
   CHECK(config.vocab_size == 120);

@@ -23,6 +23,16 @@ bool is_embedding(std::string_view name, const Family& family) {
          is_of(name, names.token_type_embeddings) || is_of(name, names.embeddings_norm);
 }
 
+bool is_int8_weight(std::string_view name, const Family& family) {
+  const WeightNames& names = family.weights;
+  if (!name.ends_with(".weight")) return false;
+  if (is_of(name, names.word_embeddings)) return true;
+  if (is_predictor(name, family)) return name.ends_with(".predictor.1.weight");
+  const auto is_norm = [&](const char* norm) { return name.ends_with(std::string(norm) + ".weight"); };
+  return name.starts_with(names.layers) && !is_norm(names.parts.attention.norm) &&
+         !is_norm(names.parts.feed_forward.norm);
+}
+
 std::span<const Family* const> families() { return kFamilies; }
 
 const Family* find_family(std::string_view model_type) {

@@ -78,6 +78,10 @@ bool is_classifier(std::string_view name, const Family& family);
 bool is_predictor(std::string_view name, const Family& family);
 bool is_embedding(std::string_view name, const Family& family);  ///< one of the tables, or the norm of their sum
 
+/// Whether int8 models hold the weight of this name, a matrix, in int8: the word embeddings, the matrices of layers,
+/// and the first of each skim predictor. What is small or reads few rows stays float32.
+bool is_int8_weight(std::string_view name, const Family& family);
+
 std::span<const Family* const> families();
 /// Null for a model_type that there is not.
 const Family* find_family(std::string_view model_type);

@@ -18,13 +18,15 @@ SkimEncoder::SkimEncoder(const Config& config) : config_(config) {
                                          .attention_dropout = config.attention_probs_dropout_prob,
                                          .hidden_dropout = config.hidden_dropout_prob,
                                          .weighting = weighting,
-                                         .layer = layer},
+                                         .layer = layer,
+                                         .init = weight_init(config)},
                         FeedForwardOptions{.hidden = config.hidden_size,
                                            .intermediate = config.intermediate_size,
                                            .activation = config.hidden_act,
                                            .layer_norm_epsilon = config.layer_norm_eps,
                                            .hidden_dropout = config.hidden_dropout_prob,
-                                           .layer = layer});
+                                           .layer = layer,
+                                           .init = weight_init(config)});
   }
   for (std::int64_t i = 0; i < config.num_predictors(); ++i) predictors.emplace_back(config);
 }

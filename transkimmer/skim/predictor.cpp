@@ -14,7 +14,7 @@ constexpr double kEpsilon = 1e-5;  // of the predictor's layer norms
 }  // namespace
 
 SkimPredictor::SkimPredictor(const Config& config)
-    : hidden(config.hidden_size, config.skim_width, true, Init::kZeros),
+    : hidden(config.hidden_size, config.skim_width, true, weight_init(config)),
       output(config.skim_width, traits(config.skim_gate).outputs, true, Init::kZeros),
       in_pairs_(traits(config.skim_gate).scores_in_pairs()),
       input_norm_(config.hidden_size, kEpsilon),

@@ -26,7 +26,7 @@ std::uint64_t version_of(const BertClassifier& model) {
 }  // namespace
 
 Inference::Inference(const BertClassifier& model, const InferenceOptions& options) : model_(model) {
-  if (options.exact_transforms && EmbeddingTables::serve(model.config(), model.device())) {
+  if (options.exact_transforms && EmbeddingTables::serve(model.config(), model.device(), model.compute_dtype())) {
     tables_ = std::make_unique<EmbeddingTables>();
   }
   const ForwardOptions forward{

@@ -196,6 +196,7 @@ TaskModel load_for_training(const fs::path& folder, const Task& task, const std:
     add_predictors(config, *skim);
   }
   result.model = std::make_unique<BertClassifier>(config);
+  result.model->quantize(int8_weights(folder, family));
 
   std::vector<NamedTensor> weights = named_values(result.model->parameters());
   if (match == LabelMatch::kOther) weights = without_classifier(weights, family);
@@ -234,6 +235,7 @@ TaskModel load_for_scoring(const fs::path& folder, const Task& task, bool dense)
   result.was_dense = found.skim_gate == SkimGate::kNone;
   if (dense) config = without_predictors(config);
   result.model = std::make_unique<BertClassifier>(config);
+  result.model->quantize(int8_weights(folder, family));
   const LoadReport report = load_weights(folder, named_values(result.model->parameters()), family);
   TK_CHECK(has_classifier(report, family), folder.string(), ": has no classifier; fine-tune it first");
   TK_CHECK(report.missing.empty(), folder.string(), ": lacks weights of the model, such as ",
@@ -268,6 +270,7 @@ void save_model(const TaskModel& model, const fs::path& folder) {
 
 std::unique_ptr<BertClassifier> dense_twin(const BertClassifier& model) {
   auto twin = std::make_unique<BertClassifier>(without_predictors(model.config()));
+  twin->quantize(model.int8_weights());
   std::map<std::string, Tensor> weights;
   for (const NamedTensor& weight : named_values(model.parameters())) weights[weight.name] = weight.tensor;
   for (const NamedTensor& weight : named_values(twin->parameters())) weight.tensor.copy_from(weights.at(weight.name));

@@ -538,6 +538,50 @@ TEST_CASE("init, convert, inspect: a model folder made, halved and shown") {
   CHECK(run_program({"init", "--config", "huge", place / "huge"}).code == 1);
 }
 
+TEST_CASE("int8: a folder that convert made is evaluated, predicted with and timed; it is not trained") {
+  const Workplace place;
+  const Ran converted = run_program({"convert", place / "model", place / "int8", "--dtype", "int8"});
+  REQUIRE(converted.code == 0);
+  const Ran told = run_program({"convert", place / "model", place / "told", "--dtype", "int8", "--task_name", "sst2",
+                                "--data_dir", place / "data"});
+  REQUIRE(told.code == 0);
+  CHECK_THAT(told.out, ContainsSubstring("difference") && ContainsSubstring("eval_accuracy") &&
+                           ContainsSubstring("of 10 answers differ"));
+  CHECK(run_program({"convert", place / "model", place / "x", "--task_name", "sst2"}).code == 2);  // no --data_dir
+  CHECK_THAT(run_program({"inspect", place / "int8"}).out,
+             ContainsSubstring("I8") && ContainsSubstring("query.weight_scale"));
+  const auto scores = [&](const char* model, const Arguments& more) {
+    const Ran ran = run_program(Arguments{"eval", "--json", "--speed_samples", "4"} + place.task("sst2", model) + more);
+    REQUIRE(ran.code == 0);
+    json results = json::parse(ran.out);
+    for (const char* key : {"eval_loss", "eval_accuracy"}) REQUIRE(results.contains(key));
+    return std::pair(results["eval_loss"], results["eval_accuracy"]);
+  };
+  const auto folder = scores("int8", {});
+  CHECK(scores("model", {"--dtype", "int8"}) == folder);
+  CHECK(scores("int8", {"--dtype", "int8", "--threads", "1"}) == folder);
+  CHECK(scores("model", {}).first != folder.first);
+  REQUIRE(run_program(Arguments{"predict", "--output_dir", place / "answers"} + place.task("sst2", "int8")).code == 0);
+  for (const Arguments& more : {Arguments{}, Arguments{"--skim"}}) {
+    const Ran timed =
+        run_program(Arguments{"bench", "--repeats", "1", "--profile"} + place.task("sst2", "int8") + more);
+    REQUIRE(timed.code == 0);
+    const json result = json::parse(timed.out);
+    CHECK(result["dtype"] == "int8");
+    CHECK(result["cpu_isa"] == std::string(name(cpu_isa())));
+    const auto is_int8 = [](const json& row) { return row["kernel"] == "int8_linear"; };
+    CHECK(std::any_of(result["profile"].begin(), result["profile"].end(), is_int8));
+  }
+  const Ran trained = place.train("out", {}, "sst2", "int8");
+  CHECK(trained.code == 1);
+  CHECK_THAT(trained.err, ContainsSubstring("its weights are int8, for inference alone"));
+  const Ran asked = place.train("out", {"--dtype", "int8"});
+  CHECK(asked.code == 1);
+  CHECK_THAT(asked.err, ContainsSubstring("--dtype: int8 is for inference (eval, predict, bench)"));
+  const Ran other = run_program(Arguments{"eval", "--dtype", "bfloat16"} + place.task("sst2", "int8"));
+  CHECK(other.code == 1);
+}
+
 TEST_CASE("demo: a dense model, then a skimmed one that spends less, in one command", "[slow]") {
   const TemporaryFolder folder;
   const Ran ran = run_program({"demo", "--output_dir", folder / "demo"});

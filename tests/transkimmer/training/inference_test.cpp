@@ -8,6 +8,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/devices.h"
 #include "tests/support/golden.h"
+#include "tests/support/tensors.h"
 #include "tests/transkimmer/mixing_gates.h"
 #include "tests/transkimmer/training/toy_task.h"
 #include "transkimmer/training/evaluation.h"
@@ -178,6 +179,30 @@ TEST_CASE("inference: in bfloat16 on the CPU answers and gradients are near floa
       CHECK(largest_difference(got[i].tensor, expected[i].tensor) < 3e-2);
     }
   }
+}
+
+TEST_CASE(
+    "inference: in int8 answers are near float32's, with the same bits in any batch and for any number of threads") {
+  const ToyTask toy;
+  for (const Skimming& gate : kDenseAndSkimming) {
+    INFO(name(gate));
+    const MixingModel exact(toy, gate, Device::kCpu), rounded(toy, gate, Device::kCpu, DType::kInt8);
+    CHECK(rounded.model.compute_dtype() == DType::kInt8);
+    Inference in_float32(exact.model, {}), in_int8(rounded.model, {});
+    for (const Batch& batch : batches(toy)) {
+      const Tensor expected = run(in_float32, exact.model, batch).logits;
+      const Tensor got = run(in_int8, rounded.model, batch).logits;
+      CHECK(largest_difference(got, expected) > 0);
+      // Rounding moves rows over the gates' threshold: only a dense model must agree closely.
+      CHECK(largest_difference(got, expected) < (gate == SkimGate::kNone ? 0.1 : 1.0));
+      const ThreadCount threads(3);
+      CHECK(same_bits(run(in_int8, rounded.model, batch).logits, got));
+    }
+    CHECK(in_int8.table_bytes() == 0);
+  }
+  const MixingModel model(toy, SkimGate::kNone, Device::kCpu, DType::kInt8);
+  const Batch batch = batches(toy).front();
+  CHECK_THROWS_WITH(model.model(batch.tokens, {}), ContainsSubstring("int8, which has no backward"));
 }
 
 TEST_CASE("cuda inference: a head that reads every row is recorded too, with the eager pass's bits, near the CPU's") {

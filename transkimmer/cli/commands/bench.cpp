@@ -18,6 +18,7 @@
 #include "tensor/error.h"
 #include "tensor/profile.h"
 #include "tensor/threads.h"
+#include "transkimmer/checkpoint.h"
 #include "transkimmer/cli/commands/commands.h"
 #include "transkimmer/cli/run/batch_flags.h"
 #include "transkimmer/cli/run/floor.h"
@@ -353,7 +354,9 @@ int run(const BenchCommand& c, const Invocation& invocation) {
   const Task& task = reader->task();
   std::optional<SkimSettings> skim;
   if (c.skim) skim = SkimSettings{.gate = c.skim_gate, .cls = c.skim_cls};
-  const Placement placement = placement_of(c.runtime);
+  Placement placement = placement_of(c.runtime);
+  if (placement.dtype == DType::kFloat32 && load_config(c.task.model).int8_weights) placement.dtype = DType::kInt8;
+  TK_CHECK(!c.train || placement.dtype != DType::kInt8, "--train: int8 is for inference");
   // Before anything is loaded: its memory is given back, and the peak is the model's.
   const MachineRates rates = measure_rates(placement.device, placement.dtype);
   const TaskModel model = load_for_training(c.task.model, task, skim, kSeed);

@@ -9,6 +9,7 @@
 #include "transkimmer/cli/run/options.h"
 #include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/signals.h"
+#include "transkimmer/cli/run/task_flags.h"
 
 namespace tk {
 namespace {
@@ -18,12 +19,24 @@ struct ConvertCommand {
       : flags(program, "convert", "write a model folder again, under published names and in another dtype") {
     flags.positional("IN", in, "model folder, or its model.safetensors").required();
     flags.positional("OUT", out, "folder to make").required();
-    flags.add("--dtype", dtype, "what the weights are stored in");
+    flags.add(
+        "--dtype", dtype,
+        "what the weights are stored in; int8: word embeddings and the matrices of layers and skim predictors, for "
+        "inference");
+    flags.group("Its cost: the scores of both folders on a dev set");
+    flags.add("--task_name", cost.task_name, "GLUE task: cola sst2 mrpc stsb qqp mnli qnli rte wnli", "TASK");
+    flags.add("--data_dir", cost.data_dir, "folder that holds CoLA/, SST-2/ ...", "DIR");
+    flags.add("--validation_file", cost.validation_file, "rows of your own to score, in place of a GLUE task", "FILE");
+    flags.add("--max_seq_length", cost.max_seq_length, "tokens of a text or pair at most; longer ones are cut")
+        .at_least(2);
   }
 
   Flags flags;
   std::string in, out;
-  FloatStorage dtype = FloatStorage::kFloat32;
+  WeightStorage dtype = WeightStorage::kFloat32;
+  TaskFlags cost;
+
+  bool wants_cost() const { return !cost.task_name.empty() || cost.has_own_files(); }
 };
 
 struct InspectCommand {
@@ -40,10 +53,14 @@ struct InspectCommand {
 
 Command add_convert(CLI::App& program) {
   auto command = std::make_shared<ConvertCommand>(program);
+  command->flags.contradictions([c = command.get()] {
+    return c->wants_cost() ? task_problems(c->cost, Part::kDev) : std::vector<std::string>();
+  });
   return {&command->flags, [command] {
             catch_stop_signals();
             start_threads();  // while there is nothing to leave behind
             convert(command->in, command->out, command->dtype);
+            if (command->wants_cost()) print_text(conversion_cost(command->in, command->out, command->cost));
             return 0;
           }};
 }

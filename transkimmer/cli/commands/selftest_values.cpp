@@ -16,6 +16,7 @@
 #include "tensor/bfloat16.h"
 #include "tensor/cpu_isa.h"
 #include "tensor/ops/gate.h"
+#include "tensor/ops/matmul.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/packed.h"
 #include "tensor/precision.h"
@@ -100,6 +101,30 @@ double matmul_error(std::int64_t m, std::int64_t k, std::int64_t n) {
   return largest_difference(matmul(matrix(m, k), matrix(k, n)).value(), expected);
 }
 
+// Rows with a largest element of 127, so that they are integers already, and a weight with -127 and 127 in it.
+double int8_error(std::int64_t m, std::int64_t k, std::int64_t n) {
+  const auto integers = [](std::int64_t rows, std::int64_t cols, std::int64_t step) {
+    const Tensor x = empty({rows, cols});
+    for (std::int64_t i = 0; i < rows * cols; ++i) {
+      x.data<float>()[i] = i % cols == 0 ? 127.0F : static_cast<float>(i * step % 255 - 127);
+    }
+    return x;
+  };
+  const Tensor x = integers(m, k, 7), w = integers(n, k, 31);
+  Values expected;
+  for (std::int64_t i = 0; i < m; ++i) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      std::int64_t sum = 0;
+      for (std::int64_t l = 0; l < k; ++l) {
+        sum += static_cast<std::int64_t>(x.data<float>()[i * k + l]) *
+               static_cast<std::int64_t>(w.data<float>()[j * k + l]);
+      }
+      expected.push_back(static_cast<double>(sum));
+    }
+  }
+  return largest_difference(linear(x, PackedInt8Weight(quantize_rows(w)), Tensor()), expected);
+}
+
 // With equal queries every key counts the same, so each row gets the mean of the values that its sentence keeps.
 double attention_error() {
   const Packed rows = make_packed({3, 1}, {0, 1});
@@ -169,16 +194,17 @@ void add_values(std::vector<SelfCheck>& checks) {
   checks.push_back({"matmul [1, 1] [1, 1]: exact integers", 0, [] { return matmul_error(1, 1, 1); }});
   checks.push_back({"matmul [67, 129] [129, 65]: exact integers", 0, [] { return matmul_error(67, 129, 65); }});
   for (const CpuIsa isa : kAllCpuIsas) {
-    if (isa > cpu_isa()) continue;
+    if (isa > cpu_isa() || !has_cpu_isa(isa)) continue;
     const bool rounds = isa >= CpuIsa::kAvx512Bf16;  // small integers as they are
     checks.push_back({concat("matmul on ", name(isa), ": exact integers"), 0, [isa, rounds] {
-                        const CpuIsa before = cpu_isa();
-                        set_cpu_isa(isa);
+                        const WithCpuIsa used(isa);
                         const WithProductPrecision precision(rounds ? ProductPrecision::kBFloat16
                                                                     : ProductPrecision::kFloat32);
-                        const double error = matmul_error(257, 385, 131);
-                        set_cpu_isa(before);
-                        return error;
+                        return matmul_error(257, 385, 131);
+                      }});
+    checks.push_back({concat("int8 linear on ", name(isa), ": exact integers"), 0, [isa] {
+                        const WithCpuIsa used(isa);
+                        return int8_error(257, 385, 131);
                       }});
   }
   checks.push_back({"exp, log, tanh, sigmoid, gelu at 0.5", kFloat32, [] {

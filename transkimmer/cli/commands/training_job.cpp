@@ -109,7 +109,11 @@ TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
   settings.eval_queues = job.placement.queues;
   Manifest manifest(job.command, job.flags, settings.trainer.seed, job.placement.device);
   if (!job.stages.empty()) manifest.set("stages", job.stages);
+  TK_CHECK(job.placement.dtype != DType::kInt8,
+           "--dtype: int8 is for inference (eval, predict, bench); train in float32 or bfloat16");
   TaskModel model = load_for_training(job.model_folder, job.reader.task(), job.skim, settings.trainer.seed);
+  TK_CHECK(!model.model->is_quantized(), model.folder.string(),
+           ": its weights are int8, for inference alone; train the model that it was converted from");
   tell(model.notes);
   model.model->place(job.placement.device, job.placement.dtype);
   LoadOptions loading{

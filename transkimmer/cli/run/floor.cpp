@@ -7,6 +7,7 @@
 
 #include "tensor/allocator.h"
 #include "tensor/backend.h"
+#include "tensor/host_memory.h"
 #include "tensor/ops/matmul.h"
 #include "tensor/precision.h"
 #include "tensor/threads.h"
@@ -49,6 +50,11 @@ Tensor random_matrix(std::int64_t n, std::uint32_t sequence) {
 
 double product_seconds(Device device, DType dtype) {
   const std::int64_t n = product_size(device);
+  if (dtype == DType::kInt8) {
+    const Tensor x = random_matrix(n, 1);
+    const PackedInt8Weight w(quantize_rows(random_matrix(n, 2)));
+    return least_seconds(device, [&] { linear(x, w, Tensor()); });
+  }
   const WithProductPrecision precision(precision_of(device, dtype));
   const DType stored = activation_dtype(device, dtype);
   const Tensor a = random_matrix(n, 1).to(stored).to(device);
@@ -93,6 +99,7 @@ MachineRates measure_rates(Device device, DType dtype) {
                               .bytes_per_second = 2 * static_cast<double>(kCopyBytes) / copy_seconds(device)};
   release_cached(device);
   reset_peak(device);
+  reset_peak_host_memory();
   return rates;
 }
 

@@ -55,7 +55,7 @@ void add_cpu_isa_flag(Flags& flags, std::string& isa) {
   flags
       .add("--cpu_isa", isa,
            "what matrix products of the CPU run on, for comparisons; auto: the most that the processor has")
-      .choices({"auto", "blas", "avx2", "avx512", "avx512_bf16", "amx"});
+      .choices({"auto", "blas", "avx2", "avx_vnni", "avx512", "avx512_vnni", "avx512_bf16", "amx"});
 }
 
 void add_runtime_flags(Flags& flags, RuntimeFlags& runtime) {
@@ -66,8 +66,8 @@ void add_runtime_flags(Flags& flags, RuntimeFlags& runtime) {
   flags
       .add("--dtype", runtime.dtype,
            "what is computed in; weights and optimizer stay float32. bfloat16: on cuda, or where the processor has "
-           "AVX512_BF16 or AMX")
-      .choices({"float32", "bfloat16"});
+           "AVX512_BF16 or AMX. int8: inference on the cpu, as with a folder of int8 weights (convert)")
+      .choices({"float32", "bfloat16", "int8"});
   flags
       .add("--queues", runtime.queues,
            "batches that cuda evaluates side by side, which the last bits depend on; 0: 4 on cuda, 1 on cpu")

@@ -15,12 +15,14 @@ TEST_CASE("placement: queues are of cuda alone, and bfloat16 of processors that 
   CHECK(placement_of({.device = "cpu"}).queues == 1);
   CHECK(placement_of({.device = "cpu", .queues = 1}).queues == 1);
   CHECK(refused({.device = "cpu", .queues = 2}) == "--queues: 2 batches side by side need cuda, and this is cpu");
-  const CpuIsa before = cpu_isa();
-  set_cpu_isa(CpuIsa::kBlas);
-  CHECK(refused({.device = "cpu", .dtype = "bfloat16"}) ==
-        "--dtype: bfloat16 on the cpu takes AVX512_BF16 or AMX, and products run on blas; compute in float32");
-  set_cpu_isa(before);
-  if (before >= CpuIsa::kAvx512Bf16)
+  CHECK(placement_of({.device = "cpu", .dtype = "int8"}).dtype == DType::kInt8);
+  {
+    const WithCpuIsa used(CpuIsa::kBlas);
+    CHECK(refused({.device = "cpu", .dtype = "bfloat16"}) ==
+          "--dtype: bfloat16 on the cpu takes AVX512_BF16 or AMX, and products run on blas; compute in float32");
+    CHECK(placement_of({.device = "cpu", .dtype = "int8"}).dtype == DType::kInt8);
+  }
+  if (cpu_isa() >= CpuIsa::kAvx512Bf16)
     CHECK(placement_of({.device = "cpu", .dtype = "bfloat16"}).dtype == DType::kBFloat16);
 }
 
