@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <exception>
 #include <thread>
 #include <vector>
@@ -47,14 +48,29 @@ Mpi& mpi() {
   return instance;
 }
 
+// A rank that failed just ends, and mpirun ends the others: to finalize would be to wait for them.
+bool has_failed = false;
+
+void begin_once() {
+  static const bool has_begun = [] {
+    int provided = 0;
+    mpi().check(mpi().MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
+    mpi().check(mpi().MPI_Comm_set_errhandler(mpi().world, mpi().errors_return), "MPI_Comm_set_errhandler");
+    std::atexit([] {
+      if (!has_failed) mpi().MPI_Finalize();
+    });
+    return true;
+  }();
+  static_cast<void>(has_begun);
+}
+
 class MpiCommunicator final : public Communicator {
  public:
   MpiCommunicator(int rank, int size, std::chrono::milliseconds timeout)
       : Communicator(rank, size), timeout_(timeout) {}
 
-  // A rank that failed just ends, and mpirun ends the others: they may be waiting for it.
   ~MpiCommunicator() override {
-    if (std::uncaught_exceptions() == exceptions_) mpi().MPI_Finalize();
+    if (std::uncaught_exceptions() > exceptions_) has_failed = true;
   }
 
   Device device() const override { return Device::kCpu; }
@@ -144,9 +160,8 @@ class MpiCommunicator final : public Communicator {
 }  // namespace
 
 std::unique_ptr<Communicator> mpi_communicator(std::chrono::milliseconds timeout) {
-  int provided = 0, rank = 0, size = 1;
-  mpi().check(mpi().MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
-  mpi().check(mpi().MPI_Comm_set_errhandler(mpi().world, mpi().errors_return), "MPI_Comm_set_errhandler");
+  begin_once();
+  int rank = 0, size = 1;
   mpi().check(mpi().MPI_Comm_rank(mpi().world, &rank), "MPI_Comm_rank");
   mpi().check(mpi().MPI_Comm_size(mpi().world, &size), "MPI_Comm_size");
   return std::make_unique<MpiCommunicator>(rank, size, timeout);

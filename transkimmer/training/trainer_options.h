@@ -17,6 +17,9 @@ struct TrainerOptions {
   std::int64_t max_steps = -1;   ///< in place of epochs when positive
   std::int64_t least_steps = 0;  ///< of epochs, which are more where that many would be fewer steps
   std::int64_t batch_size = kBatchSize;
+  /// Parts that a step's batch is computed in, whose gradients are summed in one tree: with more than one the same bits
+  /// for any number of ranks, each of which has at least one.
+  std::int64_t micro_batches = 1;
   BatchOrder order = BatchOrder::kRandom;
   std::uint64_t seed = 42;
   double learning_rate = 5e-5;
