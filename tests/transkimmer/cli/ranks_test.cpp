@@ -113,6 +113,36 @@ TEST_CASE("ranks: when one does not answer the others name it after --rank_timeo
   CHECK_THAT(stopped.err, ContainsSubstring(": rank 1 has not answered for 2 s (--rank_timeout)"));
 }
 
+TEST_CASE("ranks: eval and predict share the batches, and say what one process says") {
+  if (!has_mpirun()) return;
+  const Workplace place;
+  const Arguments scoring =
+      Arguments{"eval"} + place.task() + words("--json --speed_samples 0 --per_device_eval_batch_size 3 --threads 1");
+  const Ran one = run_program(scoring), three = run_ranks(3, scoring);
+  INFO(three.err);
+  REQUIRE(three.code == 0);
+  nlohmann::json a = nlohmann::json::parse(one.out), b = nlohmann::json::parse(three.out);
+  for (nlohmann::json* results : {&a, &b}) {
+    for (const char* timed : {"eval_runtime", "eval_samples_per_second", "eval_steps_per_second"}) {
+      CHECK(results->erase(timed) == 1);
+    }
+    // Each process makes tables of its own for what it need not compute again.
+    for (const char* own : {"eval_executed_macs", "eval_executed_mac_share"}) results->erase(own);
+  }
+  CHECK(a == b);
+
+  const auto predicting = [&](const std::string& output) {
+    return Arguments{"predict"} + place.task() + Arguments{"--output_dir", place / output} +
+           words("--write_logits --per_device_eval_batch_size 2 --threads 1");
+  };
+  REQUIRE(run_program(predicting("by-one")).code == 0);
+  REQUIRE(run_ranks(4, predicting("by-four")).code == 0);
+  for (const char* file : {"predict_results_sst2.txt", "logits_sst2.tsv"}) {
+    INFO(file);
+    CHECK(read_bytes(fs::path(place / "by-four") / file) == read_bytes(fs::path(place / "by-one") / file));
+  }
+}
+
 TEST_CASE("ranks: what is refused") {
   const Workplace place;
   const Ran ranks = run_program(training(place, "cpu", "--ranks 2 --device cpu"));

@@ -426,14 +426,21 @@ int run_other(const TrainCommand& c, const Invocation& invocation, const std::st
   return invocation.run(arguments);
 }
 
+// The first of several ranks; the others' work is done.
+int predict_alone(const TrainCommand& c, const Invocation& invocation, const std::string& model) {
+  if (!c.do_predict || launch_of_environment().rank > 0) return 0;
+  leave_ranks();
+  return run_other(c, invocation, "predict", model);
+}
+
 // Of a script that trains elsewhere.
 int run_without_training(const TrainCommand& c, const Invocation& invocation) {
   if (const int code = scores_alone(c) ? run_other(c, invocation, "eval", c.task.model) : 0; code != 0) return code;
-  return c.do_predict ? run_other(c, invocation, "predict", c.task.model) : 0;
+  return predict_alone(c, invocation, c.task.model);
 }
 
-// Of several ranks the first writes, and knows whether it may. Returns whether this one does.
-bool train(TrainCommand& c, const Invocation& invocation) {
+// Of several ranks the first writes, and knows whether it may.
+void train(TrainCommand& c, const Invocation& invocation) {
   take_share_of_host(c.runtime);
   start_runtime(c.runtime, invocation.argv);
   const Placement placement = placement_of(c.runtime);
@@ -466,7 +473,6 @@ bool train(TrainCommand& c, const Invocation& invocation) {
                     .flags = effective_flags(c)},
                    folder ? &*folder : nullptr);
   info("wrote {}", c.output_dir);
-  return folder.has_value();
 }
 
 int run(TrainCommand& c, const Invocation& invocation) {
@@ -474,10 +480,10 @@ int run(TrainCommand& c, const Invocation& invocation) {
     print("{}\n", effective_flags(c).dump(2, ' ', true, nlohmann::json::error_handler_t::replace));
     return 0;
   }
-  if (!c.do_train) return run_without_training(c, invocation);
   if (starts_ranks(c.ranks)) return start_ranks(c.ranks, c.runtime, invocation.argv);
-  const bool writes = train(c, invocation);
-  return c.do_predict && writes ? run_other(c, invocation, "predict", c.output_dir) : 0;
+  if (!c.do_train) return run_without_training(c, invocation);
+  train(c, invocation);
+  return predict_alone(c, invocation, c.output_dir);
 }
 
 }  // namespace

@@ -33,6 +33,9 @@ namespace tk {
 namespace {
 
 constexpr int kCannotStart = 127;
+bool has_left = false;
+
+Launch launch_of_process() { return has_left ? Launch() : launch_of_environment(); }
 constexpr std::int64_t kMostRanks = 1024;
 
 }  // namespace
@@ -56,9 +59,7 @@ void add_rank_flags(Flags& flags, RankFlags& ranks) {
   flags.add("--log_all_ranks", ranks.log_all, "not only the first process says what it does");
 }
 
-bool starts_ranks(const RankFlags& flags) {
-  return flags.ranks > 1 && launch_of_environment().by == Launch::By::kNobody;
-}
+bool starts_ranks(const RankFlags& flags) { return flags.ranks > 1 && launch_of_process().by == Launch::By::kNobody; }
 
 namespace {
 
@@ -193,7 +194,7 @@ void take_gpu(const Launch& launch) {
 }  // namespace
 
 void take_share_of_host(RuntimeFlags& runtime) {
-  const Launch launch = launch_of_environment();
+  const Launch launch = launch_of_process();
   if (launch.size == 1) return;
   if (runtime.device != "cpu") take_gpu(launch);
   if (runtime.threads == 0 && launch.local_size > 1 && !is_bound_to_cores()) {
@@ -203,7 +204,7 @@ void take_share_of_host(RuntimeFlags& runtime) {
 }
 
 std::unique_ptr<Communicator> meet_ranks(const RankFlags& flags, Device device) {
-  const Launch launch = launch_of_environment();
+  const Launch launch = launch_of_process();
   if (launch.rank > 0 && !flags.log_all) be_quiet();
   const std::chrono::duration<double> timeout(seconds_in(flags.timeout).value());
   std::unique_ptr<Communicator> ranks =
@@ -212,8 +213,10 @@ std::unique_ptr<Communicator> meet_ranks(const RankFlags& flags, Device device) 
   return ranks;
 }
 
+void leave_ranks() { has_left = true; }
+
 void check_is_alone(const std::string& command) {
-  const Launch launch = launch_of_environment();
+  const Launch launch = launch_of_process();
   TK_CHECK(launch.size == 1, "this process was started as one of ", launch.size, ", and ", command,
            " is for one; train, eval and predict are for several");
 }

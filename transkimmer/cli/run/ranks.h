@@ -34,6 +34,8 @@ void take_share_of_host(RuntimeFlags& runtime);
 /// errors, unless --log_all_ranks.
 std::unique_ptr<Communicator> meet_ranks(const RankFlags& flags, Device device);
 
+/// This process is the only one from now on, for commands that follow.
+void leave_ranks();
 /// Throws where this process is one of several and the command is for one.
 void check_is_alone(const std::string& command);
 

@@ -74,6 +74,7 @@ struct TrainingSettings {
     return {.batch_size = eval_batch.sentences,
             .max_tokens = eval_batch.tokens,
             .queues = eval_queues,
+            .ranks = ranks,
             .progress = evaluation_progress(progress, ranks->size() == 1)};
   }
 };
