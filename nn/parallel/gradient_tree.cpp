@@ -32,9 +32,11 @@ std::vector<Leaves> subtrees(std::int64_t leaves, const Leaves& own) {
 
 class TreeSum {
  public:
-  TreeSum(Communicator& ranks, const FlatParameters& parameters, std::span<const std::int64_t> rows)
+  TreeSum(Communicator& ranks, const FlatParameters& parameters, std::span<const std::int64_t> rows,
+          const TreeSumOptions& options)
       : ranks_(ranks),
         parameters_(parameters),
+        options_(options),
         leaves_(std::ssize(rows)),
         own_(leaves_of(leaves_, ranks.rank(), ranks.size())),
         starts_({0}) {
@@ -88,8 +90,7 @@ class TreeSum {
   // Each rank finishes the tree for a range of the elements.
   Tensor sum_everywhere() {
     const Tensor& all = parameters_.grad;
-    constexpr std::int64_t kAlignment = 16;  // elements
-    const std::vector<std::int64_t> bounds = even_bounds(all.numel(), ranks_.size(), kAlignment);
+    const std::vector<std::int64_t> bounds = ranges_of(all.numel(), ranks_.size());
     const auto range_of = [&](const Tensor& x, int rank) {
       const auto i = static_cast<std::size_t>(rank);
       return x.narrow(0, bounds[i], bounds[i + 1] - bounds[i]);
@@ -97,24 +98,36 @@ class TreeSum {
     const Tensor range = range_of(all, ranks_.rank());
     std::vector<Message> sends, receives;
     std::map<std::int64_t, Tensor> parts;  // of the range, by the subtree's first leaf
+    std::vector<std::int64_t> arriving;    // of what is received
     for (const auto& [leaf, sum] : sums_) parts.emplace(leaf, range_of(sum, ranks_.rank()));
     for (int rank = 0; rank < ranks_.size(); ++rank) {
       if (rank == ranks_.rank()) continue;
       for (const auto& [leaf, sum] : sums_) {
-        if (const Tensor x = range_of(sum, rank); x.numel() > 0) sends.push_back({rank, x});
+        if (const Tensor x = range_of(sum, rank); x.numel() > 0) sends.push_back({rank, x.to(options_.wire)});
       }
       if (range.numel() == 0) continue;
       for (const Leaves& tree : subtrees(leaves_, leaves_of(leaves_, rank, ranks_.size()))) {
-        receives.push_back({rank, parts.emplace(tree.begin, empty_like(range)).first->second});
+        receives.push_back({rank, empty(range.shape(), options_.wire, range.device())});
+        arriving.push_back(tree.begin);
       }
     }
     ranks_.exchange(sends, receives);
+    for (std::size_t i = 0; i < receives.size(); ++i) {
+      parts.emplace(arriving[i], receives[i].data.to(DType::kFloat32));
+    }
     if (range.numel() > 0) {
       const Tensor sum = finished({0, leaves_}, parts);
       if (sum.raw_data() != range.raw_data()) range.copy_from(sum);
     }
-    ranks_.all_gather(all, bounds);
+    if (options_.gathers) gather(all, bounds);
     return all;
+  }
+
+  void gather(const Tensor& all, std::span<const std::int64_t> bounds) const {
+    if (options_.wire == DType::kFloat32) return ranks_.all_gather(all, bounds);
+    const Tensor sent = all.to(options_.wire);
+    ranks_.all_gather(sent, bounds);
+    all.copy_from(sent);  // the own range too: all ranks update alike
   }
 
   // In place: a part is read once.
@@ -141,12 +154,13 @@ class TreeSum {
     }
     bounds.push_back(starts_.back());
     ranks_.all_gather(rows.ids, bounds);
-    ranks_.all_gather(rows.rows, bounds);
+    gather(rows.rows, bounds);
     return coalesce(rows);
   }
 
   Communicator& ranks_;
   const FlatParameters& parameters_;
+  TreeSumOptions options_;
   std::int64_t leaves_;
   Leaves own_;
   std::vector<std::int64_t> starts_;     // of the leaves' rows among all
@@ -156,14 +170,16 @@ class TreeSum {
 
 }  // namespace
 
+std::vector<std::int64_t> ranges_of(std::int64_t n, int ranks) { return even_bounds(n, ranks, kNormChunk); }
+
 Leaves leaves_of(std::int64_t leaves, int rank, int ranks) {
   TK_CHECK(leaves >= ranks, "expected a micro-batch for each of ", ranks, " ranks, got ", leaves);
   return {leaves * rank / ranks, leaves * (rank + 1) / ranks};
 }
 
 Gradients tree_sum(Communicator& ranks, const FlatParameters& parameters, std::span<const std::int64_t> rows,
-                   const std::function<void(std::int64_t leaf)>& backward) {
-  return TreeSum(ranks, parameters, rows)(backward);
+                   const std::function<void(std::int64_t leaf)>& backward, const TreeSumOptions& options) {
+  return TreeSum(ranks, parameters, rows, options)(backward);
 }
 
 }  // namespace tk

@@ -53,6 +53,7 @@ void check_options(const BertClassifier& model, const TrainerOptions& options) {
   const double dropout = options.dropout.value_or(0);
   check_option(dropout >= 0 && dropout < 1, "dropout", "expected a share in [0, 1), got ", dropout);
   const double average = options.ema_decay.value_or(0);
+  check_option(!options.shard_optimizer || !options.ema_decay, "shard_optimizer", "not together with ema_decay");
   check_option(average >= 0 && average < 1, "ema_decay", "expected a share in [0, 1), got ", average);
   check_option(options.batch_size >= 1, "batch_size", "expected at least 1, got ", options.batch_size);
   check_option(options.micro_batches >= 1, "micro_batches", "expected at least 1, got ", options.micro_batches);
@@ -129,7 +130,8 @@ Trainer::Trainer(BertClassifier& model, const Task& task, const std::vector<Toke
       all_labelled_(std::ranges::none_of(labels_of(examples, task.kind), [](double label) { return label == -1; })),
       batches_(examples, task.kind, {.batch_size = options.batch_size, .order = options.order, .seed = options.seed},
                teacher_logits, epoch, {.count = options.micro_batches, .own = own_}),
-      optimizer_(trained_parameters(model, options), options.adam, model.activation_dtype()),
+      optimizer_(trained_parameters(model, options), options.adam, model.activation_dtype(),
+                 options.shard_optimizer ? &ranks : nullptr),
       settings_(initial_state(options)),
       state_(make_step_state(settings_, model.device())),
       steps_(model.device(), options.capture ? 1 : std::numeric_limits<int>::max(),
@@ -363,7 +365,9 @@ StepLosses Trainer::run_parts(const StepInput& input) {
                             [&](std::int64_t leaf) {
                               const Variable& its = own[static_cast<std::size_t>(leaf - own_.begin)];
                               if (its.requires_grad()) its.backward(gradients.select(0, leaf));
-                            }),
+                            },
+                            {.wire = options_.bf16_gradients ? DType::kBFloat16 : DType::kFloat32,
+                             .gathers = !options_.shard_optimizer}),
                    state_);
   if (options_.skim_target) budget_controller(state_, cost.value());
   return {.loss = loss.value(),

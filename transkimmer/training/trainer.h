@@ -104,7 +104,7 @@ class Trainer {
   /// Whether a step was asked for whose report nobody has, or failed: the model is not that of steps_done().
   bool is_ahead() const { return begun_ != done_; }
 
-  /// What restore() needs beside the weights as the model has them now; throws if is_ahead().
+  /// What restore() needs beside the weights as the model has them now; throws if is_ahead(). All ranks ask for it.
   TrainerState state() const;
   /// Goes on where another trainer with the same options, examples and weights was: the next step has the same bits as
   /// its next one. Before the first step; throws when the state does not fit.

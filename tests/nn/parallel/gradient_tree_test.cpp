@@ -11,6 +11,7 @@
 #include "nn/linear.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/join.h"
+#include "tensor/ops/reduce.h"
 #include "tests/support/catch.h"
 #include "tests/support/golden.h"
 #include "tests/support/tensors.h"
@@ -20,11 +21,11 @@ using namespace tk::test;
 
 namespace {
 
-constexpr std::int64_t kEntries = 50, kDim = 20;
+constexpr std::int64_t kEntries = 50, kDim = 20, kOutputs = 5000;  // several chunks of a norm
 
 // A table with a sparse gradient below a linear layer, and leaves that each read other rows of it.
 struct Model {
-  Model() : words(kEntries, kDim, true, Init::kZeros), linear(kDim, 30, true, Init::kZeros) {
+  Model() : words(kEntries, kDim, true, Init::kZeros), linear(kDim, kOutputs, true, Init::kZeros) {
     init_normal(words.weight.value(), 0, 1, 7, 0);
     init_normal(linear.weight.value(), 0, 1, 7, 1);
     words.collect(list, "words");
@@ -49,12 +50,13 @@ struct Model {
   ParameterList list;
 };
 
-Gradients summed(Communicator& ranks, std::int64_t leaves) {
+Gradients summed(Communicator& ranks, std::int64_t leaves, const TreeSumOptions& options = {}) {
   Model model;
   const FlatParameters flat(model.list);
   const std::vector<std::int64_t> rows = Model::rows(leaves);
-  Gradients sum = tree_sum(ranks, flat, rows,
-                           [&](std::int64_t leaf) { model.backward(leaf, rows[static_cast<std::size_t>(leaf)]); });
+  Gradients sum = tree_sum(
+      ranks, flat, rows, [&](std::int64_t leaf) { model.backward(leaf, rows[static_cast<std::size_t>(leaf)]); },
+      options);
   sum.dense = sum.dense.clone();
   return sum;
 }
@@ -107,7 +109,7 @@ TEST_CASE("gradient tree: ranks get the bits of one, and send what the formula s
     CHECK(same_bits(together.sparse[0].rows, by_one.sparse[0].rows));
     if (leaves % ranks->size() != 0 || (ranks->size() & (ranks->size() - 1)) != 0) continue;
     // Of n elements all but the own part leave, and the sum of that part goes to each other rank; so do the own rows.
-    const std::vector<std::int64_t> bounds = even_bounds(by_one.dense.numel(), ranks->size(), 16);
+    const std::vector<std::int64_t> bounds = ranges_of(by_one.dense.numel(), ranks->size());
     const auto rank = static_cast<std::size_t>(ranks->rank());
     const std::int64_t others = ranks->size() - 1, part = bounds[rank + 1] - bounds[rank];
     const Leaves own = leaves_of(leaves, ranks->rank(), ranks->size());
@@ -117,4 +119,35 @@ TEST_CASE("gradient tree: ranks get the bits of one, and send what the formula s
     const std::int64_t dense = by_one.dense.numel() - part + others * part;
     CHECK(ranks->bytes_sent() - before == 4 * (dense + others * rows * (1 + kDim)));
   }
+}
+
+TEST_CASE(
+    "gradient tree: in bfloat16 half the bytes leave, and the sums are near; without gathering the own range is right",
+    "[.ranks]") {
+  const std::unique_ptr<Communicator> ranks =
+      join_ranks(launch_of_environment(), Device::kCpu, std::chrono::seconds(60));
+  const std::int64_t leaves = 8;
+  const Gradients by_one = summed(alone(), leaves);
+  const std::int64_t start = ranks->bytes_sent();
+  const Gradients exact = summed(*ranks, leaves);
+  const std::int64_t middle = ranks->bytes_sent();
+  const Gradients rounded = summed(*ranks, leaves, {.wire = DType::kBFloat16});
+  const std::int64_t end = ranks->bytes_sent();
+  std::int64_t ids = 0;
+  const Leaves own = leaves_of(leaves, ranks->rank(), ranks->size());
+  for (std::int64_t leaf = own.begin; leaf < own.end; ++leaf)
+    ids += Model::rows(leaves)[static_cast<std::size_t>(leaf)];
+  ids *= 4 * (ranks->size() - 1);
+  CHECK(2 * (end - middle - ids) == middle - start - ids);
+  const double largest = max(abs(by_one.dense)).item();
+  CHECK(largest_difference(rounded.dense, by_one.dense) > 0);
+  CHECK(largest_difference(rounded.dense, by_one.dense) < largest / 64);  // 2^-8 for each of a few roundings
+  CHECK(largest_difference(rounded.sparse[0].rows, by_one.sparse[0].rows) <
+        max(abs(by_one.sparse[0].rows)).item() / 64);
+
+  const Gradients own_range = summed(*ranks, leaves, {.gathers = false});
+  const std::vector<std::int64_t> bounds = ranges_of(by_one.dense.numel(), ranks->size());
+  const auto rank = static_cast<std::size_t>(ranks->rank());
+  const auto range = [&](const Tensor& x) { return x.narrow(0, bounds[rank], bounds[rank + 1] - bounds[rank]); };
+  CHECK(same_bits(range(own_range.dense), range(by_one.dense)));
 }

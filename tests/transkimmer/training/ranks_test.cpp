@@ -123,6 +123,35 @@ TEST_CASE("trainer: after 20 steps any number of ranks has the bits of one", "[.
   }
 }
 
+TEST_CASE("trainer: with the optimizer's state in shards the bits of one rank, and its state as a whole", "[.ranks]") {
+  const std::unique_ptr<Communicator> ranks =
+      join_ranks(launch_of_environment(), Device::kCpu, std::chrono::seconds(120));
+  const ToyTask toy;
+  Config config = toy.config(SkimGate::kStaged);
+  config.intermediate_size = 512;  // enough parameters for every rank to have some
+  TrainerOptions options = options_of(SkimGate::kStaged, 8, 8);
+  const auto run = [&](Communicator& its, bool shards, const TrainerState* from, TrainerState& state) {
+    BertClassifier model(config);
+    model.initialize(1);
+    options.shard_optimizer = shards;
+    Trainer trainer(model, toy.task, toy.train, options, {}, {}, its);
+    if (from != nullptr) trainer.restore(*from);
+    while (!trainer.finished()) trainer.step();
+    state = trainer.state();
+    return weights(model);
+  };
+  TrainerState by_one, together, ignored;
+  const std::vector<float> expected = run(alone(), false, nullptr, by_one);
+  CHECK(run(*ranks, true, nullptr, together) == expected);
+  CHECK(std::ranges::equal(together.optimizer, by_one.optimizer, [](const NamedTensor& a, const NamedTensor& b) {
+    return a.name == b.name && same_bits(a.tensor, b.tensor);
+  }));
+  // What shards are restored from, they have.
+  by_one.steps = 4;
+  const std::vector<float> on = run(alone(), false, &by_one, ignored);
+  CHECK(run(*ranks, true, &by_one, ignored) == on);
+}
+
 TEST_CASE("trainer: what asks one rank to stop is told to all by the next step", "[.ranks]") {
   const std::unique_ptr<Communicator> ranks =
       join_ranks(launch_of_environment(), Device::kCpu, std::chrono::seconds(120));

@@ -169,6 +169,10 @@ void TrainCommand::add_optimizer_flags() {
            "parts that a step is computed in, one for each rank at least: with the same number the same bits for any "
            "number of ranks (default: 8 of several ranks, else 1)")
       .range(1, kMostMicroBatches);
+  flags.add("--shard_optimizer", t.shard_optimizer,
+            "each rank keeps AdamW's moments of its share of the parameters alone (ZeRO, stage 1); the same bits");
+  flags.add("--bf16_gradients", t.bf16_gradients,
+            "gradients go from rank to rank in bfloat16: half the bytes, and bits that depend on the number of ranks");
   flags.add("--learning_rate", t.learning_rate, "peak of AdamW's learning rate").at_least(0);
   flags.add("--lr_scheduler_type", t.schedule, "how the learning rate goes over the steps, as in transformers");
   flags

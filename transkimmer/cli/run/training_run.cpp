@@ -443,13 +443,14 @@ class Run {
 
   fs::path save_checkpoint() {
     trainer_.show_average();
+    const std::vector<NamedTensor> optimizer = trainer_.optimizer().state();  // of all ranks
     if (!writes_) return {};
     const fs::path path = checkpoints_.path(trainer_.steps_done());
     if (fs::exists(path)) return path;
     const Clock::time_point start = Clock::now();
     AtomicFolder complete(path);
     save_model(inputs_.model, complete.path());
-    save_safetensors(complete.path() / "optimizer.safetensors", trainer_.optimizer().state());
+    save_safetensors(complete.path() / "optimizer.safetensors", optimizer);
     write_file_atomically(complete.path() / "trainer_state.json", trainer_state().dump(2) + '\n');
     complete.commit();
     checkpoints_.add(path);
