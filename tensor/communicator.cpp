@@ -112,6 +112,17 @@ std::string broadcast(Communicator& ranks, const std::string& text) {
   return {reinterpret_cast<const char*>(buffer.data()), static_cast<std::size_t>(size.item())};
 }
 
+std::string rank_engines() {
+  std::string engines;
+#if TK_HAS_MPI
+  engines += "mpi";
+#endif
+#if TK_HAS_NCCL
+  engines += engines.empty() ? "nccl" : ", nccl";
+#endif
+  return engines.empty() ? "none" : engines;
+}
+
 namespace {
 
 int number(const char* name, int otherwise) {

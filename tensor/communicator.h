@@ -65,6 +65,9 @@ std::vector<std::int64_t> even_bounds(std::int64_t n, std::int64_t parts, std::i
 /// The first rank's text, on all of them.
 std::string broadcast(Communicator& ranks, const std::string& text);
 
+/// What ranks of this build can meet by: "mpi, nccl", or "none".
+std::string rank_engines();
+
 /// How this process was started, as its environment says.
 struct Launch {
   /// What started the ranks, and so how they find each other.

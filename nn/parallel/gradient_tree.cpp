@@ -57,24 +57,32 @@ class TreeSum {
   }
 
  private:
+  // The sum of a subtree of this rank's; the last leaf's gradient stays where backward put it.
   Tensor sum_here(const Leaves& tree, const std::function<void(std::int64_t)>& backward) {
-    if (tree.count() == 1) {
-      backward(tree.begin);
-      return take(tree.begin);
+    if (tree.count() > 1) {
+      Tensor sum = sum_here(left(tree), backward);
+      add_here(sum, right(tree), backward);
+      return sum;
     }
-    const Tensor sum = sum_here(left(tree), backward);
-    add_to(sum, sum_here(right(tree), backward));
+    const Tensor& gradient = gradient_of(tree.begin, backward);
+    if (tree.end == own_.end) return gradient;
+    Tensor sum = gradient.clone();
+    parameters_.clear_gradients(false);
     return sum;
   }
 
-  // A leaf's gradient, out of the way of the next one's.
-  Tensor take(std::int64_t leaf) {
+  void add_here(const Tensor& sum, const Leaves& tree, const std::function<void(std::int64_t)>& backward) {
+    if (tree.count() > 1) return add_to(sum, sum_here(tree, backward));
+    add_to(sum, gradient_of(tree.begin, backward));
+    parameters_.clear_gradients(false);
+  }
+
+  // The dense gradient of a leaf, in the parameters' buffer; rows are noted.
+  const Tensor& gradient_of(std::int64_t leaf, const std::function<void(std::int64_t)>& backward) {
+    backward(leaf);
     const Gradients gradients = parameters_.gather();
     for (std::size_t i = 0; i < sparse_.size(); ++i) note(sparse_[i], leaf, gradients.sparse[i]);
-    if (leaf + 1 == own_.end) return gradients.dense;
-    Tensor dense = gradients.dense.clone();
-    parameters_.clear_gradients(false);
-    return dense;
+    return parameters_.grad;
   }
 
   void note(const SparseRows& all, std::int64_t leaf, const SparseRows& its) const {

@@ -348,6 +348,7 @@ Tensor Trainer::gather_sums(const Variables& own) const {
 // The loss of the whole batch is a function of all micro-batches' sums, and its gradient in them is where each
 // micro-batch's way back begins.
 StepLosses Trainer::run_parts(const StepInput& input) {
+  const std::int64_t sent = ranks_.bytes_sent();
   Variables own;
   for (const Batch& part : input.parts) own.push_back(sums_of(part));
   const Variable sums(gather_sums(own), true);
@@ -373,6 +374,7 @@ StepLosses Trainer::run_parts(const StepInput& input) {
   return {.loss = loss.value(),
           .task = task.value(),
           .cost = cost.value(),
+          .bytes_sent = ranks_.bytes_sent() - sent,
           .stop = ranks_.size() > 1 ? max(column(sums, kStop).value()) : Tensor()};
 }
 
@@ -394,6 +396,7 @@ Trainer::Asked Trainer::ask() {
   step.arrive = ranks_.milestone();
   step.report.sentences = std::ssize(input.examples);
   step.report.tokens = input.tokens;
+  step.report.bytes_sent = losses.bytes_sent;
   step.report.longest = input.longest;
   step.rows = std::move(input.examples);
   return step;

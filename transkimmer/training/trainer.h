@@ -34,9 +34,10 @@ struct StepReport {
   double multiplier = 0;  ///< a
   std::int64_t sentences = 0;
   std::int64_t tokens = 0;
-  std::int64_t longest = 0;  ///< tokens of the longest sentence
-  double seconds = 0;        ///< since the step before was done, or since this one was asked for
-  int stop = 0;              ///< the largest number that a rank was given by ask_to_stop() before it began; 0: none
+  std::int64_t longest = 0;     ///< tokens of the longest sentence
+  double seconds = 0;           ///< since the step before was done, or since this one was asked for
+  std::int64_t bytes_sent = 0;  ///< by this rank to others
+  int stop = 0;                 ///< the largest number that a rank was given by ask_to_stop() before it began; 0: none
 };
 
 /// After how many steps a trainer's parts began: 0, unless they were reset.
@@ -66,6 +67,7 @@ struct StepLosses {
   Tensor loss;  ///< all terms
   Tensor task;  ///< cross-entropy or squared error alone
   Tensor cost;  ///< the batch's MACs over the dense model's; undefined without gates
+  std::int64_t bytes_sent = 0;
   Tensor stop;  ///< StepReport::stop; undefined where there is no other rank to tell
 };
 

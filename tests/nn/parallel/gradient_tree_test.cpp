@@ -122,7 +122,7 @@ TEST_CASE("gradient tree: ranks get the bits of one, and send what the formula s
 }
 
 TEST_CASE(
-    "gradient tree: in bfloat16 half the bytes leave, and the sums are near; without gathering the own range is right",
+    "gradient tree: in bfloat16 half the bytes leave and the sums are near, and ungathered the own range is right",
     "[.ranks]") {
   const std::unique_ptr<Communicator> ranks =
       join_ranks(launch_of_environment(), Device::kCpu, std::chrono::seconds(60));

@@ -185,6 +185,9 @@ TEST_CASE("cuda trainer: with a communicator of one rank in the recorded step, t
     CHECK(by_nccl.weights == trained(options, gate, alone(), Device::kCuda).weights);
     TrainerOptions unrecorded = options;
     unrecorded.capture = false;
+    TrainerOptions shards = options;
+    shards.shard_optimizer = true;
+    CHECK(by_nccl.weights == trained(shards, gate, *one, Device::kCuda).weights);
     CHECK(by_nccl.weights == trained(unrecorded, gate, *one, Device::kCuda).weights);
   }
 }

@@ -338,6 +338,7 @@ class Run {
     window_.add(report);
     loss_sum_ += report.loss;
     tokens_ += report.tokens;
+    bytes_sent_ += report.bytes_sent;
     if (report.seconds > step_seconds_) {
       step_seconds_ = report.seconds;
       keep_time();
@@ -511,6 +512,10 @@ class Run {
                     {"train_samples_per_second", rounded(samples / train_seconds_, 3)},
                     {"train_steps_per_second", rounded(timed / train_seconds_, 3)}};
     if (unlabelled() > 0) results["distill_samples"] = unlabelled();
+    if (ranks_.size() > 1) {
+      results["ranks"] = ranks_.size();
+      results["rank_bytes_sent_per_step"] = static_cast<double>(bytes_sent_) / timed;
+    }
     if (held_out_share_) {
       results["held_out_samples"] = inputs_.held_out.size();
       results["held_out_mac_share"] = *held_out_share_;
@@ -557,6 +562,7 @@ class Run {
   double step_seconds_ = 0;        // the longest step, and
   double checkpoint_seconds_ = 0;  // the longest checkpoint of this process
   std::int64_t tokens_ = 0;
+  std::int64_t bytes_sent_ = 0;  // by this process
 };
 
 // That evaluations will have the score by which the best model is chosen.
