@@ -102,7 +102,8 @@ void FlatParameters::copy_is_fresh() const {
 }
 
 void FlatParameters::clear_gradients(bool cleared) const {
-  for (const DenseParameter& entry : dense) entry.parameter->grad().clear(cleared);
+  if (!cleared) grad.fill(0);
+  for (const DenseParameter& entry : dense) entry.parameter->grad().clear(true);
   for (const SparseParameter& entry : sparse) entry.parameter->grad().clear();
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the build needs, or the packages named, from Debian's or Ubuntu's: as root or with sudo; else prints the one
+# Installs what the build needs, or the packages named (libopenmpi-dev openmpi-bin: ranks by MPI), from Debian's or Ubuntu's: as root or with sudo; else prints the one
 # line to run: scripts/setup.sh [PACKAGE...]
 set -euo pipefail
 

@@ -2,8 +2,8 @@
 
 namespace tk {
 
-AdamW::AdamW(const ParameterList& list, const AdamWConstants& constants, DType compute_dtype)
-    : Optimizer("adamw", list, compute_dtype),
+AdamW::AdamW(const ParameterList& list, const AdamWConstants& constants, DType compute_dtype, Shards shards)
+    : Optimizer("adamw", list, compute_dtype, shards),
       constants_(constants),
       m_(keep_flat("exp_avg")),
       v_(keep_flat("exp_avg_sq")) {
@@ -20,7 +20,7 @@ AdamW::AdamW(const ParameterList& list, const Rates& rates, const AdamWConstants
 
 void AdamW::update(const Gradients& gradients, const Tensor& state) {
   const FlatParameters& flat = parameters();
-  adamw(flat.value, gradients.dense, m_, v_, flat.copy, flat.segments, state, constants_);
+  adamw(own(flat.value), own(gradients.dense), m_, v_, own(flat.copy), own_segments(), state, constants_);
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     const SparseParameter& entry = flat.sparse[i];
     adamw_rows(entry.parameter->value(), rows_[i].m, rows_[i].v, rows_[i].touched, gradients.sparse[i], entry.group,

@@ -12,7 +12,7 @@ class AdamW : public Optimizer {
  public:
   /// With bfloat16 each step writes the parameters' copies too.
   explicit AdamW(const ParameterList& parameters, const AdamWConstants& constants = {},
-                 DType compute_dtype = DType::kFloat32);
+                 DType compute_dtype = DType::kFloat32, Shards shards = nullptr);
   /// With rates of its own, for step().
   AdamW(const ParameterList& parameters, const Rates& rates, const AdamWConstants& constants = {});
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "nn/flat_parameters.h"
+#include "tensor/communicator.h"
 #include "tensor/step_state.h"
 
 namespace tk {
@@ -15,6 +16,10 @@ struct Rates {
   double weight_decay = 0;
   double max_grad_norm = 0;  ///< 0: no clipping
 };
+
+/// Ranks that share out what an optimizer keeps for the flat parameters, and their updates: each has the range of
+/// ranges_of (ZeRO, stage 1: Rajbhandari et al., arXiv 1910.02054). Null: everything is here.
+using Shards = Communicator*;
 
 /// What optimizers share: parameters in flat buffers, gradients that are gathered and then applied, and what is kept
 /// from step to step, under the parameters' published names. Learning rates, weight decays and the step number (1 for
@@ -52,9 +57,10 @@ class Optimizer {
   void show_average(bool shown);
 
   const FlatParameters& parameters() const { return parameters_; }
-  /// What is kept from step to step, to save: views under `<published name>.<kind>`. With it, the parameters' values
-  /// and the step state another optimizer over such parameters goes on with the same bits. Of averages the kind is
-  /// `average`, or `trained` where the parameters have these and it is their own values that are kept.
+  /// What is kept from step to step, to save: under `<published name>.<kind>`, views but of shards, which all ranks
+  /// have to ask for together. With it, the parameters' values and the step state another optimizer over such
+  /// parameters goes on with the same bits. Of averages the kind is `average`, or `trained` where the parameters have
+  /// these and it is their own values that are kept.
   std::vector<NamedTensor> state() const;
   /// Copies into state() what was saved; averages are then shown where they were. Throws, before anything is written,
   /// unless names, shapes and dtypes agree.
@@ -62,9 +68,13 @@ class Optimizer {
 
  protected:
   /// `name` stands first in messages.
-  Optimizer(const char* name, const ParameterList& parameters, DType compute_dtype);
+  Optimizer(const char* name, const ParameterList& parameters, DType compute_dtype, Shards shards = nullptr);
 
-  /// A buffer of zeros beside the flat values, part of the state.
+  /// The range of a buffer like the flat values that this rank updates: all of it without shards.
+  Tensor own(const Tensor& flat) const;
+  /// FlatParameters::segments of that range.
+  const Tensor& own_segments() const { return segments_; }
+  /// A buffer of zeros beside that range of the flat values, part of the state.
   Tensor keep_flat(const char* kind);
   /// `tensor`, which has the rows of sparse parameter i, as part of the state.
   Tensor keep_rows(std::size_t i, const char* kind, const Tensor& tensor);
@@ -79,13 +89,21 @@ class Optimizer {
   };
 
   std::vector<NamedTensor> state(bool average_is_shown) const;
+  std::vector<NamedTensor> state_of(std::span<const NamedTensor> flat, bool average_is_shown) const;
+  std::vector<NamedTensor> whole_flat() const;
+  Tensor whole(const Tensor& its) const;
+  void write_norm(const Gradients& gradients, const Tensor& state) const;
+  void share_values() const;
   virtual void update(const Gradients& gradients, const Tensor& state) = 0;
   void check_learning_rates(const Tensor& state);
   void check_own_rates() const;
 
   const char* name_;
   FlatParameters parameters_;
-  std::vector<NamedTensor> flat_;               // kinds, like parameters_.value
+  Shards shards_;
+  std::vector<std::int64_t> bounds_;  // of the ranks' ranges
+  Tensor segments_;
+  std::vector<NamedTensor> flat_;               // kinds, like own(parameters_.value)
   std::vector<std::vector<NamedTensor>> rows_;  // kinds, for each sparse parameter
   std::optional<Average> average_;
   Rates rates_;

@@ -64,7 +64,7 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS libopenblas0-openmp)
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "libarchive13 | libarchive13t64, libcurl4 | libcurl4t64, libssl3 | libssl3t64")
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libopenblas-openmp-dev, libicu-dev, g++, cmake")  # to build with the libraries
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "openmpi-bin, libopenblas-openmp-dev, libicu-dev, g++, cmake")  # ranks; to build with the libraries
 set(CPACK_SOURCE_GENERATOR TGZ)
 set(CPACK_SOURCE_PACKAGE_FILE_NAME transkimmer-${PROJECT_VERSION})
 set(CPACK_SOURCE_IGNORE_FILES /\\.git/ /\\.git$ /build/ /build- /\\.cache/ /transkimmer-demo/ /__pycache__/ \\.pyc$)

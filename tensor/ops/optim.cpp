@@ -35,18 +35,29 @@ void check_sparse(const char* op, const SparseRows& grad, std::int64_t cols, std
 }  // namespace
 
 void grad_norm(const Tensor& state, std::span<const Tensor> parts) {
-  const auto chunks_of = [](const Tensor& x) { return (x.numel() + kNormChunk - 1) / kNormChunk; };
   std::int64_t chunks = 0;
-  for (const Tensor& part : parts) chunks += chunks_of(part);
+  for (const Tensor& part : parts) chunks += norm_chunks(part.numel());
   const Tensor partial = empty({chunks}, DType::kFloat64, state.device());
   std::int64_t done = 0;
   for (const Tensor& part : parts) {
-    Tensor range = partial.narrow(0, done, chunks_of(part));
-    squared_norm_kernel(state.device(), range, part.contiguous());
+    const Tensor range = partial.narrow(0, done, norm_chunks(part.numel()));
+    squared_norms(range, part);
     done += range.numel();
   }
-  Tensor state_out = state;
-  grad_norm_kernel(state.device(), state_out, partial);
+  set_grad_norm(state, partial);
+}
+
+void squared_norms(const Tensor& partial, const Tensor& x) {
+  TK_CHECK(partial.shape() == Shape{norm_chunks(x.numel())} && partial.dtype() == DType::kFloat64,
+           "squared_norms: expected float64 partial sums ", Shape{norm_chunks(x.numel())}, ", got ", partial.dtype(),
+           ' ', partial.shape());
+  Tensor out = partial;
+  squared_norm_kernel(x.device(), out, x.contiguous());
+}
+
+void set_grad_norm(const Tensor& state, const Tensor& partial) {
+  Tensor out = state;
+  grad_norm_kernel(state.device(), out, partial);
 }
 
 void adamw(const Tensor& value, const Tensor& grad, const Tensor& m, const Tensor& v, const Tensor& copy,

@@ -11,6 +11,15 @@ namespace tk {
 /// sizes.
 void grad_norm(const Tensor& state, std::span<const Tensor> parts);
 
+// The two halves of it, for parts that lie with several ranks.
+
+/// How many partial sums the squares of n elements have.
+constexpr std::int64_t norm_chunks(std::int64_t n) { return (n + kNormChunk - 1) / kNormChunk; }
+/// Writes those of x to `partial`, float64 [norm_chunks(x.numel())].
+void squared_norms(const Tensor& partial, const Tensor& x);
+/// Writes the root of their sum to the state's grad_norm.
+void set_grad_norm(const Tensor& state, const Tensor& partial);
+
 /// One AdamW step over flat float32 buffers [n]: the gradient is clipped by the state's factor and cleared. `copy` [n]
 /// bfloat16 receives the new value, and may be undefined. `segments` [k, 4] int64 has rows (begin, end, group,
 /// 1 where it decays or 0); learning rate, weight decay and step come from the state.

@@ -31,7 +31,7 @@ constexpr std::size_t kLongestError = 390;
 
 int fail(int code, std::string message) {
   std::ranges::replace(message, '\n', ' ');
-  tk::note_text(tk::printable_line(message, kLongestError) + '\n');
+  tk::error_text(tk::printable_line(message, kLongestError) + '\n');
   return code;
 }
 

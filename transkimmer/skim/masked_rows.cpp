@@ -44,6 +44,7 @@ class CostSum {
   void add_predictor(const Variable& entering) { include(predictor_macs(c_, entering)); }
 
   Variable total() const { return total_ / dense_; }
+  const Tensor& dense() const { return dense_.value(); }
 
  private:
   void include(const Variable& by_sentence) { total_ = total_ + sum(by_sentence); }
@@ -125,6 +126,7 @@ class MaskedRows final : public RowSets {
     out_.masked = true;
     out_.x = published && reads_all() ? final_ : x_;
     out_.cost = cost_.total();
+    out_.dense_macs = cost_.dense();
     if (published) {
       out_.skim_loss = kept_rows_ / (sum(all_count_) * static_cast<double>(in_.layers.size()));
     }

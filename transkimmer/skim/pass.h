@@ -95,6 +95,7 @@ struct EncoderOutput {
 
   // Under masks.
   Variable cost;       ///< the batch's MACs over the dense model's, differentiable in every gate; rank 0
+  Tensor dense_macs;   ///< the dense model's, in units that the model's configuration fixes; rank 0
   Variable skim_loss;  ///< published gate: mean over layers of kept rows / rows; rank 0
   std::vector<LayerMasks> masks;
 };

@@ -65,14 +65,8 @@ struct Asked {
 
 double total(const std::vector<double>& rows) { return std::accumulate(rows.begin(), rows.end(), 0.0); }
 
-void add_rows(std::vector<LayerShares>& sums, const std::vector<LayerRows>& layers) {
-  if (sums.empty()) sums.assign(layers.size(), {0, 0, 0});
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    sums[i].keys += total(layers[i].keys);
-    sums[i].updated += total(layers[i].updated);
-    sums[i].fed += total(layers[i].fed);
-  }
-}
+// What is summed over the batches: these, then three numbers of rows a layer.
+enum Number : std::uint8_t { kLoss, kTokens, kDenseMacs, kCountedMacs, kExecutedMacs, kNumbers };
 
 // What comes of weights or sums beyond the numbers of the dtype would be taken for an answer.
 void check_finite(const Tensor& logits, const BertClassifier& model) {
@@ -82,9 +76,9 @@ void check_finite(const Tensor& logits, const BertClassifier& model) {
            model.compute_dtype());
 }
 
-// Waits for a batch's numbers and adds them.
-void take(Evaluation& result, const Config& config, const Task& task, std::span<const std::int64_t> starts,
-          Asked& pass) {
+// Waits for a batch's numbers, which go to `numbers`.
+void take(Evaluation& result, const Config& config, const Task& task, std::span<const std::int64_t> starts, Asked& pass,
+          double* numbers) {
   const Tensor& logits = pass.logits.get();
   const std::int64_t labels = logits.size(1);
   const float* next = logits.data<float>();
@@ -93,16 +87,52 @@ void take(Evaluation& result, const Config& config, const Task& task, std::span<
     std::copy_n(next, n, result.logits.data<float>() + starts[i] * labels);
     next += n;
   }
-  result.loss += labelled_loss(task, logits, pass.batch.labels);
   const Packed& rows = pass.batch.tokens.rows;
-  result.tokens += rows.tokens;
   const double dense = dense_macs(config, rows);
   const std::vector<LayerRows> layers =
       count_rows(pass.sets, rows, pass.offsets.defined() ? pass.offsets.get() : Tensor());
-  add_rows(result.layers, layers);
-  result.dense_macs += dense;
-  result.counted_macs += counted_macs(config, layers, rows);
-  result.executed_macs += pass.masked ? dense : executed_macs(config, layers, rows) + pass.table_macs;
+  numbers[kLoss] = labelled_loss(task, logits, pass.batch.labels);
+  numbers[kTokens] = static_cast<double>(rows.tokens);
+  numbers[kDenseMacs] = dense;
+  numbers[kCountedMacs] = counted_macs(config, layers, rows);
+  numbers[kExecutedMacs] = pass.masked ? dense : executed_macs(config, layers, rows) + pass.table_macs;
+  double* of_layer = numbers + kNumbers;
+  for (const LayerRows& layer : layers) {
+    for (const std::vector<double>* set : {&layer.keys, &layer.updated, &layer.fed}) *of_layer++ = total(*set);
+  }
+}
+
+// Rows [.., columns] of a matrix on the CPU, of which each rank has those that `order` names for it, for all ranks.
+void gather_rows(Communicator& ranks, const Tensor& x, const std::vector<std::vector<std::int64_t>>& order) {
+  if (ranks.size() == 1) return;
+  std::vector<std::int64_t> all, bounds = {0};
+  for (const std::vector<std::int64_t>& its : order) {
+    all.insert(all.end(), its.begin(), its.end());
+    bounds.push_back(std::ssize(all));
+  }
+  const Tensor index = from_values(all);
+  const Tensor rows = index_select(x, index).to(ranks.device());  // those of others are to come
+  ranks.all_gather(rows, bounds);
+  ranks.milestone()();
+  index_copy_to(x, index, rows.to(Device::kCpu));
+}
+
+// In the order of the batches, whoever had them.
+void sum_numbers(Evaluation& result, const Tensor& numbers) {
+  const std::int64_t layers = (numbers.size(1) - kNumbers) / 3;
+  result.layers.assign(static_cast<std::size_t>(layers), {0, 0, 0});
+  for (std::int64_t batch = 0; batch < numbers.size(0); ++batch) {
+    const double* its = numbers.data<double>() + batch * numbers.size(1);
+    result.loss += its[kLoss];
+    result.tokens += static_cast<std::int64_t>(its[kTokens]);
+    result.dense_macs += its[kDenseMacs];
+    result.counted_macs += its[kCountedMacs];
+    result.executed_macs += its[kExecutedMacs];
+    const double* of_layer = its + kNumbers;
+    for (LayerShares& layer : result.layers) {
+      for (double* set : {&layer.keys, &layer.updated, &layer.fed}) *set += *of_layer++;
+    }
+  }
 }
 
 }  // namespace
@@ -121,30 +151,49 @@ Evaluation evaluate(const BertClassifier& model, const Task& task, std::span<con
       {.batch_size = options.batch_size, .max_tokens = options.max_tokens, .order = BatchOrder::kLongestFirst}, 0);
   const std::vector<std::int64_t> starts = label_starts(examples, task.kind);
 
+  // The longest come first, and the ranks take them in turn.
+  const Communicator& ranks = *options.ranks;
+  std::vector<std::vector<std::int64_t>> turns(static_cast<std::size_t>(ranks.size())), rows(turns.size());
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    const std::size_t rank = i % turns.size();
+    turns[rank].push_back(static_cast<std::int64_t>(i));
+    for (const std::int64_t example : batches[i]) {
+      for (std::int64_t row = starts[example]; row < starts[example + 1]; ++row) rows[rank].push_back(row);
+    }
+  }
+  const std::vector<std::int64_t>& own = turns[static_cast<std::size_t>(ranks.rank())];
+  std::int64_t sentences = 0;
+  for (const std::int64_t i : own) sentences += std::ssize(batches[static_cast<std::size_t>(i)]);
+
   Evaluation result;
   result.batches = std::ssize(batches);
-  result.logits = empty({starts.back(), config.num_labels()});
+  result.logits = zeros({starts.back(), config.num_labels()});
+  const Tensor numbers = zeros({result.batches, kNumbers + 3 * config.num_hidden_layers}, DType::kFloat64);
   const auto start = std::chrono::steady_clock::now();
   std::int64_t done = 0;
+  std::size_t taken = 0;
   std::deque<Asked> asked;
   const auto take_first = [&] {
-    take(result, config, task, starts, asked.front());
+    take(result, config, task, starts, asked.front(), numbers.data<double>() + own[taken++] * numbers.size(1));
     done += asked.front().batch.sentences();
     asked.pop_front();
-    if (options.progress) options.progress(done, static_cast<std::int64_t>(examples.size()));
+    if (options.progress) options.progress(done, sentences);
   };
-  Prefetch<Batch> made(std::ssize(batches), model.device() != Device::kCpu, [&](std::int64_t i) {
-    return make_batch(examples, batches[static_cast<std::size_t>(i)], task.kind);
+  Prefetch<Batch> made(std::ssize(own), model.device() != Device::kCpu, [&](std::int64_t i) {
+    return make_batch(examples, batches[static_cast<std::size_t>(own[static_cast<std::size_t>(i)])], task.kind);
   });
-  for (std::size_t turn = 0; turn < batches.size(); ++turn) {
+  for (std::size_t turn = 0; turn < own.size(); ++turn) {
     // In each queue the device goes from one batch to the next without waiting for the host. The next may be the same
     // recorded pass, which writes over what the last one left: what is wanted of that was copied before, in its order.
     Batch batch = made.next();
-    forward(turn, batch,
-            [&](const ClassifierOutput& out) { asked.emplace_back(std::move(batch), batches[turn], out); });
+    const std::vector<std::int64_t>& indices = batches[static_cast<std::size_t>(own[turn])];
+    forward(turn, batch, [&](const ClassifierOutput& out) { asked.emplace_back(std::move(batch), indices, out); });
     if (std::ssize(asked) == 2 * forward.queues()) take_first();
   }
   while (!asked.empty()) take_first();
+  gather_rows(*options.ranks, result.logits, rows);
+  gather_rows(*options.ranks, numbers, turns);
+  sum_numbers(result, numbers);
   result.seconds = seconds_since(start);
   check_finite(result.logits, model);
   const auto labelled = std::ranges::count_if(labels_of(examples, task.kind), [](double label) { return label != -1; });

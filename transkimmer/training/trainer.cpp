@@ -7,10 +7,14 @@
 #include <utility>
 
 #include "autograd/ops/elementwise.h"
+#include "autograd/ops/join.h"
 #include "autograd/ops/optim.h"
+#include "autograd/ops/reduce.h"
+#include "autograd/ops/shape.h"
 #include "data/metrics.h"
 #include "nn/loss.h"
 #include "nn/optim/schedule.h"
+#include "tensor/ops/reduce.h"
 #include "tensor/random.h"
 #include "transkimmer/training/option_error.h"
 
@@ -56,8 +60,10 @@ void check_options(const BertClassifier& model, const TrainerOptions& options) {
   const double dropout = options.dropout.value_or(0);
   check_option(dropout >= 0 && dropout < 1, "dropout", "expected a share in [0, 1), got ", dropout);
   const double average = options.ema_decay.value_or(0);
+  check_option(!options.shard_optimizer || !options.ema_decay, "shard_optimizer", "not together with ema_decay");
   check_option(average >= 0 && average < 1, "ema_decay", "expected a share in [0, 1), got ", average);
   check_option(options.batch_size >= 1, "batch_size", "expected at least 1, got ", options.batch_size);
+  check_option(options.micro_batches >= 1, "micro_batches", "expected at least 1, got ", options.micro_batches);
 }
 
 // Training on a label that the task does not have would end in a kernel, if at all.
@@ -75,8 +81,10 @@ void check_labels(const Task& task, const std::vector<TokenizedExample>& example
 // The options, checked before the optimizer moves the model's parameters.
 const TrainerOptions& checked(const BertClassifier& model, const Task& task,
                               const std::vector<TokenizedExample>& examples, const TrainerOptions& options,
-                              const Tensor& teacher_logits) {
+                              const Tensor& teacher_logits, const Communicator& ranks) {
   check_options(model, options);
+  check_option(options.micro_batches >= ranks.size(), "micro_batches", "expected one for each of the ", ranks.size(),
+               " ranks at least, got ", options.micro_batches);
   check_option(options.label_smoothing == 0 || (!task.regression() && task.kind != TaskKind::kMultiLabel),
                "label_smoothing", task.name, " has no classes");
   check_metrics(task);
@@ -122,19 +130,25 @@ double training_threshold(const TrainerOptions& options, double speedup) {
 }
 
 Trainer::Trainer(BertClassifier& model, const Task& task, const std::vector<TokenizedExample>& examples,
-                 const TrainerOptions& options, const Tensor& teacher_logits, const std::vector<std::int64_t>& epoch)
+                 const TrainerOptions& options, const Tensor& teacher_logits, const std::vector<std::int64_t>& epoch,
+                 Communicator& ranks)
     : model_(model),
+      ranks_(ranks),
       kind_(task.kind),
-      options_(checked(model, task, examples, options, teacher_logits)),
+      options_(checked(model, task, examples, options, teacher_logits, ranks)),
+      own_(leaves_of(options.micro_batches, ranks.rank(), ranks.size())),
       estimator_(*find_gate_estimator(options.skim_estimator)),
+      has_teacher_(teacher_logits.defined()),
       all_labelled_(std::ranges::none_of(labels_of(examples, task.kind), [](double label) { return label == -1; })),
       batches_(examples, task.kind, {.batch_size = options.batch_size, .order = options.order, .seed = options.seed},
-               teacher_logits, epoch),
-      optimizer_(trained_parameters(model, options), options.adam, model.activation_dtype()),
+               teacher_logits, epoch, {.count = options.micro_batches, .own = own_}),
+      optimizer_(trained_parameters(model, options), options.adam, model.activation_dtype(),
+                 options.shard_optimizer ? &ranks : nullptr),
       settings_(initial_state(options)),
       state_(make_step_state(settings_, model.device())),
       steps_(model.device(), options.capture ? 1 : std::numeric_limits<int>::max(),
-             [this](const Batch& batch) { return run(batch); }) {
+             [this](const StepInput& input) { return run(input); }),
+      asked_stop_(zeros({1}, DType::kFloat32, model.device())) {
   steps_per_epoch_ = batches_.per_epoch();
   total_steps_ = steps_in_all(options, steps_per_epoch_);
   set_warmup();
@@ -156,16 +170,6 @@ namespace {
 
 SkimMultipliers multipliers_of(const StepState& state) {
   return {.widest = state.multiplier, .tightest = state.tightest_multiplier};
-}
-
-// The ids of a batch's examples, which lies on the CPU.
-std::vector<std::int32_t> rows_of(const Batch& batch) {
-  const Packed& packed = batch.tokens.rows;
-  std::vector<std::int32_t> rows;
-  for (std::int64_t sentence = 0; sentence < packed.sentences; ++sentence) {
-    rows.push_back(packed.example.data<std::int32_t>()[packed.offsets.data<std::int32_t>()[sentence]]);
-  }
-  return rows;
 }
 
 std::string rows_text(const std::vector<std::int32_t>& rows) {
@@ -281,25 +285,121 @@ Variable Trainer::teacher_loss(const Variable& logits, const Batch& batch) const
   return distillation_loss(logits, batch.teacher, options_.distill_temperature);
 }
 
+ClassifierOutput Trainer::forward(const Batch& batch) const {
+  return model_(batch.tokens, {.training = true, .state = state_, .dropout_rate = options_.dropout},
+                {.estimator = &estimator_, .above_threshold = options_.skim_widest.has_value()});
+}
+
+// What the fixed weight is on: the published gate's own loss, or the cost.
+Variable Trainer::skim_loss(const EncoderOutput& out) const {
+  return out.skim_loss.defined() ? out.skim_loss : out.cost;
+}
+
 // Everything that a step does, in an order that a device can record: nothing is read back.
-StepLosses Trainer::run(const Batch& batch) {
-  const ClassifierOutput out =
-      model_(batch.tokens, {.training = true, .state = state_, .dropout_rate = options_.dropout},
-             {.estimator = &estimator_, .above_threshold = options_.skim_widest.has_value()});
+StepLosses Trainer::run(const StepInput& input) {
+  return options_.micro_batches == 1 ? run_whole(input.parts.front()) : run_parts(input);
+}
+
+StepLosses Trainer::run_whole(const Batch& batch) {
+  const ClassifierOutput out = forward(batch);
   const Variable task = task_loss(out.logits, batch);
   Variable loss = task;
   if (batch.teacher.defined()) {
     loss = task * (1 - options_.distill_weight) + teacher_loss(out.logits, batch) * options_.distill_weight;
   }
   if (options_.skim_target) loss = loss + budget_loss(out.encoder.cost, state_);
-  if (options_.skim_coefficient) {
-    const Variable& skim = out.encoder.skim_loss.defined() ? out.encoder.skim_loss : out.encoder.cost;
-    loss = loss + skim * *options_.skim_coefficient;
-  }
+  if (options_.skim_coefficient) loss = loss + skim_loss(out.encoder) * *options_.skim_coefficient;
   loss.backward();
   optimizer_.step(state_);
   if (options_.skim_target) budget_controller(state_, out.encoder.cost.value());
-  return {.loss = loss.value(), .task = task.value(), .cost = out.encoder.cost.value()};
+  return {.loss = loss.value(), .task = task.value(), .cost = out.encoder.cost.value(), .stop = {}};
+}
+
+namespace {
+
+// What a micro-batch adds to the step's loss. A mean over the whole batch is one sum over all micro-batches by another,
+// and the budget is one of the whole batch's cost: so a micro-batch can go back only when all have come forward.
+enum Sum : std::uint8_t { kTask, kLabels, kTeacher, kTaught, kMacs, kDenseMacs, kSkim, kRows, kStop, kSums };
+
+// [micro-batches, 1]
+Variable column(const Variable& sums, Sum i) { return narrow(sums, 1, i, 1); }
+
+// Of nothing it is 0.
+Variable ratio(const Variable& sums, Sum a, Sum b) {
+  const Tensor by = sum(column(sums, b).value());
+  return sum(column(sums, a)) / Variable(where(greater(by, 0), by, 1));
+}
+
+}  // namespace
+
+// [kSums] of a micro-batch, which may be empty.
+Variable Trainer::sums_of(const Batch& batch) const {
+  const auto number = [&](double value) { return Variable(full({1}, value, DType::kFloat32, model_.device())); };
+  Variables sums(kSums, number(0));
+  sums[kStop] = Variable(asked_stop_);
+  if (batch.sentences() == 0) return join(sums);
+  const auto one = [](const Variable& x) { return reshape(x, {1}); };
+  const ClassifierOutput out = forward(batch);
+  const Tensor rows = batch.tokens.rows.count().to(DType::kFloat32);
+  sums[kLabels] = one(Variable(sum(ne(batch.labels, -1).to(DType::kFloat32))));
+  sums[kTask] = one(task_loss(out.logits, batch)) * sums[kLabels];
+  if (batch.teacher.defined()) {
+    sums[kTaught] = kind_ == TaskKind::kTokens ? one(Variable(rows)) : number(static_cast<double>(batch.sentences()));
+    sums[kTeacher] = one(teacher_loss(out.logits, batch)) * sums[kTaught];
+  }
+  if (!out.encoder.cost.defined()) return join(sums);
+  sums[kDenseMacs] = one(Variable(out.encoder.dense_macs));
+  sums[kMacs] = one(out.encoder.cost) * sums[kDenseMacs];
+  sums[kRows] = out.encoder.skim_loss.defined() ? one(Variable(rows)) : sums[kDenseMacs];
+  sums[kSkim] = one(skim_loss(out.encoder)) * sums[kRows];
+  return join(sums);
+}
+
+// Those of all micro-batches, [micro-batches, kSums].
+Tensor Trainer::gather_sums(const Variables& own) const {
+  const Tensor all = empty({options_.micro_batches, kSums}, DType::kFloat32, model_.device());
+  for (std::int64_t i = 0; i < own_.count(); ++i) {
+    all.select(0, own_.begin + i).copy_from(own[static_cast<std::size_t>(i)].value());
+  }
+  std::vector<std::int64_t> bounds = {0};
+  for (int rank = 0; rank < ranks_.size(); ++rank) {
+    bounds.push_back(leaves_of(options_.micro_batches, rank, ranks_.size()).end);
+  }
+  ranks_.all_gather(all, bounds);
+  return all;
+}
+
+// The loss of the whole batch is a function of all micro-batches' sums, and its gradient in them is where each
+// micro-batch's way back begins.
+StepLosses Trainer::run_parts(const StepInput& input) {
+  const std::int64_t sent = ranks_.bytes_sent();
+  Variables own;
+  for (const Batch& part : input.parts) own.push_back(sums_of(part));
+  const Variable sums(gather_sums(own), true);
+  const Variable task = ratio(sums, kTask, kLabels);
+  Variable loss = task, cost;
+  if (has_teacher_) {
+    loss = task * (1 - options_.distill_weight) + ratio(sums, kTeacher, kTaught) * options_.distill_weight;
+  }
+  if (model_.config().skim_gate != SkimGate::kNone) cost = ratio(sums, kMacs, kDenseMacs);
+  if (options_.skim_target) loss = loss + budget_loss(cost, state_);
+  if (options_.skim_coefficient) loss = loss + ratio(sums, kSkim, kRows) * *options_.skim_coefficient;
+  loss.backward();
+  const Tensor gradients = sums.grad();
+  optimizer_.apply(tree_sum(ranks_, optimizer_.parameters(), input.rows,
+                            [&](std::int64_t leaf) {
+                              const Variable& its = own[static_cast<std::size_t>(leaf - own_.begin)];
+                              if (its.requires_grad()) its.backward(gradients.select(0, leaf));
+                            },
+                            {.wire = options_.bf16_gradients ? DType::kBFloat16 : DType::kFloat32,
+                             .gathers = !options_.shard_optimizer}),
+                   state_);
+  if (options_.skim_target) budget_controller(state_, cost.value());
+  return {.loss = loss.value(),
+          .task = task.value(),
+          .cost = cost.value(),
+          .bytes_sent = ranks_.bytes_sent() - sent,
+          .stop = ranks_.size() > 1 ? max(column(sums, kStop).value()) : Tensor()};
 }
 
 // Puts a step behind what the device still has to do. Nothing here waits for it.
@@ -309,21 +409,26 @@ Trainer::Asked Trainer::ask() {
   step.start = std::chrono::steady_clock::now();
   set_schedule();
   step.report.step = ++begun_;
-  const Batch batch = inputs_->next();
-  const StepLosses losses = steps_(batch);
+  if (ranks_.size() > 1) asked_stop_.copy_from(full({1}, stop_));
+  StepInput input = inputs_->next();
+  const StepLosses losses = steps_(input);
   step.loss = ReadBack(losses.loss);
   step.task = ReadBack(losses.task);
   step.cost = ReadBack(losses.cost);
+  step.stop = ReadBack(losses.stop);
   step.state = ReadBack(state_);
-  step.report.sentences = batch.sentences();
-  step.report.tokens = batch.tokens.rows.tokens;
-  step.report.longest = std::ranges::max(batch.lengths);
-  step.rows = rows_of(batch);
+  step.arrive = ranks_.milestone();
+  step.report.sentences = std::ssize(input.examples);
+  step.report.tokens = input.tokens;
+  step.report.bytes_sent = losses.bytes_sent;
+  step.report.longest = input.longest;
+  step.rows = std::move(input.examples);
   return step;
 }
 
 StepReport Trainer::wait_for(Asked step) {
   StepReport report = step.report;
+  step.arrive();
   report.loss = step.loss.get().item();
   TK_CHECK(std::isfinite(report.loss), "train: the loss is ", report.loss, " at step ", report.step,
            rows_text(step.rows), "; lower the learning rate or check the data");
@@ -335,6 +440,7 @@ StepReport Trainer::wait_for(Asked step) {
            report.step, rows_text(step.rows), "; lower the learning rate or check the data");
   report.learning_rate = state.learning_rate[group_index(ParameterGroup::kBase)];
   if (step.cost.defined()) report.mac_share = step.cost.get().item();
+  report.stop = step.stop.defined() ? static_cast<int>(step.stop.get().item()) : stop_;
   report.budget = state.budget;
   report.multipliers = multipliers_of(state);
   done_ = report.step;

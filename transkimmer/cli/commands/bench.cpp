@@ -24,6 +24,7 @@
 #include "transkimmer/cli/run/floor.h"
 #include "transkimmer/cli/run/manifest.h"
 #include "transkimmer/cli/run/print.h"
+#include "transkimmer/cli/run/ranks.h"
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/signals.h"
 #include "transkimmer/cli/run/speed.h"
@@ -349,6 +350,7 @@ json batches_json(const std::vector<Measured>& tried, std::int64_t sentences) {
 }
 
 int run(const BenchCommand& c, const Invocation& invocation) {
+  check_is_alone("bench");
   start_runtime(c.runtime, invocation.argv);
   const std::unique_ptr<Reader> reader = c.train ? training_reader(c.task, kSeed) : scoring_reader(c.task);
   const Task& task = reader->task();

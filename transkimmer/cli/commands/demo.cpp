@@ -16,6 +16,7 @@
 #include "transkimmer/cli/report/run_report.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/print.h"
+#include "transkimmer/cli/run/ranks.h"
 #include "transkimmer/cli/run/results.h"
 #include "transkimmer/cli/run/runtime.h"
 
@@ -176,6 +177,7 @@ void print_next_steps(const std::string& folder) {
 }
 
 int run(const DemoCommand& c, const Invocation& invocation) {
+  check_is_alone("demo");
   start_runtime(c.runtime, invocation.argv);
   OutputFolder folder(c.output_dir, c.overwrite ? EarlierRun::kReplace : EarlierRun::kRefuse);
   Manifest manifest(invocation.text, c.flags.values(), c.seed, placement_of(c.runtime).device);
@@ -188,7 +190,7 @@ int run(const DemoCommand& c, const Invocation& invocation) {
   OutputFolder dense_folder(folder, "dense");
   TrainingJob dense = job(c, invocation, reader, out / "start", settings(c, kDenseSteps, 1e-3));
   dense.report = false;
-  run_training_job(dense, dense_folder);
+  run_training_job(dense, &dense_folder);
 
   info("2. a skimmed model learns from it to spend {:.0f} % of the arithmetic", 100 * c.skim_target);
   TrainingJob skimmed = job(c, invocation, reader, out / "dense", settings(c, kSkimSteps, 3e-4));
@@ -196,7 +198,7 @@ int run(const DemoCommand& c, const Invocation& invocation) {
   skimmed.teacher.by_default = true;
   skimmed.settings.trainer.skim_target = c.skim_target;
   skimmed.settings.trainer.skim_learning_rate = 3e-3;
-  const TrainingOutcome outcome = run_training_job(skimmed, folder);
+  const TrainingOutcome outcome = run_training_job(skimmed, &folder);
   print_outcome(outcome);
   print_next_steps(c.output_dir);
   return 0;

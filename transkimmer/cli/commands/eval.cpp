@@ -11,6 +11,7 @@
 #include "transkimmer/cli/run/evaluation_progress.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/print.h"
+#include "transkimmer/cli/run/ranks.h"
 #include "transkimmer/cli/run/results.h"
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/speed.h"
@@ -39,11 +40,13 @@ struct EvalCommand {
         .range(0.01, 1);
     flags.add("--json", json, "one JSON object on standard output instead of tables");
     add_runtime_flags(flags, runtime);
+    add_rank_flags(flags, ranks);
   }
 
   Flags flags;
   TaskFlags task;
   RuntimeFlags runtime;
+  RankFlags ranks;
   BatchFlags batch;
   bool exact_transforms = true;
   std::int64_t max_eval_samples = -1;
@@ -53,13 +56,16 @@ struct EvalCommand {
   bool json = false;
 };
 
-int run(const EvalCommand& c, const Invocation& invocation) {
+int run(EvalCommand& c, const Invocation& invocation) {
+  if (starts_ranks(c.ranks)) return start_ranks(c.ranks, c.runtime, invocation.argv);
+  take_share_of_host(c.runtime);
   start_runtime(c.runtime, invocation.argv);
+  const Placement placement = placement_of(c.runtime);
+  const std::unique_ptr<Communicator> ranks = meet_ranks(c.ranks, placement.device);
   const std::unique_ptr<Reader> reader = scoring_reader(c.task);
   const Task& task = reader->task();
   const TaskModel model = load_for_scoring(c.task.model, task);
   tell(model.notes);
-  const Placement placement = placement_of(c.runtime);
   model.model->place(placement.device, placement.dtype);
   set_speedup(*model.model, c.speedup);
   const std::vector<Split> dev =
@@ -70,7 +76,8 @@ int run(const EvalCommand& c, const Invocation& invocation) {
                                   .max_tokens = batch.tokens,
                                   .queues = placement.queues,
                                   .exact_transforms = c.exact_transforms,
-                                  .progress = evaluation_progress(c.runtime.progress)};
+                                  .ranks = ranks.get(),
+                                  .progress = evaluation_progress(c.runtime.progress, ranks->size() == 1)};
   if (c.skim_cost) {
     TK_CHECK(model.model->config().skim_gate != SkimGate::kNone, "--skim_cost: ", c.task.model,
              " has no skim predictors");
@@ -78,6 +85,7 @@ int run(const EvalCommand& c, const Invocation& invocation) {
     info("skim threshold {:.3f}", model.model->config().skim_threshold);
   }
   const std::vector<SplitScore> scores = score_all(*model.model, task, dev, options);
+  if (!ranks->is_first()) return 0;
   warn_of_undefined(scores);
   nlohmann::json results = eval_results(scores);
   const Evaluation& evaluation = scores.front().evaluation;

@@ -21,6 +21,7 @@
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/output_folder.h"
 #include "transkimmer/cli/run/print.h"
+#include "transkimmer/cli/run/ranks.h"
 #include "transkimmer/cli/run/row_stream.h"
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/signals.h"
@@ -57,6 +58,7 @@ struct PredictCommand {
     add_speedup_flag(flags, speedup);
     flags.add("--max_predict_samples", max_predict_samples, "the first N examples; -1: all").at_least(-1);
     add_runtime_flags(flags, runtime);
+    add_rank_flags(flags, ranks);
     flags.footer(
         "Writes predict_results_TASK.txt: index and label's name, or a number for stsb; MNLI's mismatched rows\n"
         "go to predict_results_mnli-mm.txt, and an MNLI model answers ax, too. In tasks of words it has a word and "
@@ -70,6 +72,7 @@ struct PredictCommand {
   Flags flags;
   TaskFlags task;
   RuntimeFlags runtime;
+  RankFlags ranks;
   std::string output_dir;
   std::string split = "test";
   bool write_logits = false;
@@ -250,20 +253,27 @@ int answer_file(const PredictCommand& c) {
   });
 }
 
-int run(const PredictCommand& c, const Invocation& invocation) {
+int run(PredictCommand& c, const Invocation& invocation) {
+  if (c.output_dir.empty()) {
+    check_is_alone("predict without --output_dir");
+    start_runtime(c.runtime, invocation.argv);
+    return c.task.test_file ? answer_file(c) : answer_stream(c);
+  }
+  if (starts_ranks(c.ranks)) return start_ranks(c.ranks, c.runtime, invocation.argv);
+  take_share_of_host(c.runtime);
   start_runtime(c.runtime, invocation.argv);
-  if (c.output_dir.empty()) return c.task.test_file ? answer_file(c) : answer_stream(c);
+  const Placement placement = placement_of(c.runtime);
+  const std::unique_ptr<Communicator> ranks = meet_ranks(c.ranks, placement.device);
   const std::unique_ptr<Reader> reader = scoring_reader(c.task);
   const Task& task = reader->task();
   const TaskModel model = load_for_scoring(c.task.model, task);
   tell(model.notes);
-  const Placement placement = placement_of(c.runtime);
   model.model->place(placement.device, placement.dtype);
   set_speedup(*model.model, c.speedup);
   const LoadOptions loading{.max_length = told_length(model, c.task.max_seq_length), .limit = c.max_predict_samples};
   const BatchBounds batch = batch_bounds(c.batch, placement.device);
-  const WritableFolder output(c.output_dir);
-  const fs::path& folder = output.path();
+  std::optional<WritableFolder> output;
+  if (ranks->is_first()) output.emplace(c.output_dir);
   const bool reads_dev = c.split == "dev" || (c.task.has_own_files() && !c.task.test_file);
   std::vector<Split> splits = reader->read(reads_dev ? Part::kDev : Part::kTest, loading.limit);
   TK_CHECK(!splits.empty(), "--split: ", task.name, " has no ", c.split, " set");
@@ -274,7 +284,10 @@ int run(const PredictCommand& c, const Invocation& invocation) {
                                             .max_tokens = batch.tokens,
                                             .queues = placement.queues,
                                             .exact_transforms = c.exact_transforms,
-                                            .progress = evaluation_progress(c.runtime.progress)});
+                                            .ranks = ranks.get(),
+                                            .progress = evaluation_progress(c.runtime.progress, ranks->size() == 1)});
+    if (!output) continue;
+    const fs::path& folder = output->path();
     const std::string name = split.suffix.empty() ? task.name : task.name + "-mm";
     const fs::path results = folder / ("predict_results_" + name + ".txt");
     if (c.write_logits) {

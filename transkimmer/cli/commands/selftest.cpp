@@ -11,6 +11,7 @@
 #include "tensor/threads.h"
 #include "transkimmer/cli/commands/commands.h"
 #include "transkimmer/cli/run/build_info.h"
+#include "transkimmer/cli/run/ranks.h"
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/signals.h"
 
@@ -63,6 +64,7 @@ struct SelftestCommand {
 };
 
 int run(const SelftestCommand& c, const Invocation& invocation) {
+  check_is_alone("selftest");
   start_runtime({.threads = c.threads, .cpu_isa = c.cpu_isa, .blas_coretype = c.blas_coretype}, invocation.argv);
   const auto start = std::chrono::steady_clock::now();
   std::cout << fmt::format("transkimmer {}, {}, products on {}, BLAS core {}, {} threads\n", version(),

@@ -17,6 +17,7 @@
 #include "transkimmer/cli/run/event_log.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/print.h"
+#include "transkimmer/cli/run/ranks.h"
 #include "transkimmer/cli/run/run_files.h"
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/sweep_jobs.h"
@@ -264,7 +265,7 @@ fs::path part_model(const OutputFolder& folder, const std::string& part, const J
   TrainingJob job = job_in(path);
   if (job.settings.event_folder) job.settings.event_folder = *job.settings.event_folder / part;
   OutputFolder part_folder(folder, part);
-  run_training_job(job, part_folder);
+  run_training_job(job, &part_folder);
   return path;
 }
 
@@ -393,6 +394,7 @@ std::optional<fs::path> gates_model(const Plan& plan, const OutputFolder& folder
 }
 
 int run(const SkimCommand& c, const Invocation& invocation) {
+  check_is_alone("skim");
   start_runtime(c.runtime, invocation.argv);
   note_unused(c.events);
   const auto deadline = deadline_of(c.time_limit);
@@ -414,7 +416,7 @@ int run(const SkimCommand& c, const Invocation& invocation) {
   TrainingJob job = skim_job(plan, folder.work(), dense, gates);
   job.report = c.report;
   job.stages = to_json(stages);
-  const TrainingOutcome outcome = run_training_job(job, folder);
+  const TrainingOutcome outcome = run_training_job(job, &folder);
   const SpeedupRange& speedups = job.settings.speedups;
   print_outcome(outcome, speedups.all, stages, run_manifest(folder.path())["seconds"].value("all", 0.0));
   info("wrote {}, left at {}; --speedup of eval, predict and bench chooses another from {} to {}",

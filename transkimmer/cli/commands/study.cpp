@@ -18,6 +18,7 @@
 #include "transkimmer/cli/run/output_folder.h"
 #include "transkimmer/cli/run/print.h"
 #include "transkimmer/cli/run/progress.h"
+#include "transkimmer/cli/run/ranks.h"
 #include "transkimmer/cli/run/run_files.h"
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/signals.h"
@@ -126,6 +127,7 @@ std::vector<StudyUnit> measure(const Study& study, const StudyFlags& flags, cons
 }
 
 int run(const Study& study, const StudyFlags& flags, const nlohmann::json& values, const Invocation& invocation) {
+  check_is_alone("study");
   start_runtime({.threads = flags.threads, .device = "cpu", .progress = flags.progress}, invocation.argv);
   OutputFolder folder(flags.output_dir, EarlierRun::kExtend);
   Manifest manifest(invocation.text, values, 1, Device::kCpu);

@@ -23,6 +23,7 @@
 #include "transkimmer/cli/run/manifest.h"
 #include "transkimmer/cli/run/output_folder.h"
 #include "transkimmer/cli/run/print.h"
+#include "transkimmer/cli/run/ranks.h"
 #include "transkimmer/cli/run/run_files.h"
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/signals.h"
@@ -520,6 +521,7 @@ int run(const SweepCommand& c, const Invocation& invocation) {
   note_unused(c.events);
   const auto deadline = deadline_of(c.time_limit);
   const Device device = placement_of(c.runtime).device;
+  check_is_alone("sweep");
   OutputFolder folder(c.output_dir, EarlierRun::kExtend);
   const Sweep sweep(c, plan, folder.work(), device);
   Manifest manifest(invocation.text, c.flags.values(), grid.seeds.front(), device);

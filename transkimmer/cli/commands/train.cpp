@@ -18,6 +18,7 @@
 #include "transkimmer/cli/run/event_log.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/print.h"
+#include "transkimmer/cli/run/ranks.h"
 #include "transkimmer/cli/run/runtime.h"
 #include "transkimmer/cli/run/task_flags.h"
 #include "transkimmer/cli/run/time_limit.h"
@@ -26,12 +27,16 @@
 namespace tk {
 namespace {
 
+constexpr double kMostMicroBatches = 65536;
+constexpr std::int64_t kMicroBatchesOfRanks = 8;
+
 struct TrainCommand {
   explicit TrainCommand(CLI::App& program);
 
   Flags flags;
   TaskFlags task;
   RuntimeFlags runtime;
+  RankFlags ranks;
   TrainingSettings settings;
   std::string output_dir;
   bool overwrite_output_dir = false;
@@ -50,6 +55,7 @@ struct TrainCommand {
   EventFlags events;
   std::optional<std::string> time_limit;
   std::int64_t gradient_accumulation_steps = 1;
+  std::optional<std::int64_t> micro_batches;
   std::optional<std::int64_t> min_steps;
   std::optional<double> warmup_steps;
   std::optional<std::string> freeze;
@@ -75,6 +81,7 @@ TrainCommand::TrainCommand(CLI::App& program)
   add_skim_flags();
   add_distill_flags(flags, distill);
   add_runtime_flags(flags, runtime);
+  add_rank_flags(flags, ranks);
   flags.footer(
       "Writes to --output_dir: the model folder (config.json, model.safetensors, vocab.txt ...), checkpoint-N/,\n"
       "trainer_state.json, train_results.json, eval_results.json, speed_results.json, all_results.json, "
@@ -152,11 +159,20 @@ void TrainCommand::add_best_flags() {
 void TrainCommand::add_optimizer_flags() {
   TrainerOptions& t = settings.trainer;
   flags.group("Optimization");
-  flags.add("--per_device_train_batch_size", t.batch_size, "sentences of a step").at_least(1);
+  flags.add("--per_device_train_batch_size", t.batch_size, "sentences of a step, of all ranks together").at_least(1);
   flags
       .add("--gradient_accumulation_steps", gradient_accumulation_steps,
            "N: a step has N times as many sentences, at once, which is the same gradient and takes their memory")
       .range(1, 1e6);
+  flags
+      .add("--micro_batches", micro_batches,
+           "parts that a step is computed in, one for each rank at least: with the same number the same bits for any "
+           "number of ranks (default: 8 of several ranks, else 1)")
+      .range(1, kMostMicroBatches);
+  flags.add("--shard_optimizer", t.shard_optimizer,
+            "each rank keeps AdamW's moments of its share of the parameters alone (ZeRO, stage 1); the same bits");
+  flags.add("--bf16_gradients", t.bf16_gradients,
+            "gradients go from rank to rank in bfloat16: half the bytes, and bits that depend on the number of ranks");
   flags.add("--learning_rate", t.learning_rate, "peak of AdamW's learning rate").at_least(0);
   flags.add("--lr_scheduler_type", t.schedule, "how the learning rate goes over the steps, as in transformers");
   flags
@@ -381,6 +397,8 @@ void complete_settings(TrainCommand& c) {
   t.warmup = c.warmup_steps.value_or(c.warmup_ratio);
   t.freeze = comma_separated(c.freeze.value_or(""));
   t.batch_size = std::min(t.batch_size, kMostSentences) * c.gradient_accumulation_steps;
+  if (!c.micro_batches) c.micro_batches = launch_of_environment().size > 1 ? kMicroBatchesOfRanks : 1;
+  t.micro_batches = *c.micro_batches;
   if (c.skim && !t.skim_coefficient && !t.skim_target) t.skim_target = 0.5;
   c.settings.progress = c.runtime.progress;
   c.settings.tensorboard = c.events.has_tensorboard();
@@ -412,19 +430,34 @@ int run_other(const TrainCommand& c, const Invocation& invocation, const std::st
   return invocation.run(arguments);
 }
 
+// The first of several ranks; the others' work is done.
+int predict_alone(const TrainCommand& c, const Invocation& invocation, const std::string& model) {
+  if (!c.do_predict || launch_of_environment().rank > 0) return 0;
+  leave_ranks();
+  return run_other(c, invocation, "predict", model);
+}
+
 // Of a script that trains elsewhere.
 int run_without_training(const TrainCommand& c, const Invocation& invocation) {
   if (const int code = scores_alone(c) ? run_other(c, invocation, "eval", c.task.model) : 0; code != 0) return code;
-  return c.do_predict ? run_other(c, invocation, "predict", c.task.model) : 0;
+  return predict_alone(c, invocation, c.task.model);
 }
 
+// Of several ranks the first writes, and knows whether it may.
 void train(TrainCommand& c, const Invocation& invocation) {
+  take_share_of_host(c.runtime);
   start_runtime(c.runtime, invocation.argv);
+  const Placement placement = placement_of(c.runtime);
+  const std::unique_ptr<Communicator> ranks = meet_ranks(c.ranks, placement.device);
+  c.settings.ranks = ranks.get();
   complete_settings(c);
-  OutputFolder folder(c.output_dir, c.overwrite_output_dir ? EarlierRun::kReplace : EarlierRun::kContinue);
+  c.settings.trainer.seed = std::stoull(broadcast(*ranks, std::to_string(c.settings.trainer.seed)));
+  std::optional<OutputFolder> folder;
+  if (ranks->is_first()) {
+    folder.emplace(c.output_dir, c.overwrite_output_dir ? EarlierRun::kReplace : EarlierRun::kContinue);
+  }
   const std::unique_ptr<Reader> reader = training_reader(c.task, c.settings.trainer.seed);
   check_usage(distill_problems(distill_job(c), reader->task()));
-  const Placement placement = placement_of(c.runtime);
   c.settings.eval_batch = batch_bounds(c.eval_batch, placement.device);
   run_training_job({.reader = *reader,
                     .model_folder = c.task.model,
@@ -442,8 +475,8 @@ void train(TrainCommand& c, const Invocation& invocation) {
                     .settings = c.settings,
                     .command = invocation.text,
                     .flags = effective_flags(c)},
-                   folder);
-  info("wrote {}", folder.path().string());
+                   folder ? &*folder : nullptr);
+  info("wrote {}", c.output_dir);
 }
 
 int run(TrainCommand& c, const Invocation& invocation) {
@@ -451,9 +484,10 @@ int run(TrainCommand& c, const Invocation& invocation) {
     print("{}\n", effective_flags(c).dump(2, ' ', true, nlohmann::json::error_handler_t::replace));
     return 0;
   }
+  if (starts_ranks(c.ranks)) return start_ranks(c.ranks, c.runtime, invocation.argv);
   if (!c.do_train) return run_without_training(c, invocation);
   train(c, invocation);
-  return c.do_predict ? run_other(c, invocation, "predict", c.output_dir) : 0;
+  return predict_alone(c, invocation, c.output_dir);
 }
 
 }  // namespace

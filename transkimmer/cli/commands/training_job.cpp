@@ -81,14 +81,19 @@ DistillRows rows_without_labels(const TrainingJob& job, const TaskModel& model, 
 
 // The one that was asked for, or the output folder's newest where that goes on. A run that begins from a checkpoint
 // elsewhere goes on from its own once it has one.
-std::optional<Checkpoint> checkpoint_of(const TrainingJob& job, const OutputFolder& folder,
-                                        const BertClassifier& model) {
+std::optional<std::filesystem::path> checkpoint_path(const TrainingJob& job, const OutputFolder& folder) {
   const std::optional<std::filesystem::path> own = folder.checkpoint();
-  if (!job.checkpoint || (own && !lies_in(*job.checkpoint, folder.path()))) {
-    return own ? std::optional(load_checkpoint(*own, model)) : std::nullopt;
-  }
-  Checkpoint checkpoint = load_checkpoint(*job.checkpoint, model);
-  reset(checkpoint, job.resets);
+  return !job.checkpoint || (own && !lies_in(*job.checkpoint, folder.path())) ? own : job.checkpoint;
+}
+
+// The rank that writes knows which it is, and all read it.
+std::optional<Checkpoint> checkpoint_of(const TrainingJob& job, const OutputFolder* folder,
+                                        const BertClassifier& model) {
+  const std::optional<std::filesystem::path> found = folder != nullptr ? checkpoint_path(job, *folder) : std::nullopt;
+  const std::string path = broadcast(*job.settings.ranks, found ? found->string() : "");
+  if (path.empty()) return std::nullopt;
+  Checkpoint checkpoint = load_checkpoint(path, model);
+  if (job.checkpoint && path == job.checkpoint->string()) reset(checkpoint, job.resets);
   return checkpoint;
 }
 
@@ -104,7 +109,7 @@ void introduce(const Teaching& teaching, const Task& task) {
 
 }  // namespace
 
-TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
+TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder* folder) {
   TrainingSettings settings = job.settings;
   settings.eval_queues = job.placement.queues;
   Manifest manifest(job.command, job.flags, settings.trainer.seed, job.placement.device);
@@ -127,7 +132,9 @@ TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
   std::vector<std::filesystem::path> texts;
   DistillRows others;
   if (job.distill.makes_rows()) others = rows_without_labels(job, model, train, loading.max_length, texts);
-  const auto add = [&](const std::filesystem::path& file) { manifest.add_file(file, folder.final_name(file)); };
+  const auto add = [&](const std::filesystem::path& file) {
+    manifest.add_file(file, folder != nullptr ? folder->final_name(file) : file);
+  };
   for (const std::filesystem::path& file : WeightFiles::open(model.folder).files()) add(file);
   add(train.path);
   for (const Split& split : dev) add(split.path);
@@ -158,8 +165,9 @@ TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder) {
                                  .sources = sources,
                                  .checkpoint = checkpoint_of(job, folder, *outcome.model.model)},
                                 settings, folder, manifest);
-  if (job.do_eval && job.report) write_run_report(job, outcome, folder, manifest);
-  folder.finish_run(manifest);
+  if (folder == nullptr) return outcome;
+  if (job.do_eval && job.report) write_run_report(job, outcome, *folder, manifest);
+  folder->finish_run(manifest);
   return outcome;
 }
 

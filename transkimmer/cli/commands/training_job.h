@@ -49,7 +49,8 @@ struct TrainingOutcome {
   std::optional<SpeedComparison> speed = {};
 };
 
-/// Reads everything, trains, scores, times and writes all of a run's files to `folder`.
-TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder& folder);
+/// Reads everything, trains, scores, times and writes all of a run's files to `folder`; null for a rank that does not
+/// write.
+TrainingOutcome run_training_job(const TrainingJob& job, OutputFolder* folder);
 
 }  // namespace tk

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "tensor/backend.h"
+#include "tensor/communicator.h"
 #include "tensor/cpu_isa.h"
 #include "tensor/threads.h"
 
@@ -33,6 +34,7 @@ std::vector<std::pair<std::string, std::string>> build_info() {
           {"blas", blas_info()},
           {"blas_core", blas_core()},
           {"blas_threading", blas_uses_openmp() ? "openmp" : "not openmp"},
+          {"ranks", rank_engines()},
           {"devices", devices()}};
 }
 

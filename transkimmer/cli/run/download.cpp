@@ -21,7 +21,7 @@
 #include "tensor/error.h"
 #include "tensor/io/in_quotes.h"
 #include "tensor/io/input_file.h"
-#include "transkimmer/cli/run/lazy_library.h"
+#include "tensor/lazy_library.h"
 #include "transkimmer/cli/run/signals.h"
 
 namespace tk {

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "tensor/io/in_quotes.h"
+#include "transkimmer/cli/run/print.h"
 
 namespace tk {
 namespace {
@@ -30,8 +31,12 @@ void start_log() {
   spdlog::set_default_logger(logger);
 }
 
-void log_info(std::string_view line) { spdlog::info(printable_line(line, kLongestLine)); }
+void log_info(std::string_view line) {
+  if (!is_quiet()) spdlog::info(printable_line(line, kLongestLine));
+}
 
-void log_warning(std::string_view line) { spdlog::warn(printable_line(line, kLongestLine)); }
+void log_warning(std::string_view line) {
+  if (!is_quiet()) spdlog::warn(printable_line(line, kLongestLine));
+}
 
 }  // namespace tk

@@ -15,6 +15,8 @@ namespace {
 
 int reason = 0;  // errno of the first result that was lost
 
+bool quiet = false;
+
 void write_to(std::FILE* stream, std::string_view text) { std::fwrite(text.data(), 1, text.size(), stream); }
 
 }  // namespace
@@ -28,15 +30,24 @@ void open_standard_streams() {
   }
 }
 
+void be_quiet() { quiet = true; }
+
+bool is_quiet() { return quiet; }
+
+void error_text(std::string_view text) {
+  write_to(stderr, text);
+  std::fflush(stderr);
+}
+
 void print_text(std::string_view text) {
+  if (quiet) return;
   errno = 0;
   write_to(stdout, text);
   if (reason == 0 && std::ferror(stdout) != 0) reason = errno;
 }
 
 void note_text(std::string_view text) {
-  write_to(stderr, text);
-  std::fflush(stderr);
+  if (!quiet) error_text(text);
 }
 
 void check_output() {

@@ -13,6 +13,12 @@ namespace tk {
 /// opened would have their place, and get what is said there. Call first.
 void open_standard_streams();
 
+/// From now on nothing is said but errors: by a process that is one of several, and not the first.
+void be_quiet();
+bool is_quiet();
+
+/// An error, on standard error as it stands.
+void error_text(std::string_view text);
 /// A result, on standard output as it stands.
 void print_text(std::string_view text);
 /// On standard error as it stands: bars and tables. What cannot be written is lost.

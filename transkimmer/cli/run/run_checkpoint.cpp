@@ -65,7 +65,9 @@ Checkpoint load_checkpoint(const fs::path& folder, const BertClassifier& model) 
 }
 
 RunCheckpoints::RunCheckpoints(fs::path folder, fs::path final_folder)
-    : folder_(std::move(folder)), final_folder_(std::move(final_folder)), all_(checkpoints_in(folder_)) {}
+    : folder_(std::move(folder)), final_folder_(std::move(final_folder)) {
+  if (!folder_.empty()) all_ = checkpoints_in(folder_);
+}
 
 fs::path RunCheckpoints::path(std::int64_t step) const { return folder_ / concat("checkpoint-", step); }
 

@@ -37,7 +37,8 @@ nlohmann::json starts_json(const TrainerStarts& starts, std::int64_t log_start);
 /// The checkpoints that a run has in its folder: their names, and which of them stay.
 class RunCheckpoints {
  public:
-  /// Of the run in `folder`, which will be called `final_folder` when the run is finished.
+  /// Of the run in `folder`, which will be called `final_folder` when the run is finished; empty where another process
+  /// writes them.
   RunCheckpoints(std::filesystem::path folder, std::filesystem::path final_folder);
   /// Says that the run goes on from a checkpoint, beside which others of it may lie.
   void went_on_from(const std::filesystem::path& checkpoint) { source_ = checkpoint.parent_path(); }

@@ -33,11 +33,14 @@ std::string cell(const json& value) { return value.is_null() ? "" : value.dump()
 
 }  // namespace
 
-RunLog::RunLog(fs::path folder) : folder_(std::move(folder)), lines_(folder_ / "metrics.jsonl") {}
+RunLog::RunLog(fs::path folder) : folder_(std::move(folder)) {
+  if (!folder_.empty()) lines_.emplace(folder_ / "metrics.jsonl");
+}
 
 void RunLog::add(const json& row) {
   history_.push_back(row);
-  lines_.append(row.dump() + '\n');
+  if (!lines_) return;
+  lines_->append(row.dump() + '\n');
   if (row.contains("eval_loss")) add_evaluation(row);
 }
 

@@ -14,7 +14,8 @@ namespace tk {
 /// evaluation; and the log_history of trainer_state.json.
 class RunLog {
  public:
-  /// Makes metrics.jsonl. Throws if the name is taken: by a link, say, that leads elsewhere.
+  /// Makes metrics.jsonl. Throws if the name is taken: by a link, say, that leads elsewhere. With an empty path nothing
+  /// is written: another process does.
   explicit RunLog(std::filesystem::path folder);
 
   /// Appends a row, which names its step; one with eval_loss, an evaluation's, its epoch too. The first of these makes
@@ -26,7 +27,7 @@ class RunLog {
   void add_evaluation(const nlohmann::json& row);
 
   std::filesystem::path folder_;
-  AppendFile lines_;
+  std::optional<AppendFile> lines_;
   std::optional<AppendFile> table_;   // of evaluations
   std::vector<std::string> columns_;  // of it: keys of a row
   nlohmann::json history_ = nlohmann::json::array();

@@ -26,6 +26,7 @@ class Interrupted : public std::runtime_error {
   explicit Interrupted(int signal);
   /// 128 + signal: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP, 142 for the end of stop_at().
   int exit_code() const { return 128 + signal_; }
+  int signal() const { return signal_; }
 
  private:
   int signal_;

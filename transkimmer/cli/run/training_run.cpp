@@ -105,19 +105,21 @@ Event::Histogram event_of(const GateProbabilities& gate) {
 
 class Run {
  public:
-  Run(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder, Manifest& manifest)
+  Run(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder* folder, Manifest& manifest)
       : inputs_(inputs),
         settings_(settings),
+        ranks_(*settings.ranks),
+        writes_(folder != nullptr),
         manifest_(manifest),
         trainer_(*inputs.model.model, inputs.model.task, inputs.rows, settings.trainer, inputs.teacher_logits,
-                 inputs.epoch),
-        folder_(begin(folder, inputs, settings, manifest)),
+                 inputs.epoch, *settings.ranks),
+        folder_(writes_ ? begin(*folder, inputs, settings, manifest) : fs::path()),
         log_(folder_),
         skims_(inputs.model.model->config().skim_gate != SkimGate::kNone),
-        checkpoints_(folder_, folder.final_name(folder_ / "checkpoint").parent_path()),
+        checkpoints_(folder_, writes_ ? folder->final_name(folder_ / "checkpoint").parent_path() : fs::path()),
         best_(settings.best) {
     if (inputs.checkpoint) go_on(*inputs.checkpoint);
-    if (settings.tensorboard) open_events();
+    if (settings.tensorboard && writes_) open_events();
     keep_time();
   }
 
@@ -125,9 +127,9 @@ class Run {
   TrainingResult operator()() {
     try {
       return whole_run();
-    } catch (const Interrupted&) {
+    } catch (const Interrupted& stopped) {
       if (trainer_.is_ahead()) throw;  // the model is that of no step
-      info("stopped by {} at step {} of {}; wrote {}", stop_signal() == SIGALRM ? "--time_limit" : "a signal",
+      info("stopped by {} at step {} of {}; wrote {}", stopped.signal() == SIGALRM ? "--time_limit" : "a signal",
            trainer_.steps_done(), trainer_.total_steps(), save_checkpoint().string());
       throw;
     }
@@ -163,10 +165,11 @@ class Run {
     trainer_.show_average();
     if (settings_.best.load_at_end) load_best();
     keep_budget();
-    save_model(inputs_.model, folder_);
+    if (writes_) save_model(inputs_.model, folder_);
     write_train_results();
     if (!inputs_.dev.empty()) result_.scores = final_scores();
     tell_costs(result_.scores);
+    if (!writes_) return std::move(result_);
     write_file_atomically(folder_ / "trainer_state.json", trainer_state().dump(2) + '\n');
     // What a signal made it write, and nobody asked for, has served.
     if (settings_.save_strategy == SaveStrategy::kNo && !settings_.tracks_best())
@@ -260,12 +263,13 @@ class Run {
     if (first_step_ == 0 && settings_.eval_on_start && !inputs_.dev.empty()) progress.line(log_evaluation(score_dev()));
     if (first_step_ > 0 && lacks_evaluation()) evaluate_and_save(progress, first_step_);
     while (!trainer_.finished() && !best_.is_patience_over()) {
+      if (stop_signal() != 0) trainer_.ask_to_stop(stop_signal());
       const StepReport report = trainer_.step(!reads_model(trainer_.steps_done() + 1));
       note(report);
       progress.update(report.step, details(report));
       if (logs_after(report.step)) progress.line(log_window(report));
       evaluate_and_save(progress, report.step);
-      if (!trainer_.is_ahead()) throw_if_stopped();
+      if (!trainer_.is_ahead() && stop() != 0) throw Interrupted(stop());
     }
     if (best_.is_patience_over() && !trainer_.finished()) {
       info("{} was not better for {} evaluations: training ends at step {}", settings_.best.key(),
@@ -273,6 +277,9 @@ class Run {
     }
     train_seconds_ = seconds_since(start);
   }
+
+  // The signal that asks to stop. Ranks stop after the same step: the one whose report says that one of them was asked.
+  int stop() const { return ranks_.size() == 1 ? stop_signal() : last_.stop; }
 
   bool is_last(std::int64_t step) const { return step == trainer_.total_steps(); }
 
@@ -300,7 +307,8 @@ class Run {
       warn("{} was never defined: the last model is taken", settings_.best.key());
       return;
     }
-    load_checkpoint_weights(checkpoints_.find(*best_.step()), *inputs_.model.model);
+    load_checkpoint_weights(broadcast(ranks_, writes_ ? checkpoints_.find(*best_.step()).string() : ""),
+                            *inputs_.model.model);
     info("the model of step {} is the best: {} {:.4f}", *best_.step(), settings_.best.key(), *best_.score());
   }
 
@@ -369,6 +377,7 @@ class Run {
     window_.add(report);
     loss_sum_ += report.loss;
     tokens_ += report.tokens;
+    bytes_sent_ += report.bytes_sent;
     if (report.seconds > step_seconds_) {
       step_seconds_ = report.seconds;
       keep_time();
@@ -387,7 +396,7 @@ class Run {
   }
 
   // Whether the model of a step is evaluated or saved, so that the next step must wait for that.
-  bool reads_model(std::int64_t step) const { return stop_signal() != 0 || evaluates_after(step) || saves_after(step); }
+  bool reads_model(std::int64_t step) const { return stop() != 0 || evaluates_after(step) || saves_after(step); }
 
   bool evaluates_after(std::int64_t step) const {
     if (inputs_.dev.empty()) return false;
@@ -479,13 +488,15 @@ class Run {
   }
 
   fs::path save_checkpoint() {
+    trainer_.show_average();
+    const std::vector<NamedTensor> optimizer = trainer_.optimizer().state();  // of all ranks
+    if (!writes_) return {};
     const fs::path path = checkpoints_.path(trainer_.steps_done());
     if (fs::exists(path)) return path;
     const Clock::time_point start = Clock::now();
-    trainer_.show_average();
     AtomicFolder complete(path);
     save_model(inputs_.model, complete.path());
-    save_safetensors(complete.path() / "optimizer.safetensors", trainer_.optimizer().state());
+    save_safetensors(complete.path() / "optimizer.safetensors", optimizer);
     write_file_atomically(complete.path() / "trainer_state.json", trainer_state().dump(2) + '\n');
     complete.commit();
     checkpoints_.add(path);
@@ -547,6 +558,10 @@ class Run {
                     {"train_samples_per_second", rounded(samples / train_seconds_, 3)},
                     {"train_steps_per_second", rounded(timed / train_seconds_, 3)}};
     if (unlabelled() > 0) results["distill_samples"] = unlabelled();
+    if (ranks_.size() > 1) {
+      results["ranks"] = ranks_.size();
+      results["rank_bytes_sent_per_step"] = static_cast<double>(bytes_sent_) / timed;
+    }
     if (!held_out_shares_.empty()) {
       results["held_out_samples"] = inputs_.held_out.size();
       results["held_out_mac_share"] = held_out_share();
@@ -554,7 +569,7 @@ class Run {
         results["held_out_mac_share" + speedup_suffix(settings_.speedups.all[i])] = held_out_shares_[i];
       }
     }
-    write_results(folder_, "train", results);
+    if (writes_) write_results(folder_, "train", results);
     if (events_) events_->add(trainer_.steps_done(), results);
     if (settings_.print_metrics) print("{}", metrics_text("train metrics", results));
     manifest_.add_duration("train", train_seconds_);
@@ -568,7 +583,7 @@ class Run {
     result_.at_speedups = scores_at_speedups(scores);
     for (const std::vector<SplitScore>& at : result_.at_speedups) results.update(eval_results(at));
     results["epoch"] = rounded(epochs_of(trainer_.steps_done()), 4);
-    write_results(folder_, "eval", results);
+    if (writes_) write_results(folder_, "eval", results);
     if (settings_.print_metrics) print("{}", metrics_text("eval metrics", results));
     manifest_.add_duration("eval", seconds_since(start));
     return scores;
@@ -588,6 +603,8 @@ class Run {
 
   const TrainingInputs& inputs_;
   const TrainingSettings& settings_;
+  Communicator& ranks_;
+  bool writes_;
   Manifest& manifest_;
   Trainer trainer_;
   fs::path folder_;  // begun when the trainer has found the options good
@@ -608,6 +625,7 @@ class Run {
   double step_seconds_ = 0;        // the longest step, and
   double checkpoint_seconds_ = 0;  // the longest checkpoint of this process
   std::int64_t tokens_ = 0;
+  std::int64_t bytes_sent_ = 0;  // by this process
 };
 
 // That evaluations will have the score by which the best model is chosen.
@@ -626,7 +644,7 @@ void check_best(const BestModelOptions& best, const Task& task, const std::vecto
 
 }  // namespace
 
-TrainingResult run_training(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder,
+TrainingResult run_training(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder* folder,
                             Manifest& manifest) {
   if (settings.tracks_best()) check_best(settings.best, inputs.model.task, inputs.dev);
   return Run(inputs, settings, folder, manifest)();

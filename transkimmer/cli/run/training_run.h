@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tensor/communicator.h"
 #include "transkimmer/cli/run/best_score.h"
 #include "transkimmer/cli/run/curve_point.h"
 #include "transkimmer/cli/run/evaluation_progress.h"
@@ -62,6 +63,7 @@ struct TrainingSettings {
   ProgressMode progress = ProgressMode::kAuto;
   std::optional<std::chrono::steady_clock::time_point> deadline =
       {};                                                  ///< by when the run has stopped, with a checkpoint
+  Communicator* ranks = &alone();                          ///< who train together; the first one writes
   bool tensorboard = false;                                ///< to write event files
   std::optional<std::filesystem::path> event_folder = {};  ///< for them; else one in the run's folder
 
@@ -79,7 +81,8 @@ struct TrainingSettings {
     return {.batch_size = eval_batch.sentences,
             .max_tokens = eval_batch.tokens,
             .queues = eval_queues,
-            .progress = evaluation_progress(progress)};
+            .ranks = ranks,
+            .progress = evaluation_progress(progress, ranks->size() == 1)};
   }
 };
 
@@ -115,8 +118,9 @@ struct TrainingResult {
 /// metrics.csv, checkpoint-N/) and leaving there the model, trainer_state.json and the results files. When a signal
 /// asks to stop it finishes the step, writes a checkpoint and throws Interrupted. From a checkpoint it goes on to the
 /// bits of a run that was not stopped. Where the best model matters each evaluation with a new best score is followed
-/// by a checkpoint, and the last step by an evaluation.
-TrainingResult run_training(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder& folder,
+/// by a checkpoint, and the last step by an evaluation. All ranks have the same inputs and settings; those that do not
+/// write have no folder.
+TrainingResult run_training(const TrainingInputs& inputs, const TrainingSettings& settings, OutputFolder* folder,
                             Manifest& manifest);
 
 }  // namespace tk

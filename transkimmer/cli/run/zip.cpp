@@ -13,7 +13,7 @@
 
 #include "tensor/error.h"
 #include "tensor/io/atomic_file.h"
-#include "transkimmer/cli/run/lazy_library.h"
+#include "tensor/lazy_library.h"
 #include "transkimmer/cli/run/signals.h"
 
 namespace tk {

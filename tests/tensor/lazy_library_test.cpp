@@ -1,4 +1,4 @@
-#include "transkimmer/cli/run/lazy_library.h"
+#include "tensor/lazy_library.h"
 
 #include "tensor/error.h"
 #include "tests/support/catch.h"

@@ -1,4 +1,4 @@
-#include "transkimmer/cli/run/lazy_library.h"
+#include "tensor/lazy_library.h"
 
 #include <dlfcn.h>
 
@@ -16,7 +16,9 @@ std::string reason() {
 
 }  // namespace
 
-LazyLibrary::LazyLibrary(std::string name) : name_(std::move(name)), handle_(::dlopen(name_.c_str(), RTLD_NOW)) {
+LazyLibrary::LazyLibrary(std::string name, Symbols symbols)
+    : name_(std::move(name)),
+      handle_(::dlopen(name_.c_str(), RTLD_NOW | (symbols == Symbols::kShared ? RTLD_GLOBAL : RTLD_LOCAL))) {
   if (handle_ == nullptr) throw Error("cannot load a library: " + reason());
 }
 

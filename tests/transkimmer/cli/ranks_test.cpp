@@ -1,0 +1,164 @@
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tests/support/catch.h"
+#include "tests/support/tensors.h"
+#include "tests/transkimmer/cli/program.h"
+
+// Several processes that train together, by the built program.
+namespace tk {
+namespace {
+
+namespace fs = std::filesystem;
+using Arguments = std::vector<std::string>;
+
+bool has_mpirun() {
+  if (std::string(TK_MPIRUN).empty()) WARN("cpu: skipped, no Open MPI or no mpirun");
+  return !std::string(TK_MPIRUN).empty();
+}
+
+// What mpirun starts as each rank is `before` with the program behind it.
+Ran run_ranks(int ranks, const Arguments& arguments, const Arguments& before = {}) {
+  return run_under(Arguments{TK_MPIRUN} + words("--oversubscribe --allow-run-as-root --bind-to none -n") +
+                       Arguments{std::to_string(ranks)} + before,
+                   arguments);
+}
+
+Arguments training(const Workplace& place, const std::string& output, const std::string& more) {
+  return Arguments{"train"} + place.task() + Arguments{"--output_dir", place / output} +
+         words(
+             "--per_device_train_batch_size 12 --micro_batches 8 --learning_rate 1e-3 --report=false --threads 1 "
+             "--progress off") +
+         words(more);
+}
+
+void check_same_model(const fs::path& a, const fs::path& b) {
+  for (const char* file : {"model.safetensors", "config.json"}) {
+    INFO(file);
+    CHECK(read_bytes(a / file) == read_bytes(b / file));
+  }
+}
+
+// Does `what` to rank `rank` once `file` is there.
+Arguments once(const std::string& file, int rank, const std::string& what) {
+  return {"sh", "-c",
+          "if [ $OMPI_COMM_WORLD_RANK = " + std::to_string(rank) + " ]; then ( until [ -e " + file +
+              " ] || ! kill -0 $$; do sleep 0.01; done; kill -" + what + " $$ ) & fi; exec \"$@\"",
+          "sh"};
+}
+
+TEST_CASE("ranks: mpirun -n 3 trains to the bits of one process, and goes on where two were with one and with four") {
+  if (!has_mpirun()) return;
+  const Workplace place;
+  for (const std::string skim : {"", " --skim"}) {
+    INFO(skim);
+    const std::string flags =
+        "--max_steps 20 --save_steps 10 --eval_strategy steps --eval_steps 10 --logging_steps 5" + skim;
+    const auto name = [&](const std::string& output) { return output + (skim.empty() ? "" : "-skimmed"); };
+    const Ran one = run_program(training(place, name("one"), flags));
+    INFO(one.err);
+    REQUIRE(one.code == 0);
+    const Ran three = run_ranks(3, training(place, name("three"), flags));
+    INFO(three.err);
+    REQUIRE(three.code == 0);
+    check_same_model(place / name("one"), place / name("three"));
+    CHECK(read_bytes(place / (name("three") + "/metrics.csv")) == read_bytes(place / (name("one") + "/metrics.csv")));
+    CHECK_THAT(three.out, ContainsSubstring("rank_bytes_sent_per_step"));
+    CHECK(lines(three.out).size() == lines(one.out).size() + 2);  // the first rank's, how many they were, and the bytes
+
+    REQUIRE(run_ranks(2, training(place, name("two"), flags)).code == 0);
+    const std::string go_on = " --resume_from_checkpoint " + place / (name("two") + "/checkpoint-10");
+    for (const int ranks : {1, 4}) {
+      const std::string output = name("on-" + std::to_string(ranks));
+      const Ran on = run_ranks(ranks, training(place, output, flags + go_on));
+      INFO(on.err);
+      REQUIRE(on.code == 0);
+      CHECK_THAT(on.err, ContainsSubstring("going on after step 10 of 20"));
+      check_same_model(place / name("one"), place / output);
+    }
+  }
+}
+
+TEST_CASE(
+    "ranks: when one is killed the others end, and from the last checkpoint one process goes on to the same bits") {
+  if (!has_mpirun()) return;
+  const Workplace place;
+  const std::string flags = "--max_steps 200 --save_steps 20 --save_total_limit 0 --do_eval=false";
+  REQUIRE(run_program(training(place, "whole", flags)).code == 0);
+  for (const int rank : {0, 1, 2}) {
+    INFO("rank " << rank);
+    const std::string output = "killed-" + std::to_string(rank);
+    const std::string checkpoint = place / (output + "/checkpoint-" + std::to_string(20 + 40 * rank));
+    const Ran killed = run_ranks(3, training(place, output, flags), once(checkpoint, rank, "KILL"));
+    INFO(killed.err);
+    CHECK(killed.code != 0);
+    CHECK_THAT(killed.err, ContainsSubstring("process rank " + std::to_string(rank)));  // mpirun's line
+    const Ran on = run_program(training(place, output, flags));
+    INFO(on.err);
+    REQUIRE(on.code == 0);
+    CHECK_THAT(on.err, ContainsSubstring("going on after step"));
+    check_same_model(place / "whole", place / output);
+  }
+}
+
+TEST_CASE("ranks: when one does not answer the others name it after --rank_timeout, and end") {
+  if (!has_mpirun()) return;
+  const Workplace place;
+  const Arguments arguments =
+      training(place, "stopped", "--max_steps 1000000 --save_steps 20 --do_eval=false --rank_timeout 2");
+  const Ran stopped = run_ranks(3, arguments, once(place / "stopped/checkpoint-20", 1, "STOP"));
+  INFO(stopped.err);
+  CHECK(stopped.code != 0);
+  CHECK_THAT(stopped.err, ContainsSubstring(": rank 1 has not answered for 2 s (--rank_timeout)"));
+}
+
+TEST_CASE("ranks: eval and predict share the batches, and say what one process says") {
+  if (!has_mpirun()) return;
+  const Workplace place;
+  const Arguments scoring =
+      Arguments{"eval"} + place.task() + words("--json --speed_samples 0 --per_device_eval_batch_size 3 --threads 1");
+  const Ran one = run_program(scoring), three = run_ranks(3, scoring);
+  INFO(three.err);
+  REQUIRE(three.code == 0);
+  nlohmann::json a = nlohmann::json::parse(one.out), b = nlohmann::json::parse(three.out);
+  for (nlohmann::json* results : {&a, &b}) {
+    for (const char* timed : {"eval_runtime", "eval_samples_per_second", "eval_steps_per_second"}) {
+      CHECK(results->erase(timed) == 1);
+    }
+    // Each process makes tables of its own for what it need not compute again.
+    for (const char* own : {"eval_executed_macs", "eval_executed_mac_share"}) results->erase(own);
+  }
+  CHECK(a == b);
+
+  const auto predicting = [&](const std::string& output) {
+    return Arguments{"predict"} + place.task() + Arguments{"--output_dir", place / output} +
+           words("--write_logits --per_device_eval_batch_size 2 --threads 1");
+  };
+  REQUIRE(run_program(predicting("by-one")).code == 0);
+  REQUIRE(run_ranks(4, predicting("by-four")).code == 0);
+  for (const char* file : {"predict_results_sst2.txt", "logits_sst2.tsv"}) {
+    INFO(file);
+    CHECK(read_bytes(fs::path(place / "by-four") / file) == read_bytes(fs::path(place / "by-one") / file));
+  }
+}
+
+TEST_CASE("ranks: what is refused") {
+  const Workplace place;
+  const Ran ranks = run_program(training(place, "cpu", "--ranks 2 --device cpu"));
+  CHECK(ranks.code == 1);
+  CHECK_THAT(ranks.err, ContainsSubstring("--ranks: processes on the CPU are started by mpirun: mpirun -n 2"));
+  CHECK_FALSE(fs::exists(place / "cpu"));
+  CHECK(run_program(training(place, "time", "--rank_timeout soon")).code == 2);
+  if (!has_mpirun()) return;
+  const Ran few = run_ranks(2, Arguments{"train"} + place.task() + Arguments{"--output_dir", place / "few"} +
+                                   words("--micro_batches 1 --progress off --threads 1"));
+  CHECK(few.code != 0);
+  CHECK_THAT(few.err, ContainsSubstring("--micro_batches: expected one for each of the 2 ranks at least, got 1"));
+  const Ran selftest = run_ranks(2, words("selftest --threads 1"));
+  CHECK(selftest.code != 0);
+  CHECK_THAT(selftest.err, ContainsSubstring("started as one of 2, and selftest is for one"));
+}
+
+}  // namespace
+}  // namespace tk
