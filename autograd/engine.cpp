@@ -1,7 +1,9 @@
 #include "autograd/engine.h"
 
+#include <algorithm>
 #include <exception>
 #include <queue>
+#include <set>
 #include <vector>
 
 #include "autograd/grad_mode.h"
@@ -67,8 +69,9 @@ void run(Node& node, bool retain_graph) {
 
 }  // namespace
 
-void walk_back(const std::shared_ptr<Node>& root, const Tensor& dy, bool retain_graph) {
+void walk_back(const std::shared_ptr<Node>& root, const Tensor& dy, bool retain_graph, const WalkWatch& watch) {
   const NoGrad no_grad;
+  if (watch.begin) watch.begin(*root);
   root->grad.add(dy);
   Walk walk;
   walk.push(root);
@@ -79,7 +82,28 @@ void walk_back(const std::shared_ptr<Node>& root, const Tensor& dy, bool retain_
       if (input && input->grad.filled()) walk.push(input);
     }
     if (!retain_graph) node->inputs.clear();
+    if (watch.after) watch.after(*node);
   }
+}
+
+std::map<const Node*, std::uint64_t> last_ops(const Node& root) {
+  std::map<const Node*, std::uint64_t> last;
+  std::set<const Node*> seen = {&root};
+  std::vector<const Node*> waiting = {&root};
+  while (!waiting.empty()) {
+    const Node& node = *waiting.back();
+    waiting.pop_back();
+    for (const std::shared_ptr<Node>& input : node.inputs) {
+      if (!input) continue;
+      if (input->leaf) {
+        const auto [at, is_new] = last.try_emplace(input.get(), node.sequence);
+        if (!is_new) at->second = std::min(at->second, node.sequence);
+      } else if (seen.insert(input.get()).second) {
+        waiting.push_back(input.get());
+      }
+    }
+  }
+  return last;
 }
 
 }  // namespace tk

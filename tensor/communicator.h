@@ -40,6 +40,14 @@ class Communicator {
   /// time. To be called before the communicator's end.
   virtual std::function<void()> milestone() = 0;
 
+  /// What is asked of the device between these calls, messages too, is done beside what is asked for otherwise, and
+  /// after what was asked for before. Tensors that are made there live until join(). Where work is done as it is asked
+  /// for they do nothing.
+  virtual void begin_beside() {}
+  virtual void end_beside() {}
+  /// What is asked for from now on is done after what was asked for beside.
+  virtual void join() {}
+
   /// What this rank was asked to send so far; a recorded step counts once, however often it is replayed.
   std::int64_t bytes_sent() const { return bytes_sent_; }
 

@@ -113,13 +113,22 @@ class Scale:
         return flags[flags.index("--output_dir") + 1]
 
     def bits(self) -> dict:
-        """SHA-256 of the model after 20 steps in eight micro-batches."""
+        """SHA-256 of the model after 20 steps in eight micro-batches; and in one a GPU, whose gradients go while
+        backward runs, on the first and the largest number of GPUs."""
         results = {}
-        for name, skim in (("dense", []), ("skimmed", ["--skim", "--skim_fit=false", "--distill_weight", 0])):
+        skimmed = ["--skim", "--skim_fit=false", "--distill_weight", 0]
+        largest = self.counts[-1]
+        ends = sorted({1, largest})
+        for name, counts, parts, more in (
+            ("dense", self.counts, max(8, largest), []),
+            ("skimmed", self.counts, max(8, largest), skimmed),
+            ("one part a GPU", ends, largest, skimmed),
+            ("one part a GPU, shards", ends, largest, ["--shard_optimizer"]),
+        ):
             hashes = {}
-            for gpus in self.counts:
-                flags = self.training("minilm sst2", gpus, 20, "--save_strategy", "no", "--micro_batches",
-                                      max(8, gpus), "--per_device_train_batch_size", 64, *skim)
+            for gpus in counts:
+                flags = self.training("minilm sst2", gpus, 20, "--save_strategy", "no", "--micro_batches", parts,
+                                      "--per_device_train_batch_size", 64, *more)
                 self.run(*flags)
                 model = (self.folder_of(flags) / "model.safetensors").read_bytes()
                 hashes[gpus] = hashlib.sha256(model).hexdigest()

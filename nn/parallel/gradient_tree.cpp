@@ -39,7 +39,8 @@ class TreeSum {
         options_(options),
         leaves_(std::ssize(rows)),
         own_(leaves_of(leaves_, ranks.rank(), ranks.size())),
-        starts_({0}) {
+        starts_({0}),
+        whole_({.begin = 0, .end = parameters.grad.numel()}) {
     for (const std::int64_t n : rows) starts_.push_back(starts_.back() + n);
     for (const SparseParameter& entry : parameters.sparse) {
       const Tensor& value = entry.parameter->value();
@@ -49,16 +50,22 @@ class TreeSum {
     }
   }
 
-  Gradients operator()(const std::function<void(std::int64_t)>& backward) {
-    for (const Leaves& tree : subtrees(leaves_, own_)) sums_.emplace(tree.begin, sum_here(tree, backward));
-    Gradients all{.dense = sum_everywhere(), .sparse = {}};
+  Gradients operator()(const LeafBackward& backward) {
+    const bool overlaps = options_.overlaps && options_.gathers && leaves_ == ranks_.size();
+    if (overlaps) {
+      sum_beside(backward);
+    } else {
+      for (const Leaves& tree : subtrees(leaves_, own_)) sums_.emplace(tree.begin, sum_here(tree, backward));
+      sum_everywhere(whole_);
+    }
+    Gradients all{.dense = parameters_.grad, .sparse = {}};
     for (const SparseRows& rows : sparse_) all.sparse.push_back(joined(rows));
     return all;
   }
 
  private:
   // The sum of a subtree of this rank's; the last leaf's gradient stays where backward put it.
-  Tensor sum_here(const Leaves& tree, const std::function<void(std::int64_t)>& backward) {
+  Tensor sum_here(const Leaves& tree, const LeafBackward& backward) {
     if (tree.count() > 1) {
       Tensor sum = sum_here(left(tree), backward);
       add_here(sum, right(tree), backward);
@@ -71,15 +78,15 @@ class TreeSum {
     return sum;
   }
 
-  void add_here(const Tensor& sum, const Leaves& tree, const std::function<void(std::int64_t)>& backward) {
+  void add_here(const Tensor& sum, const Leaves& tree, const LeafBackward& backward) {
     if (tree.count() > 1) return add_to(sum, sum_here(tree, backward));
     add_to(sum, gradient_of(tree.begin, backward));
     parameters_.clear_gradients(false);
   }
 
   // The dense gradient of a leaf, in the parameters' buffer; rows are noted.
-  const Tensor& gradient_of(std::int64_t leaf, const std::function<void(std::int64_t)>& backward) {
-    backward(leaf);
+  const Tensor& gradient_of(std::int64_t leaf, const LeafBackward& backward) {
+    backward(leaf, watch_);
     const Gradients gradients = parameters_.gather();
     for (std::size_t i = 0; i < sparse_.size(); ++i) note(sparse_[i], leaf, gradients.sparse[i]);
     return parameters_.grad;
@@ -95,47 +102,102 @@ class TreeSum {
     all.rows.narrow(0, starts_[at], n).copy_from(its.rows);
   }
 
-  // Each rank finishes the tree for a range of the elements.
-  Tensor sum_everywhere() {
-    const Tensor& all = parameters_.grad;
-    const std::vector<std::int64_t> bounds = ranges_of(all.numel(), ranks_.size());
-    const auto range_of = [&](const Tensor& x, int rank) {
-      const auto i = static_cast<std::size_t>(rank);
-      return x.narrow(0, bounds[i], bounds[i + 1] - bounds[i]);
+  // A part of the flat gradient, and what lives until its sum is there.
+  struct Piece {
+    std::int64_t begin = 0, end = 0;
+    std::uint64_t last_op = 0;  // of the walk back, after which it is finished
+    std::vector<Message> sends = {}, receives = {};
+    std::map<std::int64_t, Tensor> parts = {};  // of this rank's range, by the subtree's first leaf
+    Tensor rounded = {};
+  };
+
+  // From the end of the gradient to its beginning, as backward goes, and on all ranks in this order.
+  void sum_beside(const LeafBackward& backward) {
+    constexpr std::int64_t kPieces = 8;
+    const std::vector<std::int64_t> bounds = even_bounds(parameters_.grad.numel(), kPieces, kNormChunk);
+    std::vector<Piece> pieces;
+    for (std::size_t i = kPieces; i > 0; --i) {
+      if (bounds[i - 1] < bounds[i]) pieces.push_back({.begin = bounds[i - 1], .end = bounds[i]});
+    }
+    sums_.emplace(own_.begin, parameters_.grad);
+    std::size_t next = 0;
+    const auto send_next = [&] {
+      const Beside beside(ranks_);
+      sum_everywhere(pieces[next++]);
     };
-    const Tensor range = range_of(all, ranks_.rank());
-    std::vector<Message> sends, receives;
-    std::map<std::int64_t, Tensor> parts;  // of the range, by the subtree's first leaf
-    std::vector<std::int64_t> arriving;    // of what is received
-    for (const auto& [leaf, sum] : sums_) parts.emplace(leaf, range_of(sum, ranks_.rank()));
+    watch_ = {.begin = [&](const Node& root) { note_last_ops(pieces, root); },
+              .after =
+                  [&](const Node& op) {
+                    while (next < pieces.size() && op.sequence <= pieces[next].last_op) send_next();
+                  }};
+    gradient_of(own_.begin, backward);
+    while (next < pieces.size()) send_next();
+    ranks_.join();
+  }
+
+  struct Beside {
+    explicit Beside(Communicator& ranks) : ranks(ranks) { ranks.begin_beside(); }
+    ~Beside() { ranks.end_beside(); }
+    Beside(const Beside&) = delete;
+    Beside& operator=(const Beside&) = delete;
+    Communicator& ranks;
+  };
+
+  // Of parameters that the walk does not reach nothing is to come.
+  void note_last_ops(std::vector<Piece>& pieces, const Node& root) const {
+    const std::map<const Node*, std::uint64_t> last = last_ops(root);
+    for (Piece& piece : pieces) {
+      piece.last_op = root.sequence;
+      for (const DenseParameter& entry : parameters_.dense) {
+        const std::int64_t end = entry.begin + entry.parameter->value().numel();
+        const auto found = last.find(entry.parameter->variable().node().get());
+        if (found == last.end() || end <= piece.begin || piece.end <= entry.begin) continue;
+        piece.last_op = std::min(piece.last_op, found->second);
+      }
+    }
+  }
+
+  // Each rank finishes the tree for a range of the piece's elements.
+  void sum_everywhere(Piece& piece) {
+    const auto of_piece = [&](const Tensor& flat) { return flat.narrow(0, piece.begin, piece.end - piece.begin); };
+    const Tensor all = of_piece(parameters_.grad);
+    const std::vector<std::int64_t> bounds = ranges_of(all.numel(), ranks_.size());
+    const auto range_of = [&](const Tensor& flat, int rank) {
+      const auto i = static_cast<std::size_t>(rank);
+      return of_piece(flat).narrow(0, bounds[i], bounds[i + 1] - bounds[i]);
+    };
+    const Tensor range = range_of(parameters_.grad, ranks_.rank());
+    std::vector<std::int64_t> arriving;  // first leaves of what is received
+    for (const auto& [leaf, sum] : sums_) piece.parts.emplace(leaf, range_of(sum, ranks_.rank()));
     for (int rank = 0; rank < ranks_.size(); ++rank) {
       if (rank == ranks_.rank()) continue;
       for (const auto& [leaf, sum] : sums_) {
-        if (const Tensor x = range_of(sum, rank); x.numel() > 0) sends.push_back({rank, x.to(options_.wire)});
+        if (const Tensor x = range_of(sum, rank); x.numel() > 0) piece.sends.push_back({rank, x.to(options_.wire)});
       }
       if (range.numel() == 0) continue;
       for (const Leaves& tree : subtrees(leaves_, leaves_of(leaves_, rank, ranks_.size()))) {
-        receives.push_back({rank, empty(range.shape(), options_.wire, range.device())});
+        piece.receives.push_back({rank, empty(range.shape(), options_.wire, range.device())});
         arriving.push_back(tree.begin);
       }
     }
-    ranks_.exchange(sends, receives);
-    for (std::size_t i = 0; i < receives.size(); ++i) {
-      parts.emplace(arriving[i], receives[i].data.to(DType::kFloat32));
+    ranks_.exchange(piece.sends, piece.receives);
+    for (std::size_t i = 0; i < arriving.size(); ++i) {
+      piece.parts.emplace(arriving[i], piece.receives[i].data.to(DType::kFloat32));
     }
     if (range.numel() > 0) {
-      const Tensor sum = finished({0, leaves_}, parts);
+      const Tensor sum = finished({0, leaves_}, piece.parts);
       if (sum.raw_data() != range.raw_data()) range.copy_from(sum);
     }
-    if (options_.gathers) gather(all, bounds);
-    return all;
+    if (options_.gathers) piece.rounded = gather(all, bounds);
   }
 
-  void gather(const Tensor& all, std::span<const std::int64_t> bounds) const {
-    if (options_.wire == DType::kFloat32) return ranks_.all_gather(all, bounds);
+  // What it returns lives as long as the work.
+  Tensor gather(const Tensor& all, std::span<const std::int64_t> bounds) const {
+    if (options_.wire == DType::kFloat32) return ranks_.all_gather(all, bounds), Tensor();
     const Tensor sent = all.to(options_.wire);
     ranks_.all_gather(sent, bounds);
     all.copy_from(sent);  // the own range too: all ranks update alike
+    return sent;
   }
 
   // In place: a part is read once.
@@ -174,6 +236,8 @@ class TreeSum {
   std::vector<std::int64_t> starts_;     // of the leaves' rows among all
   std::vector<SparseRows> sparse_;       // of each sparse parameter, all leaves' rows one after the other
   std::map<std::int64_t, Tensor> sums_;  // of this rank's subtrees, by their first leaf
+  Piece whole_;
+  WalkWatch watch_;
 };
 
 }  // namespace
@@ -186,7 +250,7 @@ Leaves leaves_of(std::int64_t leaves, int rank, int ranks) {
 }
 
 Gradients tree_sum(Communicator& ranks, const FlatParameters& parameters, std::span<const std::int64_t> rows,
-                   const std::function<void(std::int64_t leaf)>& backward, const TreeSumOptions& options) {
+                   const LeafBackward& backward, const TreeSumOptions& options) {
   return TreeSum(ranks, parameters, rows, options)(backward);
 }
 

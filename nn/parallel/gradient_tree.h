@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "autograd/engine.h"
 #include "nn/flat_parameters.h"
 #include "tensor/communicator.h"
 
@@ -32,12 +33,19 @@ std::vector<std::int64_t> ranges_of(std::int64_t n, int ranks);
 struct TreeSumOptions {
   DType wire = DType::kFloat32;  ///< of what is sent; in bfloat16 half the bytes, and bits that depend on the ranks
   bool gathers = true;           ///< else each rank's dense sum is right in its own range alone
+  /// Where each rank has one leaf: the dense gradient goes in pieces, each as soon as backward has finished it, beside
+  /// what backward still does. The same bits.
+  bool overlaps = true;
 };
 
-/// The sum of the gradients of all leaves. `backward(leaf)` adds those of one of this rank's to the parameters, and is
-/// called for each, in their order. Of a sparse parameter leaf i has at most rows[i] rows; the leaves' are joined in
-/// their order and coalesced. The result may lie in the parameters' own buffers, and is for Optimizer::apply.
+/// Adds the gradients of one of this rank's leaves to the parameters, by one walk back that `watch` follows, or by none
+/// where there are none.
+using LeafBackward = std::function<void(std::int64_t leaf, const WalkWatch& watch)>;
+
+/// The sum of the gradients of all leaves; `backward` is called for each of this rank's, in their order. Of a sparse
+/// parameter leaf i has at most rows[i] rows; the leaves' are joined in their order and coalesced. The result may lie
+/// in the parameters' own buffers, and is for Optimizer::apply.
 Gradients tree_sum(Communicator& ranks, const FlatParameters& parameters, std::span<const std::int64_t> rows,
-                   const std::function<void(std::int64_t leaf)>& backward, const TreeSumOptions& options = {});
+                   const LeafBackward& backward, const TreeSumOptions& options = {});
 
 }  // namespace tk

@@ -12,6 +12,7 @@
 
 #include "tensor/backend.h"
 #include "tensor/cuda/launch.h"
+#include "tensor/cuda/side_stream.h"
 #include "tensor/lazy_library.h"
 
 namespace tk::cuda {
@@ -77,6 +78,7 @@ class Event {
   Event& operator=(const Event&) = delete;
 
   void record() { check(cudaEventRecord(event_, stream()), "cudaEventRecord"); }
+  void wait_in(cudaStream_t other) const { check(cudaStreamWaitEvent(other, event_), "cudaStreamWaitEvent"); }
   bool is_done() const {
     const cudaError_t status = cudaEventQuery(event_);
     if (status == cudaErrorNotReady) return false;
@@ -94,6 +96,9 @@ class NcclCommunicator final : public Communicator {
       : Communicator(its.rank, its.size), control_(std::move(control)), timeout_(its.timeout) {
     stream();  // the runtime chooses the device
     nccl().check(nccl().ncclCommInitRank(&comm_, its.size, id_of(its.id), its.rank), "ncclCommInitRank");
+    int least = 0, greatest = 0;
+    check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
+    check(cudaStreamCreateWithPriority(&side_, cudaStreamNonBlocking, greatest), "cudaStreamCreateWithPriority");
   }
 
   // A rank that failed does not wait for what others never send.
@@ -107,6 +112,20 @@ class NcclCommunicator final : public Communicator {
   }
 
   Device device() const override { return Device::kCuda; }
+
+  // A recording follows from stream to stream by the events.
+  void begin_beside() override {
+    order_.record();
+    order_.wait_in(side_);
+    main_ = exchange_stream(side_);
+  }
+  void end_beside() override { exchange_stream(main_); }
+  void join() override {
+    begin_beside();
+    order_.record();
+    end_beside();
+    order_.wait_in(main_);
+  }
 
   std::function<void()> milestone() override {
     auto event = std::make_shared<Event>();
@@ -165,6 +184,9 @@ class NcclCommunicator final : public Communicator {
 
   std::unique_ptr<Communicator> control_;
   ncclComm_t comm_ = nullptr;
+  cudaStream_t side_ = nullptr;  // lives as long as the process
+  cudaStream_t main_ = nullptr;  // while something is asked for beside it
+  Event order_;
   std::chrono::milliseconds timeout_;
   int exceptions_ = std::uncaught_exceptions();
 };

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tensor/cuda/launch.h"
+#include "tensor/cuda/side_stream.h"
 
 namespace tk::cuda {
 namespace {
@@ -324,6 +325,8 @@ std::string unavailable() {
 }
 
 cudaStream_t stream() { return runtime().stream; }
+
+cudaStream_t exchange_stream(cudaStream_t next) { return std::exchange(runtime().stream, next); }
 
 const Queue& queue() { return runtime().queue; }
 

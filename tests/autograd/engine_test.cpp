@@ -1,5 +1,8 @@
 #include "autograd/engine.h"
 
+#include <algorithm>
+#include <functional>
+#include <map>
 #include <stdexcept>
 
 #include "autograd/grad_mode.h"
@@ -249,4 +252,28 @@ TEST_CASE("graph: a second identical step asks the system for no memory") {
   const std::int64_t first = step();
   CHECK(step() == first);
   CHECK(step() == first);
+}
+
+TEST_CASE("engine: who watches a walk knows after which op a leaf's gradient is finished") {
+  const Variable a(full({2}, 3), true), b(full({2}, 5), true);
+  const Variable early = a * b, late = exp(b), root = sum(early + late * a);
+  const std::map<const Node*, std::uint64_t> last = last_ops(*root.node());
+  CHECK(last.size() == 2);
+  CHECK(last.at(a.node().get()) == early.node()->sequence);
+  CHECK(last.at(b.node().get()) == early.node()->sequence);
+  CHECK(last_ops(*late.node()).at(b.node().get()) == late.node()->sequence);
+
+  const Node* begun = nullptr;
+  std::vector<std::uint64_t> order;
+  std::vector<float> of_a;
+  walk_back(root.node(), full({}, 1), false,
+            {.begin = [&](const Node& node) { begun = &node; },
+             .after =
+                 [&](const Node& op) {
+                   order.push_back(op.sequence);
+                   if (op.sequence == last.at(a.node().get())) of_a = a.grad().to_vector<float>();
+                 }});
+  CHECK(begun == root.node().get());
+  CHECK(std::ranges::is_sorted(order, std::greater()));
+  CHECK(of_a == a.grad().to_vector<float>());
 }

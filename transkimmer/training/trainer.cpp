@@ -387,12 +387,13 @@ StepLosses Trainer::run_parts(const StepInput& input) {
   loss.backward();
   const Tensor gradients = sums.grad();
   optimizer_.apply(tree_sum(ranks_, optimizer_.parameters(), input.rows,
-                            [&](std::int64_t leaf) {
+                            [&](std::int64_t leaf, const WalkWatch& watch) {
                               const Variable& its = own[static_cast<std::size_t>(leaf - own_.begin)];
-                              if (its.requires_grad()) its.backward(gradients.select(0, leaf));
+                              if (its.requires_grad()) walk_back(its.node(), gradients.select(0, leaf), false, watch);
                             },
                             {.wire = options_.bf16_gradients ? DType::kBFloat16 : DType::kFloat32,
-                             .gathers = !options_.shard_optimizer}),
+                             .gathers = !options_.shard_optimizer,
+                             .overlaps = options_.overlap_gradients}),
                    state_);
   if (options_.skim_target) budget_controller(state_, cost.value());
   return {.loss = loss.value(),

@@ -23,8 +23,9 @@ struct TrainerOptions {
   /// Parts that a step's batch is computed in, whose gradients are summed in one tree: with more than one the same bits
   /// for any number of ranks, each of which has at least one.
   std::int64_t micro_batches = 1;
-  bool shard_optimizer = false;  ///< each rank keeps the optimizer's moments of its share of the parameters; same bits
-  bool bf16_gradients = false;   ///< gradients go from rank to rank in bfloat16; other bits for other numbers of ranks
+  bool shard_optimizer = false;   ///< each rank keeps the optimizer's moments of its share of the parameters; same bits
+  bool overlap_gradients = true;  ///< where each rank has one micro-batch: they go as backward finishes them; same bits
+  bool bf16_gradients = false;    ///< gradients go from rank to rank in bfloat16; other bits for other numbers of ranks
   BatchOrder order = BatchOrder::kRandom;
   std::uint64_t seed = 42;
   double learning_rate = 5e-5;

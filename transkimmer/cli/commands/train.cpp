@@ -171,6 +171,9 @@ void TrainCommand::add_optimizer_flags() {
       .range(1, kMostMicroBatches);
   flags.add("--shard_optimizer", t.shard_optimizer,
             "each rank keeps AdamW's moments of its share of the parameters alone (ZeRO, stage 1); the same bits");
+  flags.add("--overlap_gradients", t.overlap_gradients,
+            "where each rank has one micro-batch, gradients go to others as backward finishes them; on unless "
+            "--overlap_gradients=false, and the same bits");
   flags.add("--bf16_gradients", t.bf16_gradients,
             "gradients go from rank to rank in bfloat16: half the bytes, and bits that depend on the number of ranks");
   flags.add("--learning_rate", t.learning_rate, "peak of AdamW's learning rate").at_least(0);
