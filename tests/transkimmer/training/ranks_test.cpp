@@ -85,7 +85,7 @@ TEST_CASE("trainer: micro-batches make the step of the whole batch, its budget t
       CHECK(b.task_loss == Approx(a.task_loss).epsilon(1e-4));
       CHECK(b.grad_norm == Approx(a.grad_norm).epsilon(1e-3));
       CHECK(b.mac_share == Approx(a.mac_share).epsilon(1e-4));
-      CHECK(b.multiplier == Approx(a.multiplier).epsilon(1e-3).margin(1e-6));
+      CHECK(b.multipliers.widest == Approx(a.multipliers.widest).epsilon(1e-3).margin(1e-6));
       CHECK(std::vector{b.sentences, b.tokens, b.longest} == std::vector{a.sentences, a.tokens, a.longest});
     }
   }
@@ -119,8 +119,8 @@ TEST_CASE("trainer: after 20 steps any number of ranks has the bits of one", "[.
     CHECK(together.weights == by_one.weights);
     for (std::size_t i = 0; i < by_one.reports.size(); ++i) {
       const StepReport &a = by_one.reports[i], &b = together.reports[i];
-      CHECK(std::vector{b.loss, b.task_loss, b.grad_norm, b.mac_share, b.multiplier} ==
-            std::vector{a.loss, a.task_loss, a.grad_norm, a.mac_share, a.multiplier});
+      CHECK(std::vector{b.loss, b.task_loss, b.grad_norm, b.mac_share, b.multipliers.widest} ==
+            std::vector{a.loss, a.task_loss, a.grad_norm, a.mac_share, a.multipliers.widest});
     }
   }
 }
