@@ -1,33 +1,17 @@
 #include "tensor/communicator.h"
 
 #include <cstdlib>
-#include <initializer_list>
 #include <numeric>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "tests/support/catch.h"
+#include "tests/support/variables.h"
 
 using namespace tk;
+using test::Variables;
 
 namespace {
-
-// The environment of a process that was started as a rank, as long as this lives.
-class Variables {
- public:
-  Variables(std::initializer_list<std::pair<const char*, const char*>> variables) : variables_(variables) {
-    for (const auto& [name, value] : variables_) ::setenv(name, value, 1);
-  }
-  ~Variables() {
-    for (const auto& [name, value] : variables_) ::unsetenv(name);
-  }
-  Variables(const Variables&) = delete;
-  Variables& operator=(const Variables&) = delete;
-
- private:
-  std::vector<std::pair<const char*, const char*>> variables_;
-};
 
 std::vector<float> counted(std::int64_t n) {
   std::vector<float> values(static_cast<std::size_t>(n));
@@ -74,8 +58,7 @@ TEST_CASE("communicator: Open MPI, Slurm and the program say how a process was s
     CHECK(std::vector{launch.rank, launch.size, launch.local_rank, launch.local_size} == std::vector{3, 4, 1, 2});
   }
   {
-    const Variables of_slurm(
-        {{"PMIX_RANK", "5"}, {"SLURM_PROCID", "5"}, {"SLURM_NTASKS", "8"}, {"SLURM_LOCALID", "1"}});
+    const Variables of_slurm{{"PMIX_RANK", "5"}, {"SLURM_PROCID", "5"}, {"SLURM_NTASKS", "8"}, {"SLURM_LOCALID", "1"}};
     CHECK(launch_of_environment().rank == 5);
   }
   {

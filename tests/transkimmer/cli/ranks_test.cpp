@@ -131,6 +131,12 @@ TEST_CASE("ranks: eval and predict share the batches, and say what one process s
   }
   CHECK(a == b);
 
+  const Ran all = run_ranks(2, scoring + Arguments{"--log_all_ranks"});
+  CHECK_THAT(all.err, ContainsSubstring("rank 0 of 2"));
+  CHECK_THAT(all.err, ContainsSubstring("rank 1 of 2"));
+  CHECK_THAT(three.err, ContainsSubstring("rank 0 of 3"));
+  CHECK_THAT(three.err, !ContainsSubstring("rank 1 of 3"));
+
   const auto predicting = [&](const std::string& output) {
     return Arguments{"predict"} + place.task() + Arguments{"--output_dir", place / output} +
            words("--write_logits --per_device_eval_batch_size 2 --threads 1");
