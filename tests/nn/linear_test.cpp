@@ -56,7 +56,7 @@ TEST_CASE("linear: a weight that an optimizer keeps is packed for each product, 
   CHECK(linear(x).value().to_vector<float>() == std::vector<float>(200, 2));
 }
 
-TEST_CASE("linear: an int8 weight is that of quantize_rows, whole, in columns and activated; it has no backward") {
+TEST_CASE("linear: an int8 weight is that of quantize_rows, whole, in columns and activated, and has no backward") {
   Linear linear(70, 90);
   linear.bias.value().copy_from(random_normal({90}, 4));
   const PackedInt8Weight all(quantize_rows(linear.weight.value()));

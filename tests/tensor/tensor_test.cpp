@@ -254,7 +254,7 @@ TEST_CASE("join: along any dimension, from any strides") {
 TEST_CASE("dtype: names") {
   CHECK(dtype_from_name("bfloat16") == DType::kBFloat16);
   CHECK(message_of([] { dtype_from_name("half"); }) ==
-        "dtype: unknown name \"half\"; known: bool, int32, int64, bfloat16, float32, float64");
+        "dtype: unknown name \"half\"; known: bool, int8, int32, int64, bfloat16, float32, float64");
 }
 
 TEST_CASE("bfloat16: all 65536 patterns convert to float and back") {

@@ -192,7 +192,7 @@ TEST_CASE("torch_file: places of tensors are checked before they are used") {
         }).ends_with("tensor \"x\" has 7 dimensions, at most 6 are supported"));
   CHECK(message_of([&] {
           read(pickled_tensor("ShortStorage", "0", 12, 0, six, one), std::string(24, '\0'));
-        }).ends_with("has dtype I16, which cannot be loaded; supported: F64, F32, F16, BF16, I64, I32, U8, BOOL"));
+        }).ends_with("has dtype I16, which cannot be loaded; supported: F64, F32, F16, BF16, I64, I32, I8, U8, BOOL"));
 }
 
 TEST_CASE("torch_file: a byte changed, or an end cut off, gives tensors or one line") {

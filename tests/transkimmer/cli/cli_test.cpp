@@ -538,7 +538,7 @@ TEST_CASE("init, convert, inspect: a model folder made, halved and shown") {
   CHECK(run_program({"init", "--config", "huge", place / "huge"}).code == 1);
 }
 
-TEST_CASE("int8: a folder that convert made is evaluated, predicted with and timed; it is not trained") {
+TEST_CASE("int8: a folder that convert made is evaluated, predicted with and timed, and not trained") {
   const Workplace place;
   const Ran converted = run_program({"convert", place / "model", place / "int8", "--dtype", "int8"});
   REQUIRE(converted.code == 0);
