@@ -16,6 +16,7 @@ constexpr GateTraits kGates[] = {
      .first_bias = 0,
      .layers_without = kAllLayers,
      .can_free_cls = false,
+     .serves_speedups = false,
      .counts_full_last_layer = true},
     {.gate = SkimGate::kLayer,
      .decides = GatePlace::kBeforeAttention,
@@ -24,6 +25,7 @@ constexpr GateTraits kGates[] = {
      .first_bias = 2.5,
      .layers_without = 0,
      .can_free_cls = false,
+     .serves_speedups = false,
      .counts_full_last_layer = true},
     {.gate = SkimGate::kStaged,
      .decides = GatePlace::kAfterAttention,
@@ -32,6 +34,7 @@ constexpr GateTraits kGates[] = {
      .first_bias = 5,
      .layers_without = 1,
      .can_free_cls = true,
+     .serves_speedups = true,
      .counts_full_last_layer = false},
 };
 

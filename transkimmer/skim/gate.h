@@ -41,6 +41,7 @@ struct GateTraits {
   double first_bias;            ///< of these rows in a new predictor; of a pair skim starts at the opposite
   std::int64_t layers_without;  ///< how many of the last layers have no predictor
   bool can_free_cls;            ///< whether it may take from [CLS]: SkimCls::kFree
+  bool serves_speedups;         ///< whether one model is as good at several budgets as one for each (docs/model.md)
   bool counts_full_last_layer;  ///< whether convention 2 has the last layer compute all its rows
 
   bool scores_in_pairs() const { return outputs == 2 * gates; }

@@ -106,6 +106,22 @@ TEST_CASE("skim: for several speed-ups there is one model, which each is chosen 
   CHECK_THAT(beyond.err, ContainsSubstring("--speedup: expected a speed-up that the model was skimmed for, 1.5 to 3"));
 }
 
+TEST_CASE("skim: the published gate takes a model for each speed-up") {
+  const Workplace place;
+  const Ran ran = run_program(skim(place, "sst2", "out", {"--skim_gate", "layer", "--report=false"}));
+  INFO(ran.err);
+  REQUIRE(ran.code == 0);
+  CHECK_FALSE(json_of(place / "out/config.json").contains("skim_speedups"));
+  CHECK_FALSE(json_of(place / "out/all_results.json").contains("eval_accuracy_2x"));
+  CHECK_THAT(ran.err, ContainsSubstring("the budget is 50.0 %"));
+  const Ran several = run_program(skim(place, "sst2", "more", {"--skim_gate", "layer", "--speedup", "2-4"}));
+  CHECK(several.code == 2);
+  CHECK_THAT(several.err, ContainsSubstring("--speedup: gate layer takes a model for each, got 2-4"));
+  const Ran other = run_program(Arguments{"eval"} + place.task("sst2", "out") + Arguments{"--speedup", "2"});
+  CHECK(other.code == 1);
+  CHECK_THAT(other.err, ContainsSubstring("--speedup: the model was skimmed for one speed-up alone, if at all"));
+}
+
 TEST_CASE("skim: --time_limit stops it, and without one it goes on to the bits of a run that was not stopped") {
   const Workplace place;
   REQUIRE(run_program(skim(place, "sst2", "whole", {"--report=false"})).code == 0);

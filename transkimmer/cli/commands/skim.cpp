@@ -218,6 +218,10 @@ std::vector<std::string> contradictions(const SkimCommand& c) {
       problems.push_back(concat(flag, ": --dense names models that are there already"));
   }
   for (std::string& problem : skim_problems(c.skim)) problems.push_back(std::move(problem));
+  const auto speedups = parse_speedups(c.speedup);
+  if (speedups && speedups->size() > 1 && !traits(gate_of(c.skim)).serves_speedups) {
+    problems.push_back(concat("--speedup: gate ", name(gate_of(c.skim)), " takes a model for each, got ", c.speedup));
+  }
   if (c.dense && comma_separated(*c.dense).empty()) problems.emplace_back("--dense: expected a model folder");
   if (c.start_task && *c.start_task != kNone) {
     try {
@@ -350,6 +354,7 @@ void print_outcome(const TrainingOutcome& outcome, const std::vector<double>& sp
     const std::vector<SplitScore>& scores = outcome.result.at_speedups[i];
     add_row(speedup_text(speedups[i]), headline(task, scores), scores.front().evaluation.mac_share());
   }
+  if (speedups.empty()) add_row("skimmed", headline(task, outcome.result.scores), evaluation.mac_share());
   print("{}", table);
   if (outcome.speed) print("\n{}", speed_text(evaluation, *outcome.speed));
 }
@@ -358,7 +363,7 @@ void print_outcome(const TrainingOutcome& outcome, const std::vector<double>& sp
 SkimSettings predictors_of(const SkimCommand& c, const fs::path& dense) {
   SkimSettings skim = c.skim.settings;
   if (skim.width == 0) skim.width = std::max<std::int64_t>(1, load_config(dense).hidden_size / 12);
-  if (!skim.cls && traits(skim.gate.value_or(SkimGate::kStaged)).can_free_cls) skim.cls = SkimCls::kFree;
+  if (!skim.cls && traits(gate_of(c.skim)).can_free_cls) skim.cls = SkimCls::kFree;
   return skim;
 }
 
@@ -375,10 +380,10 @@ TrainingJob skim_job(const Plan& plan, const fs::path& work, const std::vector<f
   job.settings.trainer.dropout = c.skim.dropout;
   job.settings.trainer.max_steps = plan.recipe.steps;
   job.settings.trainer.seed = c.seed;
-  const SpeedupRange speedups = trained_speedups(*parse_speedups(c.speedup));
-  job.settings.trainer.skim_target = 1 / speedups.all.back();
-  job.settings.trainer.skim_widest = 1 / speedups.all.front();
+  const SpeedupRange speedups = trained_speedups(*parse_speedups(c.speedup), gate_of(c.skim));
   job.settings.speedups = speedups;
+  job.settings.trainer.skim_target = 1 / (speedups.all.empty() ? speedups.chosen : speedups.all.back());
+  if (!speedups.all.empty()) job.settings.trainer.skim_widest = 1 / speedups.all.front();
   if (skimmed) job.settings.trainer.skim_ramp = 0;  // it keeps a budget already
   return job;
 }
@@ -419,9 +424,12 @@ int run(const SkimCommand& c, const Invocation& invocation) {
   const TrainingOutcome outcome = run_training_job(job, &folder);
   const SpeedupRange& speedups = job.settings.speedups;
   print_outcome(outcome, speedups.all, stages, run_manifest(folder.path())["seconds"].value("all", 0.0));
-  info("wrote {}, left at {}; --speedup of eval, predict and bench chooses another from {} to {}",
-       folder.path().string(), speedup_text(speedups.chosen), speedup_text(speedups.all.front()),
-       speedup_text(speedups.all.back()));
+  info("wrote {}{}", folder.path().string(),
+       speedups.all.empty()
+           ? ""
+           : fmt::format(", left at {}; --speedup of eval, predict and bench chooses another from {} to {}",
+                         speedup_text(speedups.chosen), speedup_text(speedups.all.front()),
+                         speedup_text(speedups.all.back())));
   return 0;
 }
 

@@ -67,7 +67,8 @@ std::optional<std::vector<double>> parse_speedups(const std::string& text) {
   return speedups;
 }
 
-SpeedupRange trained_speedups(const std::vector<double>& asked) {
+SpeedupRange trained_speedups(const std::vector<double>& asked, SkimGate gate) {
+  if (!traits(gate).serves_speedups) return {.all = {}, .chosen = asked.back()};
   if (asked.size() > 1) return {.all = asked, .chosen = asked.back()};
   const double speedup = asked.front();
   SpeedupRange range{.all = {std::max(1.0, speedup / 2)}, .chosen = speedup};
@@ -81,7 +82,7 @@ std::string speedup_problem(const std::string& text) {
 }
 
 std::vector<std::string> skim_problems(const SkimFlags& skim) {
-  const SkimGate gate = skim.settings.gate.value_or(SkimGate::kStaged);
+  const SkimGate gate = gate_of(skim);
   if (skim.settings.cls != SkimCls::kFree || traits(gate).can_free_cls) return {};
   return {concat("--skim_cls: gate ", name(gate), " has no free, only kept")};
 }

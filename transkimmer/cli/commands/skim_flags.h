@@ -23,13 +23,14 @@ struct SkimFlags {
   double dropout = 0;
 };
 void add_skim_flags(Flags& flags, SkimFlags& skim);
+inline SkimGate gate_of(const SkimFlags& skim) { return skim.settings.gate.value_or(SkimGate::kStaged); }
 
 /// The speed-ups that a model is skimmed for, ascending: "4", "2,3.2,5", or "2-5" for 2, 3, 4 and 5, each from 1 to
 /// 100. Nothing where the text is none of these.
 std::optional<std::vector<double>> parse_speedups(const std::string& text);
-/// What a model is trained for where these are asked for: they themselves, or of one S all from S / 2 (at least 1) to
-/// 5 S / 4. It is left with S, or with the most.
-SpeedupRange trained_speedups(const std::vector<double>& asked);
+/// What one model with that gate is trained for where these are asked for: they themselves, or of one S all from S / 2
+/// (at least 1) to 5 S / 4, and it is left with S, or with the most. None where the gate does not serve several.
+SpeedupRange trained_speedups(const std::vector<double>& asked, SkimGate gate);
 /// What is wrong with such a text, if anything.
 std::string speedup_problem(const std::string& text);
 

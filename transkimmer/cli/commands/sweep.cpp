@@ -121,7 +121,8 @@ SweepCommand::SweepCommand(CLI::App& program)
   add_runtime_flags(flags, runtime);
   flags.footer(
       "Runs this program's own commands, each as a process of its own: `train` for a dense model of each task and\n"
-      "seed, `skim --dense` for one that serves all speed-ups, and `eval` for the time of each. What a model starts "
+      "seed, `skim --dense` for one that serves all speed-ups (with the layer gate one for each), and `eval` for the "
+      "time of each. What a model starts "
       "from is trained once "
       "a\n"
       "seed, too: the recipe has RTE, MRPC, STS-B and WNLI start from MNLI, and RTE and MRPC skim from its skimmed\n"
@@ -191,10 +192,19 @@ std::vector<std::string> glue_tasks_of(const SweepCommand& c, std::vector<std::s
   return names;
 }
 
+// One for all speed-ups, or where the gate does not serve several one for each.
+std::vector<std::vector<double>> models_of(const SweepCommand& c) {
+  std::vector<double> speedups = c.speedups;
+  std::ranges::sort(speedups);
+  if (traits(gate_of(c.skim)).serves_speedups) return {speedups};
+  std::vector<std::vector<double>> models;
+  for (const double speedup : speedups) models.push_back({speedup});
+  return models;
+}
+
 SweepGrid grid_of(const SweepCommand& c, std::vector<std::string>& problems) {
-  SweepGrid grid{.tasks = {}, .speedups = c.speedups, .seeds = {}};
+  SweepGrid grid{.tasks = {}, .models = models_of(c), .seeds = {}};
   grid.tasks = c.task.has_own_files() ? std::vector{own_name(c.task)} : glue_tasks_of(c, problems);
-  std::ranges::sort(grid.speedups);
   std::vector<std::string> speedups;
   for (const double speedup : c.speedups) {
     speedups.push_back(fmt::format("{:g}", speedup));

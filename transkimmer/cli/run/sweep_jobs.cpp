@@ -12,7 +12,7 @@ using StartOf = std::function<SweepStart(const std::string&)>;
 
 class JobList {
  public:
-  JobList(const StartOf& start_of, const std::vector<double>& speedups) : start_of_(start_of), speedups_(speedups) {}
+  explicit JobList(const StartOf& start_of) : start_of_(start_of) {}
 
   // The place of a task's dense model, which is made with what it starts from unless it is there.
   std::size_t dense(const std::string& task, std::uint64_t seed) {
@@ -24,12 +24,13 @@ class JobList {
   }
 
   // The same of a skimmed one; `is_there`: the checkpoint will do as its dense one.
-  std::size_t skimmed(const std::string& task, std::uint64_t seed, bool is_there = false) {
-    if (const auto place = find(task, seed, speedups_)) return *place;
-    SweepJob job{.task = task, .seed = seed, .speedups = speedups_};
+  std::size_t skimmed(const std::string& task, const std::vector<double>& speedups, std::uint64_t seed,
+                      bool is_there = false) {
+    if (const auto place = find(task, seed, speedups)) return *place;
+    SweepJob job{.task = task, .seed = seed, .speedups = speedups};
     if (!is_there || find(task, seed, {})) job.needs = {dense(task, seed)};
     const SweepStart start = start_of_(task);
-    if (start.gates) job.needs.push_back(skimmed(start.task, seed, start.is_there));
+    if (start.gates) job.needs.push_back(skimmed(start.task, speedups, seed, start.is_there));
     return add(std::move(job));
   }
 
@@ -50,7 +51,6 @@ class JobList {
   }
 
   const StartOf& start_of_;
-  const std::vector<double>& speedups_;
   std::vector<SweepJob> jobs_;
 };
 
@@ -64,7 +64,7 @@ std::string SweepJob::name() const {
 }
 
 std::vector<SweepJob> sweep_jobs(const SweepGrid& grid, const StartOf& start_of) {
-  JobList jobs(start_of, grid.speedups);
+  JobList jobs(start_of);
   for (const std::string& task : grid.tasks) {
     const SweepStart start = start_of(task);
     if (start.task.empty() || start.is_there) continue;
@@ -74,7 +74,9 @@ std::vector<SweepJob> sweep_jobs(const SweepGrid& grid, const StartOf& start_of)
     for (const std::uint64_t seed : grid.seeds) jobs.dense(task, seed);
   }
   for (const std::string& task : grid.tasks) {
-    for (const std::uint64_t seed : grid.seeds) jobs.skimmed(task, seed);
+    for (const std::vector<double>& speedups : grid.models) {
+      for (const std::uint64_t seed : grid.seeds) jobs.skimmed(task, speedups, seed);
+    }
   }
   return jobs.take();
 }

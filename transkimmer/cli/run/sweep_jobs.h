@@ -21,7 +21,7 @@ struct SweepJob {
 /// What is swept.
 struct SweepGrid {
   std::vector<std::string> tasks;
-  std::vector<double> speedups;
+  std::vector<std::vector<double>> models;  ///< the speed-ups of each skimmed model of a task and seed
   std::vector<std::uint64_t> seeds;
 };
 
@@ -36,7 +36,7 @@ struct SweepStart {
 std::string speedup_text(double speedup);
 
 /// Every model, each behind those that it starts from: the dense models that others start from, the other dense ones,
-/// the skimmed ones, each of which is for all speed-ups. A model that several start from is there once.
+/// the skimmed ones. A model that several start from is there once.
 std::vector<SweepJob> sweep_jobs(const SweepGrid& grid,
                                  const std::function<SweepStart(const std::string& task)>& start_of);
 
