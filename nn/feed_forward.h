@@ -21,8 +21,7 @@ struct FeedForwardOptions {
 };
 
 /// The second half of an encoder layer: LN(y + scale * dropout(W_2 f(W_1 y + b_1) + b_2)), f the
-/// activation. Weights begin as zeros: a model draws or
-/// loads them.
+/// activation. Weights begin as zeros: a model draws or loads them.
 class FeedForward {
  public:
   FeedForward() = default;

@@ -59,16 +59,17 @@ class Packed(torch.nn.Module):
 
 
 class Step:
-    """One CUDA graph: a training step or a forward pass for one bucket."""
+    """One CUDA graph: a training step or a forward pass for one bucket, recorded after some that are not."""
 
-    def __init__(self, run, static):
+    def __init__(self, run, static, warm_up=3):
         self.static = static
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            for _ in range(3):
+            for _ in range(warm_up):
                 run(static)
         torch.cuda.current_stream().wait_stream(stream)
+        torch.cuda.synchronize()
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):
             self.out = run(static)

@@ -25,28 +25,7 @@ import common
 import packed
 
 
-class Recorded:
-    """packed.Step with the eleven steps that DistributedDataParallel needs before it may be recorded."""
-
-    def __init__(self, run, static):
-        self.static = static
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(11):
-                run(static)
-        torch.cuda.current_stream().wait_stream(stream)
-        torch.cuda.synchronize()
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
-            self.out = run(static)
-
-    def __call__(self, batch):
-        for to, value in zip(self.static, batch):
-            if isinstance(to, torch.Tensor):
-                to.copy_(value, non_blocking=True)
-        self.graph.replay()
-        return self.out
+WARM_UP = 11  # steps that DistributedDataParallel needs before one may be recorded
 
 
 def main() -> None:
@@ -85,7 +64,7 @@ def main() -> None:
         if key not in graphs:
             static = tuple(part.cuda() if isinstance(part, torch.Tensor) else part for part in batch)
             try:
-                graphs[key] = Recorded(run, static) if records else None
+                graphs[key] = packed.Step(run, static, WARM_UP) if records else None
             except RuntimeError as error:
                 records = False
                 graphs.clear()

@@ -3,6 +3,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include "tensor/cpu/amx_tiles.h"
+
 // Products of factors that are rounded to bfloat16, to nearest even, as they are packed: pairs of neighbours along k in
 // 32 bits, rows of a beside each other, and b as panels of 32 columns [pairs, 32]. What is missing of the last 16 pairs
 // is zeros. A tile of y is at most 32 columns wide; its sums are float32.
@@ -205,17 +207,6 @@ struct Avx512Bf16 {
     kRuns[t.rows - 1](t, 0);
   }
 };
-
-// Eight tiles of 16 rows of 64 bytes: sums in 0 to 3, rows of a in 4 and 5, columns of b in 6 and 7.
-struct alignas(64) TileConfig {
-  std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-
-constexpr TileConfig kTileConfig;
-
-enum class Halves : std::uint8_t { kOne, kBoth };  // of 32 rows, or columns
 
 template <Halves R, Halves C>
 TK_AMX void sum_pairs(const PairTile& t, float* sums) {

@@ -5,6 +5,8 @@
 
 #include <cstring>
 
+#include "tensor/cpu/amx_tiles.h"
+
 namespace tk::cpu {
 namespace {
 
@@ -241,17 +243,6 @@ struct Avx512Vnni {
     kRuns[t.rows - 1](t);
   }
 };
-
-// Eight tiles of 16 rows of 64 bytes: sums in 0 to 3, rows of x in 4 and 5, panels of w in 6 and 7.
-struct alignas(64) TileConfig {
-  std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-
-constexpr TileConfig kTileConfig;
-
-enum class Halves : std::uint8_t { kOne, kBoth };  // of 32 rows, or columns
 
 // A step along k is 16 quads.
 template <Halves R, Halves C>

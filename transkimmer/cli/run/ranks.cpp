@@ -187,7 +187,7 @@ void take_gpu(const Launch& launch) {
   } else {
     for (int i = 0; i < launch.local_size; ++i) devices.push_back(std::to_string(i));
   }
-  std::ranges::rotate(devices, devices.begin() + launch.local_rank);
+  std::rotate(devices.begin(), devices.begin() + launch.local_rank, devices.end());
   ::setenv(kVariable, fmt::format("{}", fmt::join(devices, ",")).c_str(), 1);
 }
 
