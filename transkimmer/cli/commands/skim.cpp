@@ -90,9 +90,9 @@ void SkimCommand::add_run_flags() {
   flags
       .add(
           "--speedup", speedup,
-          "budget: the dense model's multiply-accumulates over the skimmed model's, convention 2; several (2,3.2,5, or "
-          "2-5 for 2,3,4,5): one model for all from the least to the most, which `eval --speedup` and others choose "
-          "by its threshold",
+          "budget: the dense model's multiply-accumulates over the skimmed model's, convention 2. One model serves all "
+          "speed-ups from the least to the most of several (2,3.2,5, or 2-5 for 2,3,4,5), of one S those from S/2 to "
+          "5S/4, and is left at the most (or S); `eval --speedup X` and others choose another",
           "X")
       .check(speedup_problem);
   flags.add("--seed", seed, "of everything random").at_least(1);
