@@ -20,7 +20,7 @@
 #include "transkimmer/cli/run/ranks.h"
 #include "transkimmer/cli/run/run_files.h"
 #include "transkimmer/cli/run/runtime.h"
-#include "transkimmer/cli/run/sweep_jobs.h"
+#include "transkimmer/cli/run/speedups.h"
 #include "transkimmer/cli/run/task_flags.h"
 #include "transkimmer/cli/run/time_limit.h"
 #include "transkimmer/training/recipe.h"

@@ -7,7 +7,7 @@
 
 #include "transkimmer/cli/run/distill_flags.h"
 #include "transkimmer/cli/run/options.h"
-#include "transkimmer/cli/run/training_run.h"
+#include "transkimmer/cli/run/speedups.h"
 #include "transkimmer/training/recipe.h"
 #include "transkimmer/training/task_model.h"
 

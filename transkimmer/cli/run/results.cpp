@@ -64,8 +64,6 @@ json eval_results(const std::vector<SplitScore>& scores) {
   return results;
 }
 
-std::string speedup_suffix(double speedup) { return fmt::format("_{:g}x", speedup); }
-
 std::string metrics_text(const std::string& title, const json& results) {
   std::size_t key_width = 0;
   std::size_t value_width = 0;

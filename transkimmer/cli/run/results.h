@@ -14,9 +14,6 @@ void warn_of_undefined(const std::vector<SplitScore>& scores);
 /// Hugging Face's eval_... keys with theirs roundings, then ours: eval_mac_share and the like.
 nlohmann::json eval_results(const std::vector<SplitScore>& scores);
 
-/// "_4x": of the names of what a model for several speed-ups has at one of them.
-std::string speedup_suffix(double speedup);
-
 /// "*****  eval metrics *****" and the entries as aligned "key = value" lines, as Hugging Face prints them.
 std::string metrics_text(const std::string& title, const nlohmann::json& results);
 

@@ -56,8 +56,6 @@ class JobList {
 
 }  // namespace
 
-std::string speedup_text(double speedup) { return fmt::format("{:g}x", speedup); }
-
 std::string SweepJob::name() const {
   return fmt::format("{}-{}-{}", task, speedups.empty() ? "dense" : fmt::format("{:g}x", fmt::join(speedups, "-")),
                      seed);

@@ -32,9 +32,6 @@ struct SweepStart {
   bool gates = false;     ///< the skimmed ones start from its skimmed ones, too
 };
 
-/// "4x", "2.5x"
-std::string speedup_text(double speedup);
-
 /// Every model, each behind those that it starts from: the dense models that others start from, the other dense ones,
 /// the skimmed ones. A model that several start from is there once.
 std::vector<SweepJob> sweep_jobs(const SweepGrid& grid,

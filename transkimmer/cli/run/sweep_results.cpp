@@ -8,8 +8,8 @@
 #include "data/metrics.h"
 #include "tensor/error.h"
 #include "tensor/io/json.h"
-#include "transkimmer/cli/run/results.h"
 #include "transkimmer/cli/run/run_files.h"
+#include "transkimmer/cli/run/speedups.h"
 
 namespace tk {
 namespace fs = std::filesystem;

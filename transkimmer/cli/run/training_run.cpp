@@ -164,7 +164,8 @@ class Run {
     train();
     trainer_.show_average();
     if (settings_.best.load_at_end) load_best();
-    keep_budget();
+    held_out_costs_ =
+        keep_budget(inputs_.model, inputs_.held_out, settings_.trainer, settings_.speedups, settings_.evaluation());
     if (writes_) save_model(inputs_.model, folder_);
     write_train_results();
     if (!inputs_.dev.empty()) result_.scores = final_scores();
@@ -314,55 +315,10 @@ class Run {
 
   bool varies_budget() const { return settings_.trainer.skim_widest.has_value(); }
 
-  double held_out_cost() const {
-    return evaluate(*inputs_.model.model, inputs_.model.task, inputs_.held_out.tokenized, settings_.evaluation())
-        .mac_share();
-  }
-
-  // What the rows of the last steps cost is not what others do. A budget that is not spent buys scores, too.
-  double fit_threshold(double mac_share) {
-    BertClassifier& model = *inputs_.model.model;
-    const double before = held_out_cost();
-    fit_skim_threshold(model, inputs_.model.task, inputs_.held_out, mac_share, settings_.evaluation());
-    const double now = held_out_cost();
-    info("skim threshold {:.3f}: the held-out rows cost {:.1f} % of the dense model's MACs, now {:.1f} %",
-         model.config().skim_threshold, 100 * before, 100 * now);
-    return now;
-  }
-
-  // Of a model for several speed-ups each has its threshold. Where no rows are held out they are those of training.
-  void keep_budget() {
-    BertClassifier& model = *inputs_.model.model;
-    const bool fits = inputs_.held_out.size() > 0;
-    if (fits && settings_.speedups.all.empty()) held_out_shares_ = {fit_threshold(*settings_.trainer.skim_target)};
-    std::vector<SpeedThreshold> thresholds;
-    for (const double speedup : settings_.speedups.all) {
-      model.set_skim_threshold(training_threshold(settings_.trainer, speedup));
-      if (fits) held_out_shares_.push_back(fit_threshold(1 / speedup));
-      thresholds.push_back({.speedup = speedup, .threshold = model.config().skim_threshold});
-    }
-    model.set_skim_speedups(std::move(thresholds));
-    choose_speedup();
-  }
-
-  void choose_speedup() {
-    BertClassifier& model = *inputs_.model.model;
-    if (!settings_.speedups.all.empty()) {
-      model.set_skim_threshold(skim_threshold_for(model.config(), settings_.speedups.chosen));
-    }
-  }
-
-  // Of the speed-up that the model is left with.
-  double held_out_share() const {
-    const std::vector<double>& all = settings_.speedups.all;
-    if (all.empty()) return held_out_shares_.front();
-    return held_out_shares_[static_cast<std::size_t>(std::ranges::find(all, settings_.speedups.chosen) - all.begin())];
-  }
-
   void tell_costs(const std::vector<SplitScore>& scores) const {
-    if (held_out_shares_.empty()) return;
+    if (!held_out_costs_.chosen) return;
     std::string text =
-        fmt::format("cost: {} held-out training rows {:.1f} %", inputs_.held_out.size(), 100 * held_out_share());
+        fmt::format("cost: {} held-out training rows {:.1f} %", inputs_.held_out.size(), 100 * *held_out_costs_.chosen);
     for (const SplitScore& s : scores) {
       text += fmt::format(", dev{} {:.1f} %", s.suffix, 100 * s.evaluation.mac_share());
     }
@@ -562,11 +518,11 @@ class Run {
       results["ranks"] = ranks_.size();
       results["rank_bytes_sent_per_step"] = static_cast<double>(bytes_sent_) / timed;
     }
-    if (!held_out_shares_.empty()) {
+    if (held_out_costs_.chosen) {
       results["held_out_samples"] = inputs_.held_out.size();
-      results["held_out_mac_share"] = held_out_share();
-      for (std::size_t i = 0; i < settings_.speedups.all.size(); ++i) {
-        results["held_out_mac_share" + speedup_suffix(settings_.speedups.all[i])] = held_out_shares_[i];
+      results["held_out_mac_share"] = *held_out_costs_.chosen;
+      for (std::size_t i = 0; i < held_out_costs_.all.size(); ++i) {
+        results["held_out_mac_share" + speedup_suffix(settings_.speedups.all[i])] = held_out_costs_.all[i];
       }
     }
     if (writes_) write_results(folder_, "train", results);
@@ -580,25 +536,14 @@ class Run {
     std::vector<SplitScore> scores = score_dev();
     info("{}", log_evaluation(scores));
     json results = eval_results(scores);
-    result_.at_speedups = scores_at_speedups(scores);
+    result_.at_speedups =
+        scores_at_speedups(*inputs_.model.model, settings_.speedups, scores, [this] { return score_dev(); });
     for (const std::vector<SplitScore>& at : result_.at_speedups) results.update(eval_results(at));
     results["epoch"] = rounded(epochs_of(trainer_.steps_done()), 4);
     if (writes_) write_results(folder_, "eval", results);
     if (settings_.print_metrics) print("{}", metrics_text("eval metrics", results));
     manifest_.add_duration("eval", seconds_since(start));
     return scores;
-  }
-
-  std::vector<std::vector<SplitScore>> scores_at_speedups(const std::vector<SplitScore>& at_chosen) {
-    BertClassifier& model = *inputs_.model.model;
-    std::vector<std::vector<SplitScore>> all;
-    for (const SpeedThreshold& s : std::vector<SpeedThreshold>(model.config().skim_speedups)) {
-      model.set_skim_threshold(s.threshold);
-      all.push_back(s.speedup == settings_.speedups.chosen ? at_chosen : score_dev());
-      for (SplitScore& score : all.back()) score.suffix += speedup_suffix(s.speedup);
-    }
-    choose_speedup();
-    return all;
   }
 
   const TrainingInputs& inputs_;
@@ -616,10 +561,10 @@ class Run {
   StepReport last_;
   TrainingResult result_;
   BestScore best_;
-  std::optional<double> best_score_;     // of the task's headline
-  std::vector<double> held_out_shares_;  // what the rows cost at the end, where there are some, at each speed-up
-  std::int64_t first_step_ = 0;          // after which this process went on
-  std::int64_t log_start_ = 0;           // steps before those that log and sums are of
+  std::optional<double> best_score_;  // of the task's headline
+  HeldOutCosts held_out_costs_;
+  std::int64_t first_step_ = 0;  // after which this process went on
+  std::int64_t log_start_ = 0;   // steps before those that log and sums are of
   double loss_sum_ = 0;
   double train_seconds_ = 0;
   double step_seconds_ = 0;        // the longest step, and

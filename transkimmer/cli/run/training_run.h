@@ -14,6 +14,7 @@
 #include "transkimmer/cli/run/output_folder.h"
 #include "transkimmer/cli/run/run_checkpoint.h"
 #include "transkimmer/cli/run/run_files.h"
+#include "transkimmer/cli/run/speedups.h"
 #include "transkimmer/training/scoring.h"
 #include "transkimmer/training/task_model.h"
 #include "transkimmer/training/trainer.h"
@@ -36,12 +37,6 @@ inline constexpr Choice<SaveStrategy> kSaveStrategies[] = {{SaveStrategy::kNo, "
                                                            {SaveStrategy::kEpoch, "epoch"},
                                                            {SaveStrategy::kBest, "best"}};
 inline Choices<SaveStrategy> choices(SaveStrategy) { return kSaveStrategies; }
-
-/// Speed-ups that one model serves by its threshold, and the one that it is left with.
-struct SpeedupRange {
-  std::vector<double> all = {};  ///< ascending; each gets a threshold, and is scored at the end
-  double chosen = 1;             ///< one of them
-};
 
 struct TrainingSettings {
   TrainerOptions trainer;
