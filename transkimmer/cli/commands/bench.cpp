@@ -132,8 +132,8 @@ Pass training_pass(Trainer& trainer, const Work& work) {
 }
 
 bool is_product(const std::string& kernel) {
-  constexpr std::array<std::string_view, 5> kProducts = {"linear", "packed_linear", "pack_weight", "matmul",
-                                                         "batched_matmul"};
+  constexpr std::array<std::string_view, 7> kProducts = {
+      "linear", "packed_linear", "pack_weight", "int8_linear", "pack_int8_weight", "matmul", "batched_matmul"};
   return std::ranges::find(kProducts, kernel) != kProducts.end();
 }
 
