@@ -10,7 +10,7 @@ void add_speedup_flag(Flags& flags, std::optional<double>& speedup) {
       .add(
           "--speedup", speedup,
           "of a model that was skimmed for several: how many times fewer multiply-accumulates than dense (default: the "
-          "most of them)")
+          "one that it was left at)")
       .range(1, 100);
 }
 
