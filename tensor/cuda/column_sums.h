@@ -11,30 +11,47 @@ namespace tk::cuda {
 inline constexpr int kColumnLanes = 8;  // threads across, a unit of columns each: 128 bytes of a row
 inline constexpr int kRowLanes = kThreads / kColumnLanes;
 
-inline constexpr int kMostSums = 3;
+/// Columns whose sums a block makes.
+template <class X>
+inline constexpr int kTileColumns = kColumnLanes* kUnit<X>;
 
-/// Where the column sums of up to three matrices go; null where one is not wanted.
+inline constexpr int kMostSums = 4;
+
+/// Where up to four sums go; null where one is not wanted.
 template <class Y>
 struct SumOutputs {
   Y* y[kMostSums];
   bool add[kMostSums];
 };
 
-// y[chunk, c] = sum of x[r, c] over a chunk's rows; blockIdx = (tile of columns, chunk, matrix), for which x is
-// [matrices, rows, cols]. A thread sums every 32nd row; then the four threads of a warp that share a column, then the
-// warps in order.
-template <class X, class Y>
-__global__ void __launch_bounds__(kThreads)
-    sum_chunks_of_rows(const __grid_constant__ SumOutputs<Y> out, const X* x, std::int64_t rows, std::int64_t cols,
-                       std::int64_t chunk, bool wide) {
+/// Calls launch(outputs) with the places of `targets`, in order: again for one that goes where another one of the same
+/// call does, as it is to be added to that one. Not at all where nothing is wanted.
+template <class Y, class F>
+void for_each_launch(std::initializer_list<SumTarget> targets, F&& launch) {
+  SumOutputs<Y> out{};
+  const auto launch_wanted = [&] {
+    if (std::any_of(out.y, out.y + kMostSums, [](const Y* y) { return y != nullptr; })) launch(out);
+    out = {};
+  };
+  int sum = 0;
+  for (const SumTarget& target : targets) {
+    Y* const y = target ? target.out.data<Y>() : nullptr;
+    if (y != nullptr && std::find(out.y, out.y + sum, y) != out.y + sum) launch_wanted();
+    out.y[sum] = y;
+    out.add[sum++] = target.add;
+  }
+  launch_wanted();
+}
+
+// The sum of rows [begin, end) of x [., cols] in column tile + threadIdx.x, for the first kTileColumns threads of a
+// block. A thread sums every 32nd row; then the four threads of a warp that share a column, then the warps in order.
+template <class X>
+__device__ compute_t<X> sum_of_column(const X* x, std::int64_t begin, std::int64_t end, std::int64_t cols,
+                                      std::int64_t tile, bool wide) {
   using C = compute_t<X>;
-  constexpr int N = kUnit<X>, kTile = kColumnLanes * N, kWarps = kThreads / kWarp;
+  constexpr int N = kUnit<X>, kTile = kTileColumns<X>, kWarps = kThreads / kWarp;
   __shared__ C of_warp[kWarps][kTile];
-  const std::int64_t tile = std::int64_t{blockIdx.x} * kTile;
   const std::int64_t col = tile + threadIdx.x % kColumnLanes * N;
-  const std::int64_t begin = blockIdx.y * chunk, end = min(rows, begin + chunk);
-  if (out.y[blockIdx.z] == nullptr) return;
-  x += blockIdx.z * rows * cols;
   C sum[N] = {};
 #pragma unroll 4
   for (std::int64_t row = begin + threadIdx.x / kColumnLanes; row < end; row += kRowLanes) {
@@ -51,11 +68,26 @@ __global__ void __launch_bounds__(kThreads)
     for (int k = 0; k < N; ++k) of_warp[threadIdx.x / kWarp][lane * N + k] = sum[k];
   }
   __syncthreads();
-  const int i = threadIdx.x;
-  if (i >= kTile || tile + i >= cols) return;
   C total = 0;
-  for (int warp = 0; warp < kWarps; ++warp) total += of_warp[warp][i];
-  Y* y = out.y[blockIdx.z] + blockIdx.y * cols + tile + i;
+  if (threadIdx.x < kTile) {
+    for (int warp = 0; warp < kWarps; ++warp) total += of_warp[warp][threadIdx.x];
+  }
+  return total;
+}
+
+// y[chunk, c] = sum of x[r, c] over a chunk's rows; blockIdx = (tile of columns, chunk, matrix), for which x is
+// [matrices, rows, cols].
+template <class X, class Y>
+__global__ void __launch_bounds__(kThreads)
+    sum_chunks_of_rows(const __grid_constant__ SumOutputs<Y> out, const X* x, std::int64_t rows, std::int64_t cols,
+                       std::int64_t chunk, bool wide) {
+  using C = compute_t<X>;
+  if (out.y[blockIdx.z] == nullptr) return;
+  const std::int64_t begin = blockIdx.y * chunk, end = min(rows, begin + chunk);
+  const std::int64_t tile = std::int64_t{blockIdx.x} * kTileColumns<X>, col = tile + threadIdx.x;
+  const C total = sum_of_column(x + blockIdx.z * rows * cols, begin, end, cols, tile, wide);
+  if (threadIdx.x >= kTileColumns<X> || col >= cols) return;
+  Y* y = out.y[blockIdx.z] + blockIdx.y * cols + col;
   *y = static_cast<Y>(out.add[blockIdx.z] ? static_cast<C>(*y) + total : total);
 }
 
@@ -64,7 +96,7 @@ template <class X, class Y>
 void sum_chunks(const SumOutputs<Y>& out, int matrices, const X* x, std::int64_t rows, std::int64_t cols,
                 std::int64_t chunk) {
   const bool wide = cols % kUnit<X> == 0 && reinterpret_cast<std::uintptr_t>(x) % 16 == 0;
-  const dim3 grid(blocks(cols, kColumnLanes * kUnit<X>), blocks(rows, chunk), static_cast<unsigned>(matrices));
+  const dim3 grid(blocks(cols, kTileColumns<X>), blocks(rows, chunk), static_cast<unsigned>(matrices));
   sum_chunks_of_rows<<<grid, kThreads, 0, stream()>>>(out, x, rows, cols, chunk, wide);
   check_launch("sum_columns");
 }
@@ -87,27 +119,10 @@ struct PartialSums {
   /// The sums over the blocks, to where they are wanted. `targets`: one for each sum, in order.
   template <class T>
   void finish(std::initializer_list<SumTarget> targets) const {
-    SumOutputs<T> out{};
-    int sum = 0;
-    for (const SumTarget& target : targets) {
-      T* const y = target ? target.out.data<T>() : nullptr;
-      if (y != nullptr &&
-          std::find(out.y, out.y + sum, y) != out.y + sum) {  // the same place again: after what goes there first
-        launch(out);
-        out = {};
-      }
-      out.y[sum] = y;
-      out.add[sum++] = target.add;
-    }
-    launch(out);
-  }
-
- private:
-  template <class T>
-  void launch(const SumOutputs<T>& out) const {
-    if (std::all_of(out.y, out.y + kMostSums, [](const T* y) { return y == nullptr; })) return;
-    const auto sums = static_cast<int>(partial.shape()[0]);
-    sum_chunks(out, sums, partial.data<T>(), blocks, cols, std::max<std::int64_t>(1, blocks));
+    for_each_launch<T>(targets, [&](const SumOutputs<T>& out) {
+      const auto sums = static_cast<int>(partial.shape()[0]);
+      sum_chunks(out, sums, partial.data<T>(), blocks, cols, std::max<std::int64_t>(1, blocks));
+    });
   }
 };
 

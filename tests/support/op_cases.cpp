@@ -12,6 +12,7 @@
 #include "autograd/ops/join.h"
 #include "autograd/ops/layer_norm.h"
 #include "autograd/ops/matmul.h"
+#include "autograd/ops/predictor_head.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/residual_dropout_layer_norm.h"
 #include "autograd/ops/shape.h"
@@ -233,6 +234,25 @@ void add_dropout(Table& table) {
   }
 }
 
+void add_predictor_heads(Table& table) {
+  const Function head = [](const Variables& x) { return predictor_head(x[0], x[1], x[2], x[3], x[4], 1e-5); };
+  for (const std::int64_t outputs : {2, 3}) {
+    const auto inputs = [&](std::int64_t rows, std::int64_t width) -> std::vector<Input> {
+      return {{{rows, width}}, {{width}}, {{width}}, {{outputs, width}}, {{outputs}}};
+    };
+    for (const Shape& shape : std::vector<Shape>{{0, 4}, {1, 5}, {3, 1}, {7, 33}}) {
+      OpCase& row = table.add("predictor_head", head, inputs(shape[0], shape[1]));
+      row.float32 = kFloat32Sums;
+      row.columns = 4;
+    }
+    table.add_large("predictor_head", head, inputs(700, 65)).columns = 4;
+  }
+  const Function one_for_all = [](const Variables& x) { return predictor_head(x[0], x[1], x[1], x[2], x[1], 1e-5); };
+  OpCase& row = table.add("predictor_head, gamma is beta is output_b", one_for_all, {{{5, 3}}, {{3}}, {{3, 3}}});
+  row.float32 = kFloat32Sums;
+  row.columns = 2;
+}
+
 // 1, 0, 2, 0.5, 1, 0, ...: keys that are there, that are not, and that stand for several.
 Tensor key_weights(std::int64_t n) {
   constexpr double kWeights[] = {1, 0, 2, 0.5};
@@ -360,6 +380,7 @@ std::vector<OpCase> make_cases() {
   add_products(table);
   add_rows(table);
   add_dropout(table);
+  add_predictor_heads(table);
   add_attention(table);
   add_indexing(table);
   add_general(table);

@@ -1,8 +1,7 @@
 #include "transkimmer/skim/predictor.h"
 
 #include "autograd/grad_mode.h"
-#include "autograd/ops/elementwise.h"
-#include "autograd/ops/shape.h"
+#include "autograd/ops/predictor_head.h"
 #include "tensor/ops/gate_scores.h"
 
 namespace tk {
@@ -16,7 +15,6 @@ constexpr double kEpsilon = 1e-5;  // of the predictor's layer norms
 SkimPredictor::SkimPredictor(const Config& config)
     : hidden(config.hidden_size, config.skim_width, true, weight_init(config)),
       output(config.skim_width, traits(config.skim_gate).outputs, true, Init::kZeros),
-      in_pairs_(traits(config.skim_gate).scores_in_pairs()),
       input_norm_(config.hidden_size, kEpsilon),
       hidden_norm_(config.skim_width, kEpsilon) {}
 
@@ -25,9 +23,8 @@ Variable SkimPredictor::operator()(const Variable& h) const {
   if (!grad_enabled() && has_gate_scores(h.device(), h.dtype(), shape[1], shape[0])) {
     return Variable(gate_scores(h.value(), weights(h.dtype())));
   }
-  const Variable s = output(gelu(hidden_norm_(hidden(input_norm_(h)))));
-  if (!in_pairs_) return s;
-  return narrow(s, 1, 1, 1) - narrow(s, 1, 0, 1);
+  return predictor_head(hidden(input_norm_(h)), hidden_norm_.weight, hidden_norm_.bias, output.weight, output.bias,
+                        kEpsilon);
 }
 
 PredictorWeights SkimPredictor::weights(DType dtype) const {

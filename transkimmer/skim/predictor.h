@@ -15,7 +15,7 @@ class SkimPredictor {
   explicit SkimPredictor(const Config& config);
 
   /// h [rows, hidden]. Published gate: [rows, 1], z = s[1] - s[0] (keep less skim). Staged: the three gates, [rows, 3].
-  /// Where nothing is recorded for a backward and has_gate_scores, it is one kernel, and z of row_dtype.
+  /// z has h's row_dtype. Where nothing is recorded for a backward and has_gate_scores, it is one kernel.
   Variable operator()(const Variable& h) const;
   /// Its parameters for rows of a dtype, as one kernel takes them.
   PredictorWeights weights(DType dtype) const;
@@ -25,7 +25,6 @@ class SkimPredictor {
   Linear output;
 
  private:
-  bool in_pairs_ = false;
   LayerNorm input_norm_, hidden_norm_;
 };
 

@@ -66,8 +66,7 @@ TEST_CASE(
       const Variable rows(rounded.to(Device::kCuda));
       const Tensor got = predictor(rows).value();
       INFO(c.hidden << " -> " << c.width << ", " << c.rows << " rows, gate " << name(gate));
-      const bool one_kernel = has_gate_scores(Device::kCuda, DType::kBFloat16, c.hidden, c.width);
-      CHECK(got.dtype() == (one_kernel ? DType::kFloat32 : DType::kBFloat16));
+      CHECK(got.dtype() == DType::kFloat32);
       CHECK(got.shape() == expected.shape());
       const double scale = largest_difference(expected, zeros_like(expected));
       CHECK(largest_difference(got.to(Device::kCpu), expected) <= kBFloat16 * scale);

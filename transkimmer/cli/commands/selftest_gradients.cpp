@@ -15,6 +15,7 @@
 #include "autograd/ops/layer_norm.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/optim.h"
+#include "autograd/ops/predictor_head.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/residual_dropout_layer_norm.h"
 #include "autograd/ops/shape.h"
@@ -169,6 +170,10 @@ void add_products_and_rows(Table& table) {
                                 std::pair("relu", Activation::kRelu), std::pair("silu", Activation::kSilu)}) {
     table.add(concat("bias_activation, ", name), [f = f](const Variables& v) { return bias_activation(v[0], v[1], f); },
               {{3, 9}, {9}});
+  }
+  for (const std::int64_t outputs : {2, 3}) {
+    table.add("predictor_head", [](const Variables& v) { return predictor_head(v[0], v[1], v[2], v[3], v[4], 1e-5); },
+              {{3, 9}, {9}, {9}, {outputs, 9}, {outputs}});
   }
   const Tensor labels = from_values<std::int32_t>({2, 0, 1, 2});
   table.add("cross_entropy", [=](const Variables& v) { return cross_entropy(v[0], labels); }, {{4, 3}});
