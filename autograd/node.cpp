@@ -25,7 +25,7 @@ void GradSlot::move_to(Device device) {
 }
 
 void GradSlot::own() {
-  if (!owned_) grad_ = grad_.clone();
+  if (!owned_) grad_ = owns() ? grad_.reshape(grad_.shape()) : grad_.clone();  // the strides of one row may be any
   owned_ = true;
 }
 
@@ -37,7 +37,8 @@ void GradSlot::add(const Tensor& gradient) {
       grad_ = gradient;
       owned_ = false;
     }
-  } else if (owned_ && grad_.is_contiguous()) {
+  } else if (owns() && grad_.is_contiguous()) {
+    owned_ = true;
     add_to(grad_, gradient);
   } else {
     grad_ = tk::add(grad_, gradient);
@@ -59,7 +60,9 @@ SumTarget GradSlot::target(const Shape& shape, DType dtype, Device device) {
 void GradSlot::add_range(const Shape& shape, std::int64_t dim, std::int64_t start, const Tensor& gradient) {
   if (filled_) {
     own();
-  } else if (!buffer_) {
+  } else if (buffer_) {
+    grad_.fill(0);
+  } else {
     grad_ = zeros(shape, gradient.dtype(), gradient.device());
   }
   owned_ = filled_ = true;
@@ -67,18 +70,20 @@ void GradSlot::add_range(const Shape& shape, std::int64_t dim, std::int64_t star
   range.is_contiguous() ? add_to(range, gradient) : range.copy_from(tk::add(range, gradient));
 }
 
+void GradSlot::put_of_value(std::size_t k, const Tensor& gradient) {
+  if (of_values_.size() <= k) of_values_.resize(k + 1);
+  of_values_[k] = gradient;
+}
+
 Tensor GradSlot::take() {
   filled_ = owned_ = false;
   return std::exchange(grad_, Tensor());
 }
 
-void GradSlot::clear(bool cleared) {
+void GradSlot::clear() {
   sparse_.clear();
-  if (!buffer_) {
-    take();
-    return;
-  }
-  if (filled_ && !cleared) grad_.fill(0);
+  of_values_.clear();
+  if (!buffer_) take();
   filled_ = false;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "tensor/kernel_arguments.h"
@@ -15,19 +16,19 @@ namespace tk {
 class Destinations;
 
 /// Where the gradient of one value gathers. Three ways in: a whole gradient, a buffer that a kernel writes or adds to
-/// by itself, and (for a leaf that allows it) the rows of an embedding.
+/// by itself, and (for a leaf that allows it) the rows of an embedding. An op of several values gathers one of each.
 class GradSlot {
  public:
-  /// Uses `buffer` (zeros) for the gradient instead of allocating: a range of a flat gradient buffer. What arrived
-  /// before is copied there.
+  /// Uses `buffer` for the gradient instead of allocating: a range of a flat gradient buffer. What arrived before is
+  /// copied there; else what it holds is not read.
   void use_buffer(const Tensor& buffer);
   /// Takes the gradient to another device, out of a buffer if it lies in one.
   void move_to(Device device);
   void allow_sparse() { sparse_allowed_ = true; }
 
-  bool filled() const { return filled_ || !sparse_.empty(); }
+  bool filled() const { return filled_ || !sparse_.empty() || !of_values_.empty(); }
   bool sparse_allowed() const { return sparse_allowed_; }
-  /// Undefined when nothing arrived (a dense buffer stays readable).
+  /// Undefined when nothing arrived; a buffer then has what it had.
   const Tensor& dense() const { return grad_; }
   const std::vector<SparseRows>& sparse() const { return sparse_; }
 
@@ -37,17 +38,23 @@ class GradSlot {
   /// Adds to entries [start, start + n) of dimension `dim` of a gradient of `shape`.
   void add_range(const Shape& shape, std::int64_t dim, std::int64_t start, const Tensor& gradient);
   void add_sparse(SparseRows rows) { sparse_.push_back(std::move(rows)); }
+  /// Of value k of an op that has several: all of its gradient.
+  void put_of_value(std::size_t k, const Tensor& gradient);
 
   /// The gathered gradient; the slot is empty afterwards.
   Tensor take();
-  /// Forgets the gradient; a buffer is set to zeros unless `cleared` says that it already is.
-  void clear(bool cleared = false);
+  /// Those of an op's values, undefined behind the last that arrived and where none did; the slot is empty afterwards.
+  Tensors take_of_values() { return std::exchange(of_values_, {}); }
+  /// Forgets the gradient. A buffer keeps its elements until the next one is written over them.
+  void clear();
 
  private:
+  bool owns() const { return owned_ || (grad_.is_unshared() && grad_.is_contiguous()); }
   void own();
 
   Tensor grad_;
   std::vector<SparseRows> sparse_;
+  Tensors of_values_;
   bool filled_ = false;
   bool owned_ = false;   // nobody else sees the tensor, so adding in place is safe
   bool buffer_ = false;  // grad_ is a given buffer
@@ -99,6 +106,9 @@ class Destinations {
   void add_range(std::size_t i, std::int64_t dim, std::int64_t start, const Tensor& gradient);
   bool sparse_allowed(std::size_t i) const { return node_.inputs[i]->grad.sparse_allowed(); }
   void add_sparse(std::size_t i, SparseRows rows) { node_.inputs[i]->grad.add_sparse(std::move(rows)); }
+  void put_of_value(std::size_t i, std::size_t k, const Tensor& gradient) {
+    node_.inputs[i]->grad.put_of_value(k, gradient);
+  }
 
  private:
   Node& node_;

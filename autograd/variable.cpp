@@ -18,6 +18,12 @@ std::shared_ptr<Node> make_node(const char* name, const Tensor& value) {
   return node;
 }
 
+// On a GPU a kernel costs some microseconds, however small the value; and small values are little of the memory.
+bool is_worth_a_recipe(const Tensor& value) {
+  constexpr std::int64_t kLeastBytes = 3 << 20;
+  return value.device() == Device::kCpu || value.bytes() >= kLeastBytes;
+}
+
 }  // namespace
 
 Variable::Variable(Tensor value, bool requires_grad) : value_(std::move(value)) {
@@ -88,11 +94,31 @@ Variable record_node(const char* name, Recorded recorded, std::span<const Variab
   for (const Variable& input : inputs) node->inputs.push_back(input.node());
   node->backward = std::move(backward);
   if (recorded.grad_dtype) node->grad_dtype = *recorded.grad_dtype;
-  if (recorded.recipe) {
+  if (recorded.recipe && is_worth_a_recipe(value)) {
     node->recipe = std::make_shared<const Node::Recipe>(std::move(recorded.recipe));
     node->version = value.version();
   }
   return Variable(std::move(value), std::move(node));
+}
+
+// A node for the op, and behind it one for each value, which hands its gradient on.
+Variables record_values(const char* name, const Tensors& values, std::span<const Variable> inputs,
+                        BackwardOfValues backward) {
+  Variables variables;
+  const Variable op = record_node(name, values.at(0), inputs, {});
+  if (op.node() != nullptr) {
+    op.node()->backward = [node = op.node().get(), count = values.size(), backward = std::move(backward)](
+                              const Tensor&, Destinations& to) {
+      Tensors dys = node->grad.take_of_values();
+      dys.resize(count);
+      backward(dys, to);
+    };
+  }
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    variables.push_back(record_node(name, values[k], std::span(&op, 1),
+                                    [k](const Tensor& dy, Destinations& to) { to.put_of_value(0, k, dy); }));
+  }
+  return variables;
 }
 
 }  // namespace tk

@@ -101,6 +101,12 @@ struct InputAt {
 /// keeps alive until the graph is used up: wrap saved tensors in Saved. Undefined inputs are allowed.
 Variable record_node(const char* name, Recorded recorded, std::span<const Variable> inputs, Node::Backward backward);
 
+/// The same for an op of several values: a variable of each. `backward` is called once in a walk, with the gradient of
+/// each value, undefined where none arrived.
+using BackwardOfValues = std::function<void(const Tensors& dys, Destinations& to)>;
+Variables record_values(const char* name, const Tensors& values, std::span<const Variable> inputs,
+                        BackwardOfValues backward);
+
 /// The inputs by their places, which are 0, 1, 2 ...
 Variables in_place(std::initializer_list<InputAt> inputs);
 

@@ -20,7 +20,7 @@ Attention::Attention(const AttentionOptions& options)
 Variable Attention::operator()(const Variable& x, const Packed& rows, const Kept* queries, const Variable& key_weight,
                                const Context& context) const {
   const Packed& asking_rows = queries != nullptr ? queries->packed : rows;
-  const Variable asking = queries != nullptr ? index_select(x, queries->rows) : x;
+  const Variable asking = queries != nullptr ? take_rows(x, queries->rows) : x;
   const Variable attended = attend(x, asking, queries, key_weight, key_of(rows, asking_rows, context));
   return update(asking, asking_rows, attended, context);
 }

@@ -91,7 +91,12 @@ Tensor FlatParameters::range(const Tensor& buffer, const DenseParameter& entry) 
   return buffer.narrow(0, entry.begin, shape.numel()).reshape(shape);
 }
 
+void FlatParameters::clear_if_unreached(const DenseParameter& entry) const {
+  if (!entry.parameter->grad().filled()) range(grad, entry).fill(0);
+}
+
 Gradients FlatParameters::gather() const {
+  for (const DenseParameter& entry : dense) clear_if_unreached(entry);
   Gradients gradients{.dense = grad, .sparse = {}};
   for (const SparseParameter& entry : sparse) gradients.sparse.push_back(coalesced(entry));
   return gradients;
@@ -101,9 +106,8 @@ void FlatParameters::copy_is_fresh() const {
   if (whole_copy_) whole_copy_->is_fresh();
 }
 
-void FlatParameters::clear_gradients(bool cleared) const {
-  if (!cleared) grad.fill(0);
-  for (const DenseParameter& entry : dense) entry.parameter->grad().clear(true);
+void FlatParameters::clear_gradients() const {
+  for (const DenseParameter& entry : dense) entry.parameter->grad().clear();
   for (const SparseParameter& entry : sparse) entry.parameter->grad().clear();
 }
 

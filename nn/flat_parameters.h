@@ -24,7 +24,7 @@ struct Gradients {
   std::vector<SparseRows> sparse;  ///< of each sparse parameter, coalesced; empty ids where none arrived
 };
 
-/// All dense parameters side by side in flat buffers, values and gradients, so that a norm, an update or a clearing is
+/// All dense parameters side by side in flat buffers, values and gradients, so that a norm or an update is
 /// one pass over everything. Moves the parameters' storage there, with gradients that had arrived; they must outlive
 /// it, and as long as it lives nobody else may move them. A parameter that is listed twice has one place, under its
 /// first names.
@@ -34,7 +34,7 @@ struct FlatParameters {
   explicit FlatParameters(const ParameterList& parameters, DType compute_dtype = DType::kFloat32);
 
   Tensor value;     ///< [n] float32
-  Tensor grad;      ///< [n] float32, zeros between steps
+  Tensor grad;      ///< [n] float32; what no gradient was written to since clear_gradients() is zero after gather()
   Tensor copy;      ///< [n] bfloat16, or undefined
   Tensor segments;  ///< [k, 4] int64: begin, end, StepGroup's index and decay of each dense parameter
   std::vector<DenseParameter> dense;
@@ -42,8 +42,10 @@ struct FlatParameters {
 
   /// The gradients so far: `grad` itself, and each sparse one gathered by ascending row. Reads nothing back.
   Gradients gather() const;
-  /// Says that the gradients were used: buffers are zeros already if `cleared`.
-  void clear_gradients(bool cleared) const;
+  /// Zeros in `grad` for a parameter that no gradient has reached.
+  void clear_if_unreached(const DenseParameter& entry) const;
+  /// Says that the gradients were used: the next ones are written over them.
+  void clear_gradients() const;
   /// Says that the copy was written together with the values.
   void copy_is_fresh() const;
   /// The part of a buffer like `value` that is this parameter's, in its shape.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "tensor/random.h"
 #include "tensor/step_state.h"
 #include "tensor/tensor.h"
@@ -158,6 +160,53 @@ struct ChosenRows {
     for (const RowRoom* room : {&keys, &asking, &fed}) room->for_each_tensor(f);
     f(state);
     f(scan);
+  }
+};
+
+/// What first rows ([CLS]) do at gates.
+struct FirstRowRule {
+  bool asked = true;     ///< there is an answer for them, too; else answers are those of all other rows
+  unsigned passing = 1;  ///< bit k: they pass gate k, whatever the answer
+
+  TK_HOST_DEVICE bool pass(std::int64_t gate) const { return (passing >> gate & 1u) != 0; }
+};
+
+/// The masks [rows] of one layer; what is undefined has all that the set before has: keys all rows, then updated, fed.
+struct MaskedLayer {
+  enum class Predicted : std::uint8_t { kNone, kKeys, kKeysBefore };  ///< keys: of this layer, or of the one before it
+
+  Tensor keys, updated, fed;
+  Predicted predicted = Predicted::kNone;  ///< which rows enter a predictor
+  bool updates_first = false;              ///< only first rows are updated, and fed
+
+  template <class F>
+  void for_each_tensor(F&& f) const {
+    for (const Tensor* tensor : {&keys, &updated, &fed}) f(*tensor);
+  }
+};
+
+struct MaskedLayers {
+  std::vector<MaskedLayer> layers;
+
+  template <class F>
+  void for_each_tensor(F&& f) const {
+    for (const MaskedLayer& layer : layers) layer.for_each_tensor(f);
+  }
+};
+
+/// Where the gradients of a layer's masks go.
+struct MaskedLayerTargets {
+  SumTarget keys, updated, fed;
+};
+
+struct MaskTargets {
+  std::vector<MaskedLayerTargets> layers;
+
+  template <class F>
+  void for_each_tensor(F&& f) const {
+    for (const MaskedLayerTargets& layer : layers) {
+      for (const SumTarget* sum : {&layer.keys, &layer.updated, &layer.fed}) sum->for_each_tensor(f);
+    }
   }
 };
 

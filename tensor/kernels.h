@@ -8,6 +8,7 @@
 #include "tensor/compare_ops.h"
 #include "tensor/gate_rule.h"
 #include "tensor/kernel_arguments.h"
+#include "tensor/mac_coefficients.h"
 #include "tensor/profile.h"
 #include "tensor/tensor.h"
 #include "tensor/threads.h"
@@ -47,8 +48,8 @@ const char* op_name(const char* kernel, const Args&... args) {
 
 /// Whether a kernel writes an argument that it declares as Arg.
 template <class Arg>
-inline constexpr bool is_output =
-    std::is_same_v<Arg, Tensor&> || std::is_same_v<Arg, const SumTarget&> || std::is_same_v<Arg, const ChosenRows&>;
+inline constexpr bool is_output = std::is_same_v<Arg, Tensor&> || std::is_same_v<Arg, const SumTarget&> ||
+                                  std::is_same_v<Arg, const ChosenRows&> || std::is_same_v<Arg, const MaskTargets&>;
 
 /// Counts the write to an output that is given.
 template <class Arg>

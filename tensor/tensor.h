@@ -46,6 +46,8 @@ class Tensor {
   /// Says that the elements were written. Kernels and what is built on them do so; who writes through raw pointers
   /// calls it.
   void bump_version() const { storage_->bump_version(); }
+  /// Whether no other tensor looks at the storage.
+  bool is_unshared() const { return storage_.use_count() == 1; }
   bool shares_storage(const Tensor& other) const { return storage_ && storage_ == other.storage_; }
 
   // Views: no element is copied.

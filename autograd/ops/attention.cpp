@@ -31,18 +31,18 @@ Variable packed_attention(const Variable& q, const Variable& kv, const Variable&
   check_columns(kv, 2);
   const AttentionOutput out =
       packed_attention(q.value(), columns(kv.value(), 0, 2), columns(kv.value(), 1, 2), key_weight.value(), key);
-  return record("packed_attention", out.y, {{kQuery, q}, {kKeyValue, kv}, {kWeight, key_weight}},
-                [y = Saved(out.y), q = Saved(q), saved_kv = Saved(kv), weight = Saved(key_weight),
-                 row_max = out.row_max, row_sum = out.row_sum, key](const Tensor& dy, Destinations& to) {
-                  const Tensor kv = saved_kv;
-                  const Tensor dkv = empty_like(kv);
-                  const AttentionGradients d = packed_attention_backward(
-                      dy, {y, row_max, row_sum}, q, columns(kv, 0, 2), columns(kv, 1, 2), weight, key,
-                      {.dq = {}, .dk = columns(dkv, 0, 2), .dv = columns(dkv, 1, 2), .dweight = {}});
-                  to.add_if_wanted(kQuery, d.dq);
-                  to.add_if_wanted(kKeyValue, dkv);
-                  to.add_if_wanted(kWeight, d.dweight);
-                });
+  return record(
+      "packed_attention", out.y, {{kQuery, q}, {kKeyValue, kv}, {kWeight, key_weight}},
+      [y = Saved(out.y), q = Saved(q), saved_kv = Saved(kv), weight = Saved(key_weight), row_max = out.row_max,
+       row_sum = out.row_sum, key](const Tensor& dy, Destinations& to) {
+        const Tensor kv = saved_kv;
+        const Tensor dkv = empty_like(kv);
+        const AttentionGradients d = packed_attention_backward(
+            dy, {y, row_max, row_sum}, q, columns(kv, 0, 2), columns(kv, 1, 2), weight, key,
+            {.dq = {}, .dk = columns(dkv, 0, 2), .dv = columns(dkv, 1, 2), .dweight = to.target_if_wanted(kWeight)});
+        to.add_if_wanted(kQuery, d.dq);
+        to.add_if_wanted(kKeyValue, dkv);
+      });
 }
 
 Variable packed_attention(const Variable& qkv, const Variable& key_weight, const AttentionKey& key) {
@@ -50,16 +50,19 @@ Variable packed_attention(const Variable& qkv, const Variable& key_weight, const
   const Tensor& x = qkv.value();
   const AttentionOutput out =
       packed_attention(columns(x, 0, 3), columns(x, 1, 3), columns(x, 2, 3), key_weight.value(), key);
-  return record("packed_attention", out.y, {qkv, key_weight},
+  enum : std::size_t { kAll, kWeight };
+  return record("packed_attention", out.y, {{kAll, qkv}, {kWeight, key_weight}},
                 [y = Saved(out.y), saved_qkv = Saved(qkv), weight = Saved(key_weight), row_max = out.row_max,
-                 row_sum = out.row_sum, key](const Tensor& dy) -> Tensors {
+                 row_sum = out.row_sum, key](const Tensor& dy, Destinations& to) {
                   const Tensor qkv = saved_qkv;
                   const Tensor dqkv = empty_like(qkv);
-                  const AttentionGradients d = packed_attention_backward(
-                      dy, {y, row_max, row_sum}, columns(qkv, 0, 3), columns(qkv, 1, 3), columns(qkv, 2, 3), weight,
-                      key,
-                      {.dq = columns(dqkv, 0, 3), .dk = columns(dqkv, 1, 3), .dv = columns(dqkv, 2, 3), .dweight = {}});
-                  return {dqkv, d.dweight};
+                  packed_attention_backward(dy, {y, row_max, row_sum}, columns(qkv, 0, 3), columns(qkv, 1, 3),
+                                            columns(qkv, 2, 3), weight, key,
+                                            {.dq = columns(dqkv, 0, 3),
+                                             .dk = columns(dqkv, 1, 3),
+                                             .dv = columns(dqkv, 2, 3),
+                                             .dweight = to.target_if_wanted(kWeight)});
+                  to.add_if_wanted(kAll, dqkv);
                 });
 }
 

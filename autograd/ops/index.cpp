@@ -15,6 +15,11 @@ Variable index_select(const Variable& x, const Tensor& index) {
                 });
 }
 
+Variable take_rows(const Variable& x, const Tensor& rows) {
+  return record("take_rows", index_select(x.value(), rows), {x},
+                [rows = Saved(rows)](const Tensor& dy, Destinations& to) { spread_rows(to.target(0), dy, rows); });
+}
+
 Variable index_copy(const Variable& x, const Tensor& index, const Variable& rows) {
   return record("index_copy", index_copy(x.value(), index, rows.value()), {x, rows},
                 [index = Saved(index)](const Tensor& dy, Destinations& to) {

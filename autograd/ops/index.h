@@ -8,6 +8,9 @@ namespace tk {
 /// embedding), its gradient stays a list of rows.
 Variable index_select(const Variable& x, const Tensor& index);
 
+/// index_select by distinct int32 rows (-1: a row of zeros), such as those of Kept; its way back is one pass.
+Variable take_rows(const Variable& x, const Tensor& rows);
+
 /// A copy of x with the rows named by `index` (distinct) replaced: y[index[i]] = rows[i].
 Variable index_copy(const Variable& x, const Tensor& index, const Variable& rows);
 

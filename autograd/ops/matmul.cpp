@@ -66,7 +66,10 @@ Variable linear(const Variable& x, const Variable& w, const Variable& bias) {
                     const SumTarget db = to.target(kBias);
                     sum_columns(db.out, dy, db.add);
                   }
-                  if (to.wanted(kX)) to.add(kX, matmul(dy, w, false, false));  // dx = dy w
+                  if (to.wanted(kX)) {
+                    const SumTarget dx = to.target(kX);
+                    matmul_into(dx.out, dx.add, dy, w, false, false);  // dx = dy w
+                  }
                 });
 }
 

@@ -25,12 +25,13 @@ Variable residual_dropout_layer_norm(const Variable& x, const Variable& bias, co
                 {{kX, x}, {kBias, bias}, {kResidual, residual}, {kScale, scale}, {kGamma, gamma}, {kBeta, beta}},
                 [x = x_read, bias = Saved(bias), scale = Saved(scale), gamma = Saved(gamma), z = out.z, mean = out.mean,
                  rstd = out.rstd, key](const Tensor& dy, Destinations& to) {
-                  const ResidualGradients d = residual_dropout_layer_norm_backward(
-                      dy, z, mean, rstd, x, bias, scale, gamma, key,
-                      {to.target_if_wanted(kGamma), to.target_if_wanted(kBeta), to.target_if_wanted(kBias)});
-                  to.add_if_wanted(kX, d.dx);
-                  to.add_if_wanted(kResidual, d.dresidual);
-                  to.add_if_wanted(kScale, d.dscale);
+                  to.add_if_wanted(kX,
+                                   residual_dropout_layer_norm_backward(dy, z, mean, rstd, x, bias, scale, gamma, key,
+                                                                        {.dresidual = to.target_if_wanted(kResidual),
+                                                                         .dscale = to.target_if_wanted(kScale),
+                                                                         .dgamma = to.target_if_wanted(kGamma),
+                                                                         .dbeta = to.target_if_wanted(kBeta),
+                                                                         .dbias = to.target_if_wanted(kBias)}));
                 });
 }
 

@@ -63,7 +63,7 @@ void Optimizer::apply(const Gradients& gradients, const Tensor& state) {
       moving_average(average_->rows[i], parameters_.sparse[i].parameter->value(), state, average_->decay);
     }
   }
-  parameters_.clear_gradients(!shards_ && gradients.dense.shares_storage(parameters_.grad));
+  parameters_.clear_gradients();
   parameters_.copy_is_fresh();
 }
 

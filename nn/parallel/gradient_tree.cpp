@@ -57,9 +57,11 @@ class TreeSum {
     } else {
       for (const Leaves& tree : subtrees(leaves_, own_)) sums_.emplace(tree.begin, sum_here(tree, backward));
       sum_everywhere(whole_);
+      gather_rows();
     }
     Gradients all{.dense = parameters_.grad, .sparse = {}};
-    for (const SparseRows& rows : sparse_) all.sparse.push_back(joined(rows));
+    for (const SparseRows& rows : sparse_) all.sparse.push_back(coalesce(rows));
+    if (overlaps) ranks_.join();
     return all;
   }
 
@@ -74,14 +76,14 @@ class TreeSum {
     const Tensor& gradient = gradient_of(tree.begin, backward);
     if (tree.end == own_.end) return gradient;
     Tensor sum = gradient.clone();
-    parameters_.clear_gradients(false);
+    parameters_.clear_gradients();
     return sum;
   }
 
   void add_here(const Tensor& sum, const Leaves& tree, const LeafBackward& backward) {
     if (tree.count() > 1) return add_to(sum, sum_here(tree, backward));
     add_to(sum, gradient_of(tree.begin, backward));
-    parameters_.clear_gradients(false);
+    parameters_.clear_gradients();
   }
 
   // The dense gradient of a leaf, in the parameters' buffer; rows are noted.
@@ -111,11 +113,12 @@ class TreeSum {
     Tensor rounded = {};
   };
 
-  // From the end of the gradient to its beginning, as backward goes, and on all ranks in this order.
+  // From the end of the gradient to its beginning, as backward goes, and on all ranks in this order, whether they walk
+  // or not. The last piece is on its way still when it returns.
   void sum_beside(const LeafBackward& backward) {
     constexpr std::int64_t kPieces = 8;
     const std::vector<std::int64_t> bounds = even_bounds(parameters_.grad.numel(), kPieces, kNormChunk);
-    std::vector<Piece> pieces;
+    std::vector<Piece>& pieces = pieces_;
     for (std::size_t i = kPieces; i > 0; --i) {
       if (bounds[i - 1] < bounds[i]) pieces.push_back({.begin = bounds[i - 1], .end = bounds[i]});
     }
@@ -128,11 +131,12 @@ class TreeSum {
     watch_ = {.begin = [&](const Node& root) { note_last_ops(pieces, root); },
               .after =
                   [&](const Node& op) {
-                    while (next < pieces.size() && op.sequence <= pieces[next].last_op) send_next();
+                    while (next + 1 < pieces.size() && op.sequence <= pieces[next].last_op) send_next();
                   }};
     gradient_of(own_.begin, backward);
+    while (next + 1 < pieces.size()) send_next();
+    gather_rows();  // before the last piece, so that they are summed while that is on its way
     while (next < pieces.size()) send_next();
-    ranks_.join();
   }
 
   struct Beside {
@@ -143,9 +147,12 @@ class TreeSum {
     Communicator& ranks;
   };
 
-  // Of parameters that the walk does not reach nothing is to come.
+  // Of parameters that the walk does not reach nothing is to come but zeros.
   void note_last_ops(std::vector<Piece>& pieces, const Node& root) const {
     const std::map<const Node*, std::uint64_t> last = last_ops(root);
+    for (const DenseParameter& entry : parameters_.dense) {
+      if (!last.contains(entry.parameter->variable().node().get())) parameters_.clear_if_unreached(entry);
+    }
     for (Piece& piece : pieces) {
       piece.last_op = root.sequence;
       for (const DenseParameter& entry : parameters_.dense) {
@@ -185,7 +192,7 @@ class TreeSum {
       piece.parts.emplace(arriving[i], piece.receives[i].data.to(DType::kFloat32));
     }
     if (range.numel() > 0) {
-      const Tensor sum = finished({0, leaves_}, piece.parts);
+      const Tensor sum = finished({0, leaves_}, piece.parts, range);
       if (sum.raw_data() != range.raw_data()) range.copy_from(sum);
     }
     if (options_.gathers) piece.rounded = gather(all, bounds);
@@ -200,12 +207,13 @@ class TreeSum {
     return sent;
   }
 
-  // In place: a part is read once.
-  Tensor finished(const Leaves& tree, const std::map<std::int64_t, Tensor>& parts) const {
+  // In place, and where there is a choice in `range`: a sum of two has the same bits in either order.
+  Tensor finished(const Leaves& tree, const std::map<std::int64_t, Tensor>& parts, const Tensor& range) const {
     if (is_part(tree)) return parts.at(tree.begin);
-    const Tensor sum = finished(left(tree), parts);
-    add_to(sum, finished(right(tree), parts));
-    return sum;
+    const Tensor a = finished(left(tree), parts, range), b = finished(right(tree), parts, range);
+    const bool into_b = b.raw_data() == range.raw_data();
+    add_to(into_b ? b : a, into_b ? a : b);
+    return into_b ? b : a;
   }
 
   // Whether it is one that a rank has summed: on the way down from the root, the first that is a rank's alone.
@@ -217,15 +225,17 @@ class TreeSum {
     return false;
   }
 
-  SparseRows joined(const SparseRows& rows) {
+  // All leaves' rows, for all ranks.
+  void gather_rows() const {
     std::vector<std::int64_t> bounds;
     for (int rank = 0; rank < ranks_.size(); ++rank) {
       bounds.push_back(starts_[static_cast<std::size_t>(leaves_of(leaves_, rank, ranks_.size()).begin)]);
     }
     bounds.push_back(starts_.back());
-    ranks_.all_gather(rows.ids, bounds);
-    gather(rows.rows, bounds);
-    return coalesce(rows);
+    for (const SparseRows& rows : sparse_) {
+      ranks_.all_gather(rows.ids, bounds);
+      gather(rows.rows, bounds);
+    }
   }
 
   Communicator& ranks_;
@@ -237,6 +247,7 @@ class TreeSum {
   std::vector<SparseRows> sparse_;       // of each sparse parameter, all leaves' rows one after the other
   std::map<std::int64_t, Tensor> sums_;  // of this rank's subtrees, by their first leaf
   Piece whole_;
+  std::vector<Piece> pieces_;  // live until join()
   WalkWatch watch_;
 };
 

@@ -308,7 +308,7 @@ void packed_attention(Tensor& y, Tensor& row_max, Tensor& row_sum, const Tensor&
   });
 }
 
-void packed_attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, Tensor& dweight, const Tensor& dy,
+void packed_attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, const SumTarget& dweight, const Tensor& dy,
                                const Tensor& /*y*/, const Tensor& q, const Tensor& k, const Tensor& v,
                                const Tensor& row_max, const Tensor& row_sum, const Tensor& key_weight,
                                const AttentionKey& key) {
@@ -318,21 +318,22 @@ void packed_attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, Tensor& dweig
     const std::int64_t head_size = q.shape()[1] / key.heads;
     Workspace<T> workspace(key, Pass::kBackward);
     const std::int64_t kv_rows = k.shape()[0];
-    Scratch<T> by_head(dweight.defined() ? key.heads * kv_rows : 0);  // dweight before the sum over heads
-    if (dweight.defined()) std::fill(by_head.data(), by_head.data() + key.heads * kv_rows, T(0));
+    Scratch<T> by_head(dweight ? key.heads * kv_rows : 0);  // dweight before the sum over heads
+    if (dweight) std::fill(by_head.data(), by_head.data() + key.heads * kv_rows, T(0));
     for_each_head<T>(key, head_size, key_weight, workspace.threads(), [&](const Problem<T>& p) {
       const std::int64_t at = p.head * q.shape()[0] + p.first_q;
       backward_head(p, key, workspace, q, k, v, dy, row_max.data<T>() + at, row_sum.data<T>() + at, dq, dk, dv,
-                    dweight.defined() ? by_head.data() + p.head * kv_rows + p.first_kv : nullptr);
+                    dweight ? by_head.data() + p.head * kv_rows + p.first_kv : nullptr);
     });
     clear_rows_of_no_sentence(dq, key.q_offsets);
     clear_rows_of_no_sentence(dk, key.kv_offsets);
     clear_rows_of_no_sentence(dv, key.kv_offsets);
-    if (!dweight.defined()) return;
+    if (!dweight) return;
     for (std::int64_t row = 0; row < kv_rows; ++row) {
       T sum = 0;
       for (std::int64_t head = 0; head < key.heads; ++head) sum += by_head[head * kv_rows + row];
-      dweight.data<T>()[row] = sum;
+      T& at = dweight.out.data<T>()[row];
+      at = dweight.add ? at + sum : sum;
     }
   });
 }

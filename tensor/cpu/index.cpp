@@ -67,6 +67,19 @@ void index_add(Tensor& y, const Tensor& x, const Tensor& index) {
   });
 }
 
+void spread_rows(const SumTarget& y, const Tensor& x, const Tensor& index) {
+  check_indices<std::int32_t>("spread_rows", index, y.out.shape()[0]);
+  Tensor whole = y.out;
+  if (!y.add) fill(whole, 0);
+  const std::int64_t cols = row_size(y.out);
+  const auto* rows = index.data<std::int32_t>();
+  dispatch_floating(x.dtype(), "spread_rows", [&]<class T>() {
+    parallel_rows(index.numel(), cols, [&](std::int64_t i) {
+      if (rows[i] >= 0) add_to_row(y.out.data<T>() + rows[i] * cols, x.data<T>() + i * cols, cols);
+    });
+  });
+}
+
 void index_copy(Tensor& y, const Tensor& x, const Tensor& index) {
   dispatch_index(index.dtype(), "index_copy", [&]<class I>() {
     check_indices<I>("index_copy", index, y.shape()[0]);

@@ -88,14 +88,13 @@ void grad_norm(Tensor& state, const Tensor& partial) {
   step_state(state).grad_norm = std::sqrt(sum);
 }
 
-void adamw(Tensor& value, Tensor& grad, Tensor& m, Tensor& v, Tensor& copy, const Tensor& segments, const Tensor& state,
-           const AdamWConstants& constants) {
+void adamw(Tensor& value, Tensor& m, Tensor& v, Tensor& copy, const Tensor& grad, const Tensor& segments,
+           const Tensor& state, const AdamWConstants& constants) {
   check_step("adamw", step_state(state));
   over_segments(segments, [&](std::int64_t begin, std::int64_t end, const StepGroup& group) {
     const AdamWStep step(step_state(state), group, constants);
     adamw_chunk(value.data<float>() + begin, grad.data<float>() + begin, m.data<float>() + begin,
                 v.data<float>() + begin, step, end - begin);
-    std::fill(grad.data<float>() + begin, grad.data<float>() + end, 0.0f);
     if (!copy.defined()) return;
     std::transform(value.data<float>() + begin, value.data<float>() + end, copy.data<BFloat16>() + begin,
                    [](float x) { return BFloat16(x); });
@@ -132,14 +131,13 @@ void adamw_rows(Tensor& value, Tensor& m, Tensor& v, Tensor& touched, const Tens
   });
 }
 
-void sgd(Tensor& value, Tensor& grad, Tensor& momentum, const Tensor& segments, const Tensor& state,
+void sgd(Tensor& value, Tensor& momentum, const Tensor& grad, const Tensor& segments, const Tensor& state,
          double momentum_factor) {
   const StepState& now = step_state(state);
   over_segments(segments, [&](std::int64_t begin, std::int64_t end, const StepGroup& group) {
     sgd_chunk(value.data<float>() + begin, grad.data<float>() + begin, momentum.data<float>() + begin,
               static_cast<float>(now.clip_factor()), static_cast<float>(now.learning_rate[group.index]),
               static_cast<float>(weight_decay(now, group)), static_cast<float>(momentum_factor), end - begin);
-    std::fill(grad.data<float>() + begin, grad.data<float>() + end, 0.0f);
   });
 }
 

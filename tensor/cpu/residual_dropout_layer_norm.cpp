@@ -69,15 +69,16 @@ void residual_dropout_layer_norm(Tensor& y, Tensor& z, Tensor& mean, Tensor& rst
   });
 }
 
-void residual_dropout_layer_norm_backward(Tensor& dx, Tensor& dz, Tensor& dscale, const SumTarget& dgamma,
-                                          const SumTarget& dbeta, const SumTarget& dbias, const Tensor& dy,
-                                          const Tensor& z, const Tensor& mean, const Tensor& rstd, const Tensor& x,
-                                          const Tensor& bias, const Tensor& scale, const Tensor& gamma,
+void residual_dropout_layer_norm_backward(Tensor& dx, const SumTarget& dresidual, const SumTarget& dscale,
+                                          const SumTarget& dgamma, const SumTarget& dbeta, const SumTarget& dbias,
+                                          const Tensor& dy, const Tensor& z, const Tensor& mean, const Tensor& rstd,
+                                          const Tensor& x, const Tensor& bias, const Tensor& scale, const Tensor& gamma,
                                           const DropoutKey& key) {
   dispatch_floating(dx.dtype(), "residual_dropout_layer_norm", [&]<class T>() {
     const std::int64_t cols = gamma.numel();
     DropoutRow<T> dropout(key, cols);
     const T* row_scale = data_or_null<T>(scale);
+    const Tensor dz = dresidual && !dresidual.add ? dresidual.out : empty_like(z);
     column_sums<T, 2>(mean.numel(), cols, {dgamma, dbeta}, [&](std::int64_t row, std::array<T*, 2> sums) {
       const Moments<T> moments{mean.data<T>()[row], rstd.data<T>()[row]};
       const T* upstream = dy.data<T>() + row * cols;
@@ -94,11 +95,15 @@ void residual_dropout_layer_norm_backward(Tensor& dx, Tensor& dz, Tensor& dscale
         if (row_scale == nullptr) {
           scaled_copy_row(to, dsum, factor, T(1), cols);
         } else {
-          dscale.data<T>()[row] = branch_backward_row(to, dsum, x.data<T>() + row * cols, data_or_null<T>(bias), factor,
-                                                      row_scale[row], cols);
+          const T slope = branch_backward_row(to, dsum, x.data<T>() + row * cols, data_or_null<T>(bias), factor,
+                                              row_scale[row], cols);
+          if (!dscale) continue;
+          T& at = dscale.out.data<T>()[row];
+          at = dscale.add ? at + slope : slope;
         }
       }
     });
+    if (Tensor sum = dresidual.out; dresidual.add) add_to(sum, dz);
   });
   sum_columns_if_wanted(dbias, dx);
 }

@@ -263,20 +263,20 @@ void packed_attention(Tensor& y, Tensor& row_max, Tensor& row_sum, const Tensor&
   });
 }
 
-void packed_attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, Tensor& dweight, const Tensor& dy, const Tensor& y,
+void packed_attention_backward(Tensor& dq, Tensor& dk, Tensor& dv, const SumTarget& dweight, const Tensor& dy, const Tensor& y,
                                const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& row_max,
                                const Tensor& row_sum, const Tensor& key_weight, const AttentionKey& key) {
   dispatch_arithmetic(dy.dtype(), "packed_attention", [&]<class T>() {
     using C = compute_t<T>;
     const AttentionProblem<T> p(q, k, v, key_weight, key);
     const Tensor by_head =  // dweight before the sum over heads
-        dweight.defined() ? empty({key.heads, p.kv_rows}, dweight.dtype(), Device::kCuda) : Tensor();
-    C* const weights = dweight.defined() ? by_head.data<C>() : nullptr;
+        dweight ? empty({key.heads, p.kv_rows}, dweight.out.dtype(), Device::kCuda) : Tensor();
+    C* const weights = dweight ? by_head.data<C>() : nullptr;
     const AttentionUpstream<T> u{HeadRows<const T>(dy, p.head_size), HeadRows<const T>(y, p.head_size),
                                  row_max.data<C>(), row_sum.data<C>()};
     backward_of_heads(HeadRows<T>(dq, p.head_size), HeadRows<T>(dk, p.head_size), HeadRows<T>(dv, p.head_size), weights,
                       u, p);
-    if (dweight.defined()) sum_columns(dweight, by_head, false);
+    if (Tensor sum = dweight.out; dweight) sum_columns(sum, by_head, dweight.add);
   });
 }
 

@@ -65,6 +65,24 @@ __global__ void __launch_bounds__(kThreads) copy_rows(Unit* y, const Unit* x, st
   for (std::int64_t u = lane(); u < units; u += kWarp) y[to * units + u] = x[i * units + u];
 }
 
+// A warp a row.
+template <int N, class T>
+__global__ void __launch_bounds__(kThreads) add_each_row(T* y, const T* x, std::int64_t cols, const std::int32_t* index,
+                                                         std::int64_t n, std::int64_t size, bool wide,
+                                                         unsigned* errors) {
+  const std::int64_t i = warp_of_grid();
+  if (i >= n || index[i] == -1) return;
+  if (index[i] < 0 || index[i] >= size) return report(errors, DeviceError::kIndexOutOfRange);
+  T* const to = y + index[i] * cols;
+  for (std::int64_t col = lane() * N; col < cols; col += kWarp * N) {
+    const Pack<T, N> from = load<N>(x + i * cols + col, cols - col, wide), before = load<N>(to + col, cols - col, wide);
+    compute_t<T> sum[N];
+#pragma unroll
+    for (int k = 0; k < N; ++k) sum[k] = before[k] + from[k];
+    store(to + col, sum, cols - col, wide);
+  }
+}
+
 // Sum of x over the threads before this one; `total` over all of them. Every thread of the block calls it.
 __device__ int scan_block(int x, int& total) {
   __shared__ int of_warp[kWarp];
@@ -343,6 +361,20 @@ void index_add(Tensor& y, const Tensor& x, const Tensor& index) {
   });
   Tensor ids = empty({n}, DType::kInt32, Device::kCuda);
   sum_by_key("index_add", ids, y, x, keys, std::bit_width(static_cast<std::uint64_t>(size) | 1), true);
+}
+
+void spread_rows(const SumTarget& y, const Tensor& x, const Tensor& index) {
+  Tensor whole = y.out;
+  if (!y.add) fill(whole, 0);
+  if (x.numel() == 0) return;
+  const std::int64_t n = index.numel(), cols = x.numel() / n;
+  dispatch_arithmetic(x.dtype(), "spread_rows", [&]<class T>() {
+    constexpr int kN = kUnit<T>;
+    add_each_row<kN><<<blocks(n, kRowsPerBlock), kThreads, 0, stream()>>>(
+        y.out.data<T>(), x.data<T>(), cols, index.data<std::int32_t>(), n, y.out.shape()[0],
+        wide_rows(cols, kN, y.out, x), device_errors());
+    check_launch("spread_rows");
+  });
 }
 
 void index_copy(Tensor& y, const Tensor& x, const Tensor& index) {

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
 #include "tensor/convert.h"
 #include "tensor/cuda/launch.h"
 #include "tensor/kernels.h"
@@ -21,6 +25,21 @@ template <class T>
 __global__ void fill_strided(T* y, double value, std::int64_t n, Layout layout) {
   const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (i < n) y[layout.offset(i)] = convert<T>(value);
+}
+
+template <class T>
+__global__ void fill_adjacent(T* y, T value, std::int64_t n) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = value;
+}
+
+// Whether all bytes of a value are one: then memory is set as fast as it can be.
+template <class T>
+std::optional<int> repeated_byte(const T& value) {
+  unsigned char bytes[sizeof(T)];
+  std::memcpy(bytes, &value, sizeof(T));
+  return std::ranges::all_of(bytes, [&](unsigned char byte) { return byte == bytes[0]; }) ? std::optional<int>(bytes[0])
+                                                                                          : std::nullopt;
 }
 
 template <class T>
@@ -59,6 +78,16 @@ void fill(Tensor& y, double value) {
   const std::int64_t n = y.numel();
   if (n == 0) return;
   dispatch_all(y.dtype(), [&]<class T>() {
+    const T bits = convert<T>(value);
+    if (const auto byte = repeated_byte(bits); y.is_contiguous() && byte) {
+      ++host_calls().launches;
+      return check(cudaMemsetAsync(y.raw_data(), *byte, static_cast<std::size_t>(y.bytes()), stream()),
+                   "cudaMemsetAsync");
+    }
+    if (y.is_contiguous()) {
+      fill_adjacent<<<blocks(n, kThreads), kThreads, 0, stream()>>>(y.data<T>(), bits, n);
+      return check_launch("fill");
+    }
     fill_strided<<<blocks(n, kThreads), kThreads, 0, stream()>>>(y.data<T>(), value, n, Layout(y));
     check_launch("fill");
   });

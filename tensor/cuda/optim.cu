@@ -73,10 +73,10 @@ struct AdamW {
   using Step = AdamWStep;
 
   float* value;
-  float* grad;
   float* m;
   float* v;
   BFloat16* copy;
+  const float* grad;
   const StepState* state;
   AdamWConstants constants;
 
@@ -90,7 +90,6 @@ struct AdamW {
     read(second, v + i, count, wide);
     update_adamw(step, x, g, first, second);
     store(value + i, x, count, wide);
-    store(grad + i, Pack<float, kFlat>{}, count, wide);
     store(m + i, first, count, wide);
     store(v + i, second, count, wide);
     if (copy != nullptr) store(copy + i, x, count, wide);
@@ -106,8 +105,8 @@ struct Sgd {
   };
 
   float* value;
-  float* grad;
   float* momentum;
+  const float* grad;
   float mu;
   const StepState* state;
 
@@ -127,7 +126,6 @@ struct Sgd {
       x[k] -= step.rate * gathered[k];
     }
     store(value + i, x, count, wide);
-    store(grad + i, Pack<float, kFlat>{}, count, wide);
     store(momentum + i, gathered, count, wide);
   }
 };
@@ -284,13 +282,13 @@ void grad_norm(Tensor& state, const Tensor& partial) {
   check_launch("grad_norm");
 }
 
-void adamw(Tensor& value, Tensor& grad, Tensor& m, Tensor& v, Tensor& copy, const Tensor& segments, const Tensor& state,
-           const AdamWConstants& constants) {
+void adamw(Tensor& value, Tensor& m, Tensor& v, Tensor& copy, const Tensor& grad, const Tensor& segments,
+           const Tensor& state, const AdamWConstants& constants) {
   const AdamW rule{value.data<float>(),
-                   grad.data<float>(),
                    m.data<float>(),
                    v.data<float>(),
                    copy.defined() ? copy.data<BFloat16>() : nullptr,
+                   grad.data<float>(),
                    state_of(state),
                    constants};
   over_segments("adamw", rule, value, segments, wide_rows(kChunk, kFlat, value, grad, m, v, copy));
@@ -312,9 +310,9 @@ void adamw_rows(Tensor& value, Tensor& m, Tensor& v, Tensor& touched, const Tens
   check_launch("adamw_rows");
 }
 
-void sgd(Tensor& value, Tensor& grad, Tensor& momentum, const Tensor& segments, const Tensor& state,
+void sgd(Tensor& value, Tensor& momentum, const Tensor& grad, const Tensor& segments, const Tensor& state,
          double momentum_factor) {
-  const Sgd rule{value.data<float>(), grad.data<float>(), momentum.data<float>(), static_cast<float>(momentum_factor),
+  const Sgd rule{value.data<float>(), momentum.data<float>(), grad.data<float>(), static_cast<float>(momentum_factor),
                  state_of(state)};
   over_segments("sgd", rule, value, segments, wide_rows(kChunk, kFlat, value, grad, momentum));
 }

@@ -1,4 +1,5 @@
 #include "tensor/cuda/column_sums.h"
+#include "tensor/cuda/gradient_target.h"
 #include "tensor/cuda/layer_norm_row.h"
 #include "tensor/cuda/random_rows.h"
 #include "tensor/kernels.h"
@@ -54,7 +55,7 @@ __global__ void __launch_bounds__(kMostRowThreads)
 // dx = scale * factor * dz, dscale = sum(dz * factor * (x + bias)); the third sum is that of dx.
 template <int N, class T, class C>
 __global__ void __launch_bounds__(kBackwardThreads<T, N>, kBackwardBlocks<T, N>)
-    add_and_normalize_backward_rows(T* dx, T* dz, C* dscale, C* partial, const T* dy, const T* z, const C* mean,
+    add_and_normalize_backward_rows(T* dx, GradientTarget<T> dz, GradientTarget<C> dscale, C* partial, const T* dy, const T* z, const C* mean,
                                     const C* rstd, Branch<T> branch, const C* gamma, std::int64_t rows,
                                     std::int64_t rows_per_block, std::int64_t cols, bool wide) {
   const std::int64_t col = threadIdx.x * N, count = cols - col;
@@ -71,10 +72,10 @@ __global__ void __launch_bounds__(kBackwardThreads<T, N>, kBackwardBlocks<T, N>)
     const RandomRow random = branch.random.row(there ? row : 0);
     const std::uint32_t kept = random.template kept<N>(col);
     layer_norm_backward_row(d, sums, upstream, g, cols);
-    if (there) store(dz + at, d, count, wide);
+    if (there) dz.put(at, d, count, wide);
 #pragma unroll
     for (int k = 0; k < N; ++k) d[k] = (kept >> k & 1u) != 0 ? d[k] * static_cast<C>(random.keep_scale) : C(0);
-    if (dscale != nullptr) {
+    if (dscale.out != nullptr) {
       C dot = 0;
       if (there) {
         const Pack<T, N> from = load<N>(branch.x + at, count, wide);
@@ -82,7 +83,7 @@ __global__ void __launch_bounds__(kBackwardThreads<T, N>, kBackwardBlocks<T, N>)
         for (int k = 0; k < N; ++k) dot += k < count ? d[k] * (from[k] + bias[k]) : C(0);
       }
       dot = block_reduce(dot, Sum{});
-      if (there && threadIdx.x == 0) dscale[row] = dot;
+      if (there && threadIdx.x == 0) dscale.put(row, dot);
     }
     const C scale = there ? branch.row_scale(row) : C(0);
     for (int k = 0; k < N; ++k) {
@@ -114,10 +115,10 @@ void residual_dropout_layer_norm(Tensor& y, Tensor& z, Tensor& mean, Tensor& rst
   });
 }
 
-void residual_dropout_layer_norm_backward(Tensor& dx, Tensor& dz, Tensor& dscale, const SumTarget& dgamma,
-                                          const SumTarget& dbeta, const SumTarget& dbias, const Tensor& dy,
-                                          const Tensor& z, const Tensor& mean, const Tensor& rstd, const Tensor& x,
-                                          const Tensor& bias, const Tensor& scale, const Tensor& gamma,
+void residual_dropout_layer_norm_backward(Tensor& dx, const SumTarget& dz, const SumTarget& dscale,
+                                          const SumTarget& dgamma, const SumTarget& dbeta, const SumTarget& dbias,
+                                          const Tensor& dy, const Tensor& z, const Tensor& mean, const Tensor& rstd,
+                                          const Tensor& x, const Tensor& bias, const Tensor& scale, const Tensor& gamma,
                                           const DropoutKey& key) {
   const std::int64_t rows = mean.numel(), cols = gamma.numel();
   dispatch_arithmetic(dx.dtype(), "residual_dropout_layer_norm", [&]<class T>() {
@@ -127,9 +128,9 @@ void residual_dropout_layer_norm_backward(Tensor& dx, Tensor& dz, Tensor& dscale
       const PartialSums sums(3, rows, cols, block.y, kMostBackwardBlocks, dtype_of<C>);
       if (rows > 0) {
         add_and_normalize_backward_rows<N><<<blocks(sums.blocks, 1), block, 0, stream()>>>(
-            dx.data<T>(), dz.data<T>(), data_or_null<C>(dscale), sums.partial.data<C>(), dy.data<T>(), z.data<T>(),
+            dx.data<T>(), GradientTarget<T>(dz), GradientTarget<C>(dscale), sums.partial.data<C>(), dy.data<T>(), z.data<T>(),
             mean.data<C>(), rstd.data<C>(), Branch<T>(x, bias, scale, key), gamma.data<C>(), rows, sums.rows_per_block,
-            cols, wide_rows(cols, N, dx, dz, dy, z, x, bias, gamma, sums.partial));
+            cols, wide_rows(cols, N, dx, dz.out, dy, z, x, bias, gamma, sums.partial));
         check_launch("residual_dropout_layer_norm_backward");
       }
       sums.finish<C>({dgamma, dbeta, dbias});

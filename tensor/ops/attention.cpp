@@ -3,6 +3,7 @@
 #include "tensor/kernels.h"
 #include "tensor/ops/dropout.h"
 #include "tensor/ops/row_major.h"
+#include "tensor/ops/sum_target.h"
 
 namespace tk {
 namespace {
@@ -54,7 +55,8 @@ AttentionGradients packed_attention_backward(const Tensor& dy, const AttentionOu
   d.dq = output(d.dq, q);
   d.dk = output(d.dk, k);
   d.dv = output(d.dv, v);
-  if (key_weight.defined()) d.dweight = empty_like(key_weight);
+  if (key_weight.defined() && !d.dweight) d.dweight = {empty_like(key_weight), false};
+  check_target("packed_attention", d.dweight, key_weight);
   packed_attention_backward_kernel(q.device(), d.dq, d.dk, d.dv, d.dweight, row_major(dy), out.y, row_major(q),
                                    row_major(k), row_major(v), out.row_max, out.row_sum,
                                    contiguous_if_given(key_weight), key);

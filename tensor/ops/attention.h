@@ -25,9 +25,10 @@ struct AttentionGradients {
   Tensor dq;
   Tensor dk;
   Tensor dv;
-  Tensor dweight;
+  SumTarget dweight;
 };
-/// Writes dq, dk and dv where `d` has them defined (they may be column ranges of one matrix), else allocates them.
+/// Writes dq, dk and dv where `d` has them defined (they may be column ranges of one matrix), else allocates them;
+/// writes or adds dweight likewise.
 AttentionGradients packed_attention_backward(const Tensor& dy, const AttentionOutput& out, const Tensor& q,
                                              const Tensor& k, const Tensor& v, const Tensor& key_weight,
                                              const AttentionKey& key, AttentionGradients d = {});

@@ -44,6 +44,14 @@ void index_add_to(const Tensor& y, const Tensor& x, const Tensor& index) {
   index_add_kernel(y.device(), target, x.contiguous(), index.contiguous());
 }
 
+void spread_rows(const SumTarget& y, const Tensor& x, const Tensor& index) {
+  TK_CHECK(index.rank() == 1 && index.dtype() == DType::kInt32 && y.out.is_contiguous() &&
+               x.shape() == with_rows(y.out, index.numel()) && x.dtype() == y.out.dtype(),
+           "spread_rows: expected int32 indices and as many rows like those of ", y.out.dtype(), ' ', y.out.shape(),
+           ", got ", index.shape(), " and ", x.dtype(), ' ', x.shape());
+  spread_rows_kernel(y.out.device(), y, x.contiguous(), index.contiguous());
+}
+
 Tensor index_copy(const Tensor& x, const Tensor& index, const Tensor& rows) {
   const Tensor y = x.clone();
   index_copy_to(y, index, rows);

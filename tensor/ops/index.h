@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tensor/kernel_arguments.h"
 #include "tensor/tensor.h"
 
 namespace tk {
@@ -14,6 +15,9 @@ void index_select_into(const Tensor& y, const Tensor& x, const Tensor& index);
 Tensor index_add(const Tensor& x, const Tensor& index, std::int64_t rows);
 /// y[index[i]] += x[i] in place.
 void index_add_to(const Tensor& y, const Tensor& x, const Tensor& index);
+
+/// Where no row is named twice: zeros with y[index[i]] = x[i], or y[index[i]] += x[i], in one pass. index [n] int32.
+void spread_rows(const SumTarget& y, const Tensor& x, const Tensor& index);
 
 /// A copy of x with the rows named by `index` replaced: y[index[i]] = rows[i]; the last of a repeated index wins.
 /// A row for index -1 goes nowhere.

@@ -67,8 +67,8 @@ void adamw(const Tensor& value, const Tensor& grad, const Tensor& m, const Tenso
       !copy.defined() || (copy.shape() == value.shape() && copy.dtype() == DType::kBFloat16 && copy.is_contiguous()),
       "adamw: expected a flat bfloat16 copy of ", value.shape(), ", got ", copy.dtype(), ' ', copy.shape());
   check_segments("adamw", segments, value.numel());
-  Tensor value_out = value, grad_out = grad, m_out = m, v_out = v, copy_out = copy;
-  adamw_kernel(value.device(), value_out, grad_out, m_out, v_out, copy_out, segments, state, constants);
+  Tensor value_out = value, m_out = m, v_out = v, copy_out = copy;
+  adamw_kernel(value.device(), value_out, m_out, v_out, copy_out, grad, segments, state, constants);
 }
 
 void adamw_rows(const Tensor& value, const Tensor& m, const Tensor& v, const Tensor& touched, const SparseRows& grad,
@@ -92,8 +92,8 @@ void sgd(const Tensor& value, const Tensor& grad, const Tensor& momentum, const 
          double momentum_factor) {
   for (const Tensor* other : {&grad, &momentum}) check_flat("sgd", value, *other);
   check_segments("sgd", segments, value.numel());
-  Tensor value_out = value, grad_out = grad, momentum_out = momentum;
-  sgd_kernel(value.device(), value_out, grad_out, momentum_out, segments, state, momentum_factor);
+  Tensor value_out = value, momentum_out = momentum;
+  sgd_kernel(value.device(), value_out, momentum_out, grad, segments, state, momentum_factor);
 }
 
 void sgd_rows(const Tensor& value, const SparseRows& grad, std::int64_t group, const Tensor& state) {

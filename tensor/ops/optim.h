@@ -20,7 +20,7 @@ void squared_norms(const Tensor& partial, const Tensor& x);
 /// Writes the root of their sum to the state's grad_norm.
 void set_grad_norm(const Tensor& state, const Tensor& partial);
 
-/// One AdamW step over flat float32 buffers [n]: the gradient is clipped by the state's factor and cleared. `copy` [n]
+/// One AdamW step over flat float32 buffers [n]: the gradient is clipped by the state's factor. `copy` [n]
 /// bfloat16 receives the new value, and may be undefined. `segments` [k, 4] int64 has rows (begin, end, group,
 /// 1 where it decays or 0); learning rate, weight decay and step come from the state.
 void adamw(const Tensor& value, const Tensor& grad, const Tensor& m, const Tensor& v, const Tensor& copy,

@@ -35,18 +35,18 @@ ResidualOutput residual_dropout_layer_norm(const Tensor& x, const Tensor& bias, 
   return out;
 }
 
-ResidualGradients residual_dropout_layer_norm_backward(const Tensor& dy, const Tensor& z, const Tensor& mean,
-                                                       const Tensor& rstd, const Tensor& x, const Tensor& bias,
-                                                       const Tensor& scale, const Tensor& gamma, const DropoutKey& key,
-                                                       const ResidualSums& sums) {
-  for (const SumTarget& sum : {sums.dgamma, sums.dbeta, sums.dbias}) {
-    check_target("residual_dropout_layer_norm", sum, gamma);
-  }
-  ResidualGradients d{empty_like(z), empty_like(z), scale.defined() ? empty_like(scale) : Tensor()};
+Tensor residual_dropout_layer_norm_backward(const Tensor& dy, const Tensor& z, const Tensor& mean, const Tensor& rstd,
+                                            const Tensor& x, const Tensor& bias, const Tensor& scale,
+                                            const Tensor& gamma, const DropoutKey& key, const ResidualTargets& to) {
+  constexpr const char* kOp = "residual_dropout_layer_norm";
+  for (const SumTarget& sum : {to.dgamma, to.dbeta, to.dbias}) check_target(kOp, sum, gamma);
+  check_target(kOp, to.dresidual, z);
+  check_target(kOp, to.dscale, scale);
+  Tensor dx = empty_like(z);
   residual_dropout_layer_norm_backward_kernel(
-      dy.device(), d.dx, d.dresidual, d.dscale, sums.dgamma, sums.dbeta, sums.dbias, dy.contiguous(), z, mean, rstd,
+      dy.device(), dx, to.dresidual, to.dscale, to.dgamma, to.dbeta, to.dbias, dy.contiguous(), z, mean, rstd,
       contiguous_if_given(x), contiguous_if_given(bias), contiguous_if_given(scale), gamma.contiguous(), key);
-  return d;
+  return dx;
 }
 
 }  // namespace tk

@@ -19,21 +19,18 @@ ResidualOutput residual_dropout_layer_norm(const Tensor& x, const Tensor& bias, 
                                            const Tensor& scale, const Tensor& gamma, const Tensor& beta, double epsilon,
                                            const DropoutKey& key, bool for_backward = true);
 
-/// dscale is undefined without a scale.
-struct ResidualGradients {
-  Tensor dx;
-  Tensor dresidual;
-  Tensor dscale;
-};
-/// Sums over the rows that the backward makes beside them, where they are wanted; dbias is that of dx.
-struct ResidualSums {
+/// What the backward makes where it is wanted: gradients of the residual and of the scale, and sums over the rows,
+/// dbias that of dx.
+struct ResidualTargets {
+  SumTarget dresidual;
+  SumTarget dscale;
   SumTarget dgamma;
   SumTarget dbeta;
   SumTarget dbias;
 };
-ResidualGradients residual_dropout_layer_norm_backward(const Tensor& dy, const Tensor& z, const Tensor& mean,
-                                                       const Tensor& rstd, const Tensor& x, const Tensor& bias,
-                                                       const Tensor& scale, const Tensor& gamma, const DropoutKey& key,
-                                                       const ResidualSums& sums);
+/// dx; the others go to their targets.
+Tensor residual_dropout_layer_norm_backward(const Tensor& dy, const Tensor& z, const Tensor& mean, const Tensor& rstd,
+                                            const Tensor& x, const Tensor& bias, const Tensor& scale,
+                                            const Tensor& gamma, const DropoutKey& key, const ResidualTargets& to);
 
 }  // namespace tk

@@ -29,7 +29,7 @@ TEST_CASE("flat parameters: values move with their elements and gradients arrive
   CHECK(flat.grad.to_vector<float>()[0] == 4.0f);
   sum(linear(x)).backward();
   CHECK(flat.grad.to_vector<float>()[0] == 8.0f);
-  flat.clear_gradients(false);
+  flat.clear_gradients();
   sum(linear(x)).backward();
   CHECK(flat.grad.to_vector<float>()[0] == 4.0f);
 }

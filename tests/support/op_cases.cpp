@@ -8,9 +8,12 @@
 #include "autograd/ops/cross_entropy.h"
 #include "autograd/ops/dropout.h"
 #include "autograd/ops/elementwise.h"
+#include "autograd/ops/gate_masks.h"
 #include "autograd/ops/index.h"
 #include "autograd/ops/join.h"
 #include "autograd/ops/layer_norm.h"
+#include "autograd/ops/lerp.h"
+#include "autograd/ops/mac_share.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/predictor_head.h"
 #include "autograd/ops/reduce.h"
@@ -372,6 +375,100 @@ void add_indexing(Table& table) {
   table.add("index_copy of none", replaced(from_values<std::int32_t>({})), {{{0, 4}}, {{0, 4}}});
 }
 
+void add_masks(Table& table) {
+  const Packed rows = compacted_rows(), many = many_rows();
+  const Function lerp = [](const Variables& x) { return lerp_rows(x[0], x[1], x[2]); };
+  for (const std::int64_t n : {0, 5}) table.add("lerp_rows", lerp, {{{n, 7}}, {{n, 7}}, {{n}}}).columns = 1;
+  table.add("lerp_rows", lerp, {{{3, 32}}, {{3, 32}}, {{3}}}).columns = 1;
+  table.add_large("lerp_rows", lerp, {{{900, 65}}, {{900, 65}}, {{900}}}).columns = 1;
+  table.add("lerp_rows to itself", [](const Variables& x) { return lerp_rows(x[0], x[0], x[1]); }, {{{5, 8}}, {{5}}})
+      .columns = 1;
+
+  const auto taken = [](const Tensor& index) -> Function {
+    return [index](const Variables& x) { return take_rows(x[0], on(x, index)); };
+  };
+  for (const std::int64_t cols : {0, 1, 4, 8}) {
+    table.add("take_rows", taken(from_values<std::int32_t>({4, 0, -1, 3, -1})), {{{5, cols}}});
+  }
+  table.add("take_rows of none", taken(from_values<std::int32_t>({})), {{{5, 4}}});
+  table.add_large("take_rows", taken(first_rows(many).rows), {{{many.tokens, 65}}});
+  const Tensor some = from_values<std::int32_t>({2, 0});
+  table.add("take_rows, added to what is there",
+            [some](const Variables& x) { return index_add(x[0], on(x, some), take_rows(x[0], on(x, some))); },
+            {{{4, 3}}});
+
+  // Dummy rows behind the last sentence, too.
+  for (const bool asked : {true, false}) {
+    for (const unsigned passing : {0u, 1u, 7u}) {
+      for (const bool large : {false, true}) {
+        const Packed& of = large ? many : rows;
+        const FirstRowRule rule{.asked = asked, .passing = asked ? passing : 7u};
+        const std::int64_t n = of.tokens + 2, answers = n - (asked ? 0 : of.sentences);
+        const auto add = [&](const char* name, const Function& f, const std::vector<Input>& inputs) {
+          const std::string title = concat(name, asked ? ", passing " : ", not asked, passing ", passing);
+          (large ? table.add_large(title, f, inputs) : table.add(title, f, inputs)).columns = inputs.size();
+        };
+        add("gate_masks, staged",
+            [=, offsets = of.offsets](const Variables& x) {
+              const MaskVariables masks = gate_masks(x[0], {x[1], x[2], {}}, on(x, offsets), rule);
+              return join(Variables{masks.keys, masks.updated, masks.fed});
+            },
+            {{{answers, 3}}, {{n}}, {{n}}});
+        add("gate_masks, staged, fed alone",
+            [=, offsets = of.offsets](const Variables& x) { return gate_masks(x[0], {}, on(x, offsets), rule).fed; },
+            {{{answers, 3}}});
+        add("gate_masks, layer",
+            [=, offsets = of.offsets](const Variables& x) {
+              return gate_masks(x[0], {x[1], {}, {}}, on(x, offsets), rule).keys;
+            },
+            {{{answers, 1}}, {{n}}});
+      }
+    }
+  }
+
+  const MacCoefficients c{.row = 0.3,
+                          .pair = 0.02,
+                          .heads_pair = 0,
+                          .feed = 0.5,
+                          .predict = 0.1,
+                          .unasked = 1,
+                          .head_sentence = 0.7,
+                          .head_row = 0.05};
+  using Predicted = MaskedLayer::Predicted;
+  for (const bool large : {false, true}) {
+    const Packed& of = large ? many : rows;
+    const Input mask{{of.tokens + 2}, Domain::kPositive};
+    const auto add = [&](const char* name, const Function& f, std::size_t masks) {
+      const std::vector<Input> inputs(masks, mask);
+      (large ? table.add_large(name, f, inputs) : table.add(name, f, inputs)).columns = masks;
+    };
+    add(
+        "mac_share, staged",
+        [=, offsets = of.offsets](const Variables& x) {
+          return mac_share({{{{}, {}, x[0]}, Predicted::kKeys},
+                            {{x[1], x[2], x[3]}, Predicted::kKeys},
+                            {{x[4], {}, {}}, Predicted::kNone, true}},
+                           on(x, offsets), c)
+              .share;
+        },
+        5);
+    add(
+        "mac_share, staged, all rows read",
+        [=, offsets = of.offsets](const Variables& x) {
+          return mac_share({{{{}, {}, x[0]}, Predicted::kKeys}, {{x[1], x[1], {}}}}, on(x, offsets), c).share;
+        },
+        2);
+    add(
+        "mac_share, layer",
+        [=, offsets = of.offsets](const Variables& x) {
+          return mac_share({{{x[0], {}, {}}, Predicted::kKeysBefore}, {{x[1], {}, {}}, Predicted::kKeysBefore}},
+                           on(x, offsets), c)
+              .share;
+        },
+        2);
+  }
+}
+
 std::vector<OpCase> make_cases() {
   Table table;
   add_elementwise(table);
@@ -383,6 +480,7 @@ std::vector<OpCase> make_cases() {
   add_predictor_heads(table);
   add_attention(table);
   add_indexing(table);
+  add_masks(table);
   add_general(table);
   add_estimators(table);
   return table.take();

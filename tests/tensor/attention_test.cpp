@@ -46,7 +46,7 @@ void check_nan(Device device, DType dtype, bool weighted, KeyWeighting weighting
   CHECK(result_of(d.dq.narrow(0, 18, 25)) == Result::kNumbers);
   CHECK(result_of(d.dk.narrow(0, 0, 40)) == Result::kNan);
   CHECK(result_of(d.dk.narrow(0, 40, 3)) == Result::kNumbers);
-  if (weighted) CHECK(result_of(d.dweight.narrow(0, 0, 40)) == Result::kNan);
+  if (weighted) CHECK(result_of(d.dweight.out.narrow(0, 0, 40)) == Result::kNan);
 
   const AttentionOutput answers = packed_attention(there(q), there(with_nan(k)), there(v), weight, key);
   CHECK(result_of(answers.y.narrow(0, 0, 40)) == Result::kNan);

@@ -102,13 +102,17 @@ Tensors residual(const Place& p, bool bias, bool scale, double rate) {
   // z as both devices have it, so that its rounding does not count twice.
   const Tensor z = p.activation(7), mean = p.beside({p.rows}, 8), rstd = exp(affine(p.beside({p.rows}, 9), 0.1));
   const Tensor dbias = p.columns(11), dgamma = p.columns(12), dbeta = p.columns(13);
-  const ResidualGradients d =
-      residual_dropout_layer_norm_backward(p.activation(10), z, mean, rstd, x, b, s, gamma, key,
-                                           {{dgamma}, {dbeta, scale}, bias ? SumTarget{dbias, true} : SumTarget()});
+  const Tensor dresidual = p.activation(14), dscale = p.beside({p.rows}, 15);
+  const Tensor dx = residual_dropout_layer_norm_backward(p.activation(10), z, mean, rstd, x, b, s, gamma, key,
+                                                         {.dresidual = {dresidual, scale},
+                                                          .dscale = scale ? SumTarget{dscale, bias} : SumTarget(),
+                                                          .dgamma = {dgamma},
+                                                          .dbeta = {dbeta, scale},
+                                                          .dbias = bias ? SumTarget{dbias, true} : SumTarget()});
   const Tensor y_alone =
       residual_dropout_layer_norm(x, b, p.activation(5), s, gamma, p.columns(6), kEpsilon, key, false).y;
-  Tensors results = {out.y, out.z, out.mean, out.rstd, y_alone, d.dx, d.dresidual, dbias, dgamma, dbeta};
-  if (scale) results.push_back(d.dscale);
+  Tensors results = {out.y, out.z, out.mean, out.rstd, y_alone, dx, dresidual, dbias, dgamma, dbeta};
+  if (scale) results.push_back(dscale);
   return results;
 }
 

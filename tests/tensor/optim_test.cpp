@@ -65,10 +65,10 @@ TEST_CASE("adamw: equals the textbook over several steps, groups, with decay and
     expected.step(grad, state, 0, 0, 700);
     expected.step(grad, state, 1, 700, 1000);
     const std::uint64_t version = value.version();
+    const Tensor read = grad.clone();
     adamw(value, grad, m, v, Tensor(), segments({0, 700, 0, 700, 1000, 1}), make_step_state(state), {});
     CHECK(value.version() == version + 1);
-    CHECK(difference(grad.narrow(0, 0, 1000), zeros({1000}), {0, 0}) == "");  // used gradients are cleared
-    CHECK(difference(grad.narrow(0, 1000, 3), zeros({3}), {0, 0}) != "");
+    CHECK(same_bits(grad, read));
   }
   CHECK(difference(value.narrow(0, 0, 1000), from_values(expected.value).narrow(0, 0, 1000), kFloat32) == "");
   CHECK(difference(m, from_values(expected.m), kFloat32) == "");
@@ -269,7 +269,6 @@ TEST_CASE("sgd: momentum gathers the clipped gradient and the decay") {
       x[i] -= 1e-2 * gathered[i];
     }
     sgd(value, grad, momentum, segments({0, 100, 0}), make_step_state(state), 0.8);
-    CHECK(norm_of(grad) == 0);
   }
   CHECK(difference(value, from_values(x), kFloat32) == "");
 }

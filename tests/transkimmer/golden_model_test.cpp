@@ -165,7 +165,7 @@ void check_training(const std::string& name, const std::string& folder, bool sha
     const ClassifierOutput out = (*model)(inputs, context, options);
     CHECK(largest_difference(out.logits.value(), file.tensor("logits")) < 1e-5);
     for (std::size_t i = 0; i < out.encoder.masks.size(); ++i) {
-      const LayerMasks& masks = out.encoder.masks[i];
+      const MaskVariables& masks = out.encoder.masks[i];
       const auto check = [&](const Variable& mask, const char* set) {
         if (!mask.defined()) return;
         CHECK(largest_difference(mask.value(), file.tensor(set).select(0, static_cast<std::int64_t>(i))) == 0);

@@ -7,24 +7,26 @@
 
 namespace tk {
 
-/// The gates of a batch's rows as columns of zeros and ones. First rows ([CLS]) pass the first of them, or all, as the
-/// model's skim_cls says.
+/// What a layer's gates answer, and for whom.
+struct GateAnswers {
+  Variable gates;      ///< 0 or 1: [rows, gates], or without first rows
+  FirstRowRule first;  ///< those pass the first gate, or all, as the model's skim_cls says
+};
+
+/// The gates of a batch's rows.
 class Decisions {
  public:
   Decisions(const Packed& rows, const Config& config);
 
-  /// What the predictor of a layer decides by the states x [rows, hidden]: [rows] a gate. In training samples, with the
-  /// noise and the estimator of the options; in evaluation what dropping would keep.
-  Variables operator()(const SkimPredictor& predictor, const Variable& x, std::size_t layer, const Context& context,
-                       const ForwardOptions& options) const;
+  /// What the predictor of a layer decides by the states x [rows, hidden]. In training samples, with the noise and the
+  /// estimator of the options; in evaluation what dropping would keep.
+  GateAnswers operator()(const SkimPredictor& predictor, const Variable& x, std::size_t layer, const Context& context,
+                         const ForwardOptions& options) const;
 
  private:
   Variable draw(const SkimPredictor& predictor, const Variable& x, std::size_t layer, const Context& context,
                 const ForwardOptions& options) const;
-  Variables sample(const SkimPredictor& predictor, const Variable& x, std::size_t layer, const Context& context,
-                   const ForwardOptions& options) const;
-
-  Tensor first_rows() const { return rows_.offsets.narrow(0, 0, rows_.sentences); }
+  Variable passing(const SkimPredictor& predictor, const Variable& x, const Tensor& state) const;
 
   Packed rows_;
   SkimCls cls_;

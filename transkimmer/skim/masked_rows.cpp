@@ -2,11 +2,11 @@
 // gradients. In exact attention the result is what dropping computes, to rounding.
 
 #include <utility>
+#include <vector>
 
-#include "autograd/ops/elementwise.h"
-#include "autograd/ops/reduce.h"
-#include "autograd/ops/shape.h"
-#include "autograd/ops/to.h"
+#include "autograd/ops/gate_masks.h"
+#include "autograd/ops/lerp.h"
+#include "autograd/ops/mac_share.h"
 #include "tensor/ops/elementwise.h"
 #include "transkimmer/skim/decisions.h"
 #include "transkimmer/skim/row_sets.h"
@@ -14,146 +14,93 @@
 namespace tk {
 namespace {
 
-Variable ones(const Packed& rows) { return Variable(full({rows.tokens}, 1, DType::kFloat32, rows.offsets.device())); }
-
-// MACs over the dense model's as a sum over layers, differentiable through the number of rows of each sentence. All of
-// it, the dense model's too, is computed where the rows lie.
-class CostSum {
- public:
-  CostSum(const Config& config, const Packed& rows) : c_(mac_coefficients(config)), offsets_(rows.offsets) {
-    const double unit = dense_macs(config, 1);  // coefficients near 1, whatever the model
-    for (double* c : {&c_.row, &c_.pair, &c_.feed, &c_.predict, &c_.head_sentence, &c_.head_row}) *c /= unit;
-    const Variable n = count(ones(rows));
-    const auto layers = static_cast<double>(config.num_hidden_layers);
-    const Variable layer = sum(full_layer_macs(c_, n));
-    const double heads = head_macs(c_, static_cast<double>(rows.sentences), 0);
-    total_ = Variable(full({}, heads, DType::kFloat32, offsets_.device()));
-    dense_ = affine(layer, layers, heads);
-    if (c_.head_row == 0) return;
-    const Variable of_rows = sum(n) * c_.head_row;
-    total_ = total_ + of_rows;
-    dense_ = dense_ + of_rows;
-  }
-
-  Variable count(const Variable& mask) const { return segment_sum(mask, offsets_); }
-
-  // keys, updated, fed: rows of each sentence, [sentences].
-  void add_layer(const Variable& keys, const Variable& updated, const Variable& fed) {
-    include(layer_macs(c_, keys, updated, fed));
-  }
-  void add_predictor(const Variable& entering) { include(predictor_macs(c_, entering)); }
-
-  Variable total() const { return total_ / dense_; }
-  const Tensor& dense() const { return dense_.value(); }
-
- private:
-  void include(const Variable& by_sentence) { total_ = total_ + sum(by_sentence); }
-
-  MacCoefficients c_;
-  Tensor offsets_;
-  Variable total_;
-  Variable dense_;
-};
-
-// x + mask (x_new - x), mask [rows].
-Variable blend(const Variable& x, const Variable& x_new, const Variable& mask) {
-  return x + reshape(to(mask, x.dtype()), {mask.numel(), 1}) * (x_new - x);
+// In units of a dense sentence of one token, so that coefficients are near 1 whatever the model.
+MacCoefficients scaled_coefficients(const Config& config) {
+  MacCoefficients c = mac_coefficients(config);
+  const double unit = dense_macs(config, 1);
+  for (double* x : {&c.row, &c.pair, &c.feed, &c.predict, &c.head_sentence, &c.head_row}) *x /= unit;
+  return c;
 }
 
-// Undefined is all of what the other is part of.
-Variable both(const Variable& set, const Variable& part) { return set.defined() ? set * part : part; }
+// With these a layer's keys cost 1 each, and nothing else does.
+constexpr MacCoefficients kOfKeys{
+    .row = 0.5, .pair = 0, .heads_pair = 0, .feed = 0, .predict = 0, .unasked = 0, .head_sentence = 0, .head_row = 0};
 
 class MaskedRows final : public RowSets {
  public:
-  MaskedRows(const Variable& x, const PassInputs& in)
-      : RowSets(in),
-        x_(x),
-        final_(x),
-        decisions_(in.rows, in.config),
-        cost_(in.config, in.rows),
-        all_count_(cost_.count(ones(in.rows))),
-        kept_rows_(full({}, 0, DType::kFloat32, in.rows.offsets.device())),
-        key_count_(all_count_),
-        updated_count_(all_count_) {
+  MaskedRows(const Variable& x, const PassInputs& in) : RowSets(in), x_(x), final_(x), decisions_(in.rows, in.config) {
     if (!in.context.training) rooms_ = make_rooms();
     if (is_last(0)) enter_last();
   }
 
   void attend(std::size_t layer) override {
-    attended_ = in_.layers[layer].attention(x_, in_.rows, only_first(layer) ? &first_ : nullptr, keys_, in_.context);
+    attended_ =
+        in_.layers[layer].attention(x_, in_.rows, only_first(layer) ? &first_ : nullptr, masks_.keys, in_.context);
   }
 
   void decide(std::size_t layer) override {
-    const Variable y = gate_.decides == GatePlace::kAfterAttention
-                           ? (updated_.defined() ? blend(x_, attended_, updated_) : attended_)
-                           : x_;
-    const Variables gate = decisions_(in_.predictors[layer], y, layer, in_.context, in_.options);
-    if (gate_.decides == GatePlace::kBeforeAttention) {
-      const Variable entering = key_count_;
-      keys_ = both(keys_, gate[0]);
-      key_count_ = cost_.count(keys_);
-      cost_.add_predictor(entering);
-      cost_.add_layer(key_count_, key_count_, key_count_);
-      kept_rows_ = kept_rows_ + sum(key_count_);
-      note(sets(layer).keys, keys_);
+    const Variable y = decides_after() && masks_.updated.defined() ? lerp_rows(x_, attended_, masks_.updated)
+                       : decides_after()                           ? attended_
+                                                                   : x_;
+    const GateAnswers answers = decisions_(in_.predictors[layer], y, layer, in_.context, in_.options);
+    const MaskVariables after = gate_masks(answers.gates, masks_, in_.rows.offsets, answers.first);
+    if (decides_after()) {
+      next_ = {after.keys, after.updated, {}};
+      masks_.fed = after.fed;
+      note(sets(layer).fed, masks_.fed);
     } else {
-      staying_ = both(keys_, gate[0]);
-      updating_ = gate[1];
-      fed_ = both(updated_, staying_) * gate[2];
-      note(sets(layer).fed, fed_);
+      masks_.keys = after.keys;
+      note(sets(layer).keys, masks_.keys);
     }
   }
 
   void feed(std::size_t layer) override {
     const Packed& rows = only_first(layer) ? first_.packed : in_.rows;
-    const Variable x_new = in_.layers[layer].feed_forward(attended_, rows, fed_, in_.context);
-    x_ = updated_.defined() ? blend(x_, x_new, updated_) : x_new;
+    const Variable x_new = in_.layers[layer].feed_forward(attended_, rows, masks_.fed, in_.context);
+    x_ = masks_.updated.defined() ? lerp_rows(x_, x_new, masks_.updated) : x_new;
     attended_ = Variable();
-    out_.masks.push_back({keys_, updated_, fed_});
-    if (gate_.decides == GatePlace::kBeforeAttention) {
+    out_.masks.push_back(masks_);
+    layers_.push_back({masks_, predicted(layer), decides_after() && only_first(layer)});
+    if (!decides_after()) {
       // The states of rows that are gone go on, since gradients of masks need them: what the head reads is another.
-      if (reads_all()) final_ = blend(final_, x_, keys_);
-      return;
+      if (reads_all()) final_ = lerp_rows(final_, x_, masks_.keys);
+    } else if (!is_last(layer)) {
+      enter(layer + 1);
     }
-    cost_.add_layer(key_count_, updated_count_, fed_.defined() ? cost_.count(fed_) : updated_count_);
-    if (is_last(layer)) return;
-    cost_.add_predictor(key_count_);
-    enter(layer + 1);
   }
 
   EncoderOutput output() override {
-    const bool published = gate_.decides == GatePlace::kBeforeAttention;
+    const Tensor& offsets = in_.rows.offsets;
     out_.masked = true;
-    out_.x = published && reads_all() ? final_ : x_;
-    out_.cost = cost_.total();
-    out_.dense_macs = cost_.dense();
-    if (published) {
-      out_.skim_loss = kept_rows_ / (sum(all_count_) * static_cast<double>(in_.layers.size()));
-    }
+    out_.x = !decides_after() && reads_all() ? final_ : x_;
+    const MacShareOutput cost = mac_share(layers_, offsets, scaled_coefficients(in_.config));
+    out_.cost = cost.share;
+    out_.dense_macs = cost.dense;
+    if (!decides_after()) out_.skim_loss = mac_share(layers_, offsets, kOfKeys).share;
     return std::move(out_);
   }
 
  private:
+  bool decides_after() const { return gate_.decides == GatePlace::kAfterAttention; }
+
+  MaskedLayer::Predicted predicted(std::size_t layer) const {
+    if (!decides_after()) return MaskedLayer::Predicted::kKeysBefore;
+    return is_last(layer) ? MaskedLayer::Predicted::kNone : MaskedLayer::Predicted::kKeys;
+  }
+
   // R and U of a layer behind a gate after attention.
   void enter(std::size_t layer) {
-    keys_ = staying_;
-    updated_ = staying_ * updating_;
-    fed_ = Variable();
-    key_count_ = cost_.count(keys_);
-    updated_count_ = cost_.count(updated_);
-    note(sets(layer).keys, keys_);
+    masks_ = std::exchange(next_, {});
+    note(sets(layer).keys, masks_.keys);
     if (is_last(layer)) {
       enter_last();
     } else {
-      note(sets(layer).updated, updated_);
+      note(sets(layer).updated, masks_.updated);
     }
   }
 
   // The last layer updates what the head reads.
-  void enter_last() {
-    updated_ = reads_all() ? keys_ : Variable();
-    updated_count_ = reads_all() ? key_count_ : ones(first_.packed);
-  }
+  void enter_last() { masks_.updated = reads_all() ? masks_.keys : Variable(); }
 
   // In evaluation the rows of a set can be asked for, as where they are dropped.
   void note(std::int64_t set, const Variable& mask) {
@@ -162,15 +109,12 @@ class MaskedRows final : public RowSets {
   }
 
   Variable x_;
-  Variable attended_;              // LN1(x + attention(x)) on all rows
-  Variable final_;                 // published gate: F = h^0, then F (1 - m) + h m
-  Variable keys_, updated_, fed_;  // r, u, f; undefined: all that the set before has
-  Variable staying_, updating_;    // of the next layer: r, and its gate on u
+  Variable attended_;    // LN1(x + attention(x)) on all rows
+  Variable final_;       // published gate: F = h^0, then F (1 - m) + h m
+  MaskVariables masks_;  // r, u, f of this layer
+  MaskVariables next_;   // r and u of the next
   Decisions decisions_;
-  CostSum cost_;
-  Variable all_count_;  // rows of each sentence, [sentences]
-  Variable kept_rows_;
-  Variable key_count_, updated_count_;
+  std::vector<MaskedLayerVariables> layers_;
   std::vector<Kept> rooms_;
 };
 

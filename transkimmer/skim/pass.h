@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "autograd/ops/gate_masks.h"
 #include "autograd/variable.h"
 #include "tensor/packed.h"
 #include "transkimmer/skim/costs.h"
@@ -47,13 +48,6 @@ struct ForwardOptions {
   Tensor projected = {};  ///< what the classifier got from them, [rows, 3 hidden]; for the encoder
 };
 
-/// What a pass under masks decided for one layer: 0 or 1 a row. Undefined: 1 where the set before has 1; keys: for all.
-struct LayerMasks {
-  Variable keys;     ///< r (published gate: m)
-  Variable updated;  ///< u
-  Variable fed;      ///< f
-};
-
 /// Which rows each layer of a pass works on. A set that the gates choose has a number, a row of `offsets`.
 struct RowSetTable {
   // Sets that are known beforehand.
@@ -94,10 +88,10 @@ struct EncoderOutput {
   bool masked = false;  ///< every row was computed, and masks say which of them count
 
   // Under masks.
-  Variable cost;       ///< the batch's MACs over the dense model's, differentiable in every gate; rank 0
-  Tensor dense_macs;   ///< the dense model's, in units that the model's configuration fixes; rank 0
-  Variable skim_loss;  ///< published gate: mean over layers of kept rows / rows; rank 0
-  std::vector<LayerMasks> masks;
+  Variable cost;                     ///< the batch's MACs over the dense model's, differentiable in every gate; rank 0
+  Tensor dense_macs;                 ///< the dense model's, in units that the model's configuration fixes; rank 0
+  Variable skim_loss;                ///< published gate: mean over layers of kept rows / rows; rank 0
+  std::vector<MaskVariables> masks;  ///< of each layer, zeros and ones (published gate: keys alone)
 };
 
 }  // namespace tk

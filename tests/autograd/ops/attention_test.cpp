@@ -136,7 +136,7 @@ TEST_CASE("packed_attention: a key of weight 0 changes nothing, even with the la
   CHECK(d.dq.to_vector<float>() == std::vector<float>{0, 0});
   CHECK(d.dv.to_vector<float>() == std::vector<float>{2, 0});
   // p (g - D) = exp(30) (7 - 3) for both queries: the exponent is capped in the weight's derivative alone.
-  CHECK(d.dweight.data<float>()[1] == Approx(8 * std::exp(30.0)).epsilon(1e-5));
+  CHECK(d.dweight.out.data<float>()[1] == Approx(8 * std::exp(30.0)).epsilon(1e-5));
 }
 
 TEST_CASE("packed_attention: rows behind the last sentence get zeros, forward and backward") {

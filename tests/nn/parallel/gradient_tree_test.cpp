@@ -209,12 +209,12 @@ TEST_CASE("cuda gradient tree: a rank alone has backward's bits, its pieces besi
   };
   backward({});
   const Tensor expected = flat.grad.to(Device::kCpu).clone();
-  flat.clear_gradients(false);
+  flat.clear_gradients();
   const auto run = [&] {
     sum_there.copy_from(tree_sum(*one, flat, std::vector<std::int64_t>{0}, [&](std::int64_t, const WalkWatch& watch) {
                           backward(watch);
                         }).dense);
-    flat.clear_gradients(false);
+    flat.clear_gradients();
   };
   run();
   CHECK(same_bits(sum_there.to(Device::kCpu), expected));

@@ -141,7 +141,7 @@ TEST_CASE("token head: a token that a staged layer lets go keeps what that layer
   const auto model = biased_model(token_config(SkimGate::kStaged), {2, -0.5, 0.5});
   const Parts parts(*model);
   const PackedTokens inputs = random_inputs(16, 1);
-  const std::vector<LayerMasks> masks = (*model)(inputs, noiseless()).encoder.masks;
+  const std::vector<MaskVariables> masks = (*model)(inputs, noiseless()).encoder.masks;
   const Tensor dropped = (*model)(inputs, {}).encoder.x.value();
   const Tensor all = full({inputs.rows.tokens}, 1, DType::kBool);
   const auto rows_of = [&](const Variable& mask) { return mask.defined() ? greater(mask.value(), 0.5) : all; };

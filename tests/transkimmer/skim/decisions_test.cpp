@@ -87,7 +87,7 @@ TEST_CASE("free [CLS]: it is a key everywhere, and updated and fed in some sente
   const auto model = mixing_model(small_config(kStagedFree));
   const PackedTokens inputs = sentences_of(std::vector<std::int64_t>(40, 6));
   check_all_agree(*model, inputs);
-  const std::vector<LayerMasks> masks = (*model)(inputs, noiseless()).encoder.masks;
+  const std::vector<MaskVariables> masks = (*model)(inputs, noiseless()).encoder.masks;
   for (std::size_t i = 0; i < masks.size(); ++i) {
     INFO("layer " << i);
     const auto counts = [&](const Variable& mask) { return count_first(mask, inputs.rows); };
@@ -182,7 +182,7 @@ TEST_CASE("free [CLS]: the random numbers of other rows are those that they have
   const PackedTokens inputs = random_inputs(16, 5);
   const Context training{.training = true, .state = make_step_state({.seed = 4, .step = 9})};
   const auto kept = mixing_model(small_config(SkimGate::kStaged)), free = mixing_model(small_config(kStagedFree));
-  const LayerMasks a = (*kept)(inputs, training).encoder.masks[1], b = (*free)(inputs, training).encoder.masks[1];
+  const MaskVariables a = (*kept)(inputs, training).encoder.masks[1], b = (*free)(inputs, training).encoder.masks[1];
   const auto others = [&](const Variable& mask) { return without_first(mask.value(), inputs.rows); };
   CHECK(same_bits(others(a.keys), others(b.keys)));
   CHECK(same_bits(others(a.updated), others(b.updated)));

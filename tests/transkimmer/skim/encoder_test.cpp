@@ -78,7 +78,7 @@ TEST_CASE("skimming: a pass says which rows each layer worked on, and they are t
     const auto last = layers.size() - 1;
     for (std::size_t i = 0; i <= last; ++i) {
       const RowSetTable::Layer& sets = dropped.sets.layers[i];
-      const LayerMasks& masks = masked.masks[i];
+      const MaskVariables& masks = masked.masks[i];
       if (masks.keys.defined()) check(sets.keys, layers[i].keys, masks.keys);
       if (masks.updated.defined()) check(sets.updated, layers[i].updated, masks.updated);
       if (masks.fed.defined()) check(sets.fed, layers[i].fed, masks.fed);

@@ -10,9 +10,12 @@
 #include "autograd/ops/cross_entropy.h"
 #include "autograd/ops/dropout.h"
 #include "autograd/ops/elementwise.h"
+#include "autograd/ops/gate_masks.h"
 #include "autograd/ops/index.h"
 #include "autograd/ops/join.h"
 #include "autograd/ops/layer_norm.h"
+#include "autograd/ops/lerp.h"
+#include "autograd/ops/mac_share.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/optim.h"
 #include "autograd/ops/predictor_head.h"
@@ -157,6 +160,33 @@ void add_shapes_and_sums(Table& table) {
   table.add("index_select", [=](const Variables& v) { return index_select(v[0], index); }, {{3, 4}});
   const Tensor rows = from_values<std::int32_t>({2, 0});
   table.add("index_copy", [=](const Variables& v) { return index_copy(v[0], rows, v[1]); }, {{3, 4}, {2, 4}});
+  table.add("take_rows", [=](const Variables& v) { return take_rows(v[0], rows); }, {{3, 4}});
+}
+
+Packed sentences() { return make_packed({3, 1, 5}, {4, 7, 9}); }
+
+void add_masks(Table& table) {
+  const Packed rows = sentences();
+  table.add("lerp_rows", [](const Variables& v) { return lerp_rows(v[0], v[1], v[2]); }, {{3, 5}, {3, 5}, {3}});
+  table.add("gate_masks",
+            [=](const Variables& v) {
+              const MaskVariables masks = gate_masks(v[0], {v[1], v[2], {}}, rows.offsets, {});
+              return join({masks.keys, masks.updated, masks.fed});
+            },
+            {{rows.tokens, 3}, {rows.tokens}, {rows.tokens}});
+  const MacCoefficients c{.row = 0.3,
+                          .pair = 0.02,
+                          .heads_pair = 0,
+                          .feed = 0.5,
+                          .predict = 0.1,
+                          .unasked = 1,
+                          .head_sentence = 0.7,
+                          .head_row = 0.05};
+  table.add("mac_share",
+            [=](const Variables& v) {
+              return mac_share({{{v[0], v[1], v[2]}, MaskedLayer::Predicted::kKeys}}, rows.offsets, c).share;
+            },
+            {{rows.tokens}, {rows.tokens}, {rows.tokens}});
 }
 
 void add_products_and_rows(Table& table) {
@@ -178,8 +208,6 @@ void add_products_and_rows(Table& table) {
   const Tensor labels = from_values<std::int32_t>({2, 0, 1, 2});
   table.add("cross_entropy", [=](const Variables& v) { return cross_entropy(v[0], labels); }, {{4, 3}});
 }
-
-Packed sentences() { return make_packed({3, 1, 5}, {4, 7, 9}); }
 
 DropoutKey dropout_key(double p, const Packed& rows) {
   return {.p = p,
@@ -261,6 +289,7 @@ SelfCheckGroup gradient_checks() {
   add_elementwise(table);
   add_shapes_and_sums(table);
   add_products_and_rows(table);
+  add_masks(table);
   add_dropout(table);
   add_attention(table);
   add_estimators(table);
