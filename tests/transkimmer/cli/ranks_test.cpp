@@ -149,11 +149,69 @@ TEST_CASE("ranks: eval and predict share the batches, and say what one process s
   }
 }
 
+Arguments sweep(const Workplace& place, const std::string& output, const std::string& more) {
+  return Arguments{"sweep",         "--data_dir",   place / "data", "--model_name_or_path",
+                   place / "model", "--output_dir", place / output} +
+         words(
+             "--tasks sst2 --speedups 2 --seeds 1,2 --min_tokens 0 --distill_samples 20 --per_device_train_batch_size "
+             "8 --threads 1") +
+         words(more);
+}
+
+TEST_CASE("ranks: sweep runs its models on all of them, to the bits of one, and the first writes the tables") {
+  if (!has_mpirun()) return;
+  const Workplace place;
+  const std::string flags = "--dense_steps 4 --max_steps 6 --speed_samples 4";
+  REQUIRE(run_program(sweep(place, "one", flags)).code == 0);
+  const Ran three = run_ranks(3, sweep(place, "three", flags));
+  INFO(three.err);
+  REQUIRE(three.code == 0);
+  CHECK_THAT(three.err, ContainsSubstring("4 models to train, 3 side by side"));
+  CHECK_THAT(three.err, ContainsSubstring("sst2-dense-1: began on rank 0"));
+  CHECK_THAT(three.err, ContainsSubstring("sst2-dense-2: began on rank 1"));
+  CHECK_THAT(three.err, ContainsSubstring("sst2-2x-2, timed: began on rank 0"));
+  CHECK(lines(three.out).size() == 4);
+  for (const std::string model : {"sst2-dense-1", "sst2-dense-2", "sst2-2x-1", "sst2-2x-2"}) {
+    check_same_model(place / ("one/" + model), place / ("three/" + model));
+  }
+  CHECK(json_of(place / "three/sweep_results.json")["runs"].size() == 4);
+  CHECK(json_of(place / "three/run.json").contains("finished"));
+}
+
+TEST_CASE(
+    "ranks: when one of a sweep is killed or stopped the rest ends, and the same command goes on to the same bits") {
+  if (!has_mpirun()) return;
+  const Workplace place;
+  const std::string flags = "--dense_steps 600 --max_steps 200 --speed_samples 0 --rank_timeout 2";
+  REQUIRE(run_program(sweep(place, "whole", flags)).code == 0);
+  const auto check = [&](const std::string& signal, const std::string& line) {
+    INFO(signal);
+    const Arguments arguments = sweep(place, signal, flags);
+    const Ran ended = run_ranks(2, arguments, once(place / (signal + "/sst2-dense-2/run.json"), 1, signal));
+    INFO(ended.err);
+    CHECK(ended.code != 0);
+    CHECK_THAT(ended.err, ContainsSubstring(line));
+    const Ran on = run_ranks(2, arguments);
+    INFO(on.err);
+    REQUIRE(on.code == 0);
+    for (const std::string model : {"sst2-dense-1", "sst2-dense-2", "sst2-2x-1", "sst2-2x-2"}) {
+      check_same_model(place / ("whole/" + model), place / (signal + "/" + model));
+    }
+  };
+  check("KILL", "process rank 1");  // mpirun's line
+  check("STOP", "rank 0: rank 1 has not answered for 2 s (--rank_timeout)");
+  check("TERM", "stopping 2 of them\nterminated");
+}
+
 TEST_CASE("ranks: what is refused") {
   const Workplace place;
   const Ran ranks = run_program(training(place, "cpu", "--ranks 2 --device cpu"));
   CHECK(ranks.code == 1);
   CHECK_THAT(ranks.err, ContainsSubstring("--ranks: processes on the CPU are started by mpirun: mpirun -n 2"));
+  CHECK_FALSE(fs::exists(place / "cpu"));
+  const Ran gpus = run_program(sweep(place, "cpu", "--ranks 2 --device cpu"));
+  CHECK(gpus.code == 1);
+  CHECK_THAT(gpus.err, ContainsSubstring("--ranks: processes on the CPU are started by mpirun: mpirun -n 2"));
   CHECK_FALSE(fs::exists(place / "cpu"));
   CHECK(run_program(training(place, "time", "--rank_timeout soon")).code == 2);
   if (!has_mpirun()) return;
