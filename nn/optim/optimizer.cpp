@@ -63,7 +63,9 @@ void Optimizer::apply(const Gradients& gradients, const Tensor& state) {
       moving_average(average_->rows[i], parameters_.sparse[i].parameter->value(), state, average_->decay);
     }
   }
-  parameters_.clear_gradients(!shards_ && gradients.dense.shares_storage(parameters_.grad));
+  const bool cleared = gradients.dense.shares_storage(parameters_.grad);
+  if (shards_ && cleared) clear_others();
+  parameters_.clear_gradients(cleared);
   parameters_.copy_is_fresh();
 }
 
@@ -86,6 +88,14 @@ void Optimizer::write_norm(const Gradients& gradients, const Tensor& state) cons
     done += range.numel();
   }
   set_grad_norm(state, partial);
+}
+
+// Of the gradient what this rank does not update; the update has cleared its own range.
+void Optimizer::clear_others() const {
+  const auto rank = static_cast<std::size_t>(shards_->rank());
+  const Tensor& grad = parameters_.grad;
+  grad.narrow(0, 0, bounds_[rank]).fill(0);
+  grad.narrow(0, bounds_[rank + 1], grad.numel() - bounds_[rank + 1]).fill(0);
 }
 
 // What each rank has updated, for all.

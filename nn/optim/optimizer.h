@@ -93,6 +93,7 @@ class Optimizer {
   std::vector<NamedTensor> whole_flat() const;
   Tensor whole(const Tensor& its) const;
   void write_norm(const Gradients& gradients, const Tensor& state) const;
+  void clear_others() const;
   void share_values() const;
   virtual void update(const Gradients& gradients, const Tensor& state) = 0;
   void check_learning_rates(const Tensor& state);
