@@ -1,6 +1,7 @@
 #include "tensor/communicator.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -135,6 +136,9 @@ int number(const char* name, int otherwise) {
   return value;
 }
 
+constexpr const char* kMpiVariable = "OMPI_COMM_WORLD_SIZE";
+constexpr const char* kSlurmVariable = "PMIX_RANK";
+
 struct Names {
   const char *rank, *size, *local_rank, *local_size;
 };
@@ -155,15 +159,21 @@ Launch launch_of_environment() {
   if (std::getenv(kIdVariable) != nullptr) {
     return launch_of(Launch::By::kProgram, {"RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"});
   }
-  if (std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr) {
-    return launch_of(Launch::By::kMpi, {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",
+  if (std::getenv(kMpiVariable) != nullptr) {
+    return launch_of(Launch::By::kMpi, {"OMPI_COMM_WORLD_RANK", kMpiVariable, "OMPI_COMM_WORLD_LOCAL_RANK",
                                         "OMPI_COMM_WORLD_LOCAL_SIZE"});
   }
   // A job step of Slurm has these even where it is one program that knows nothing of MPI.
-  if (std::getenv("PMIX_RANK") != nullptr && std::getenv("SLURM_PROCID") != nullptr) {
+  if (std::getenv(kSlurmVariable) != nullptr && std::getenv("SLURM_PROCID") != nullptr) {
     return launch_of(Launch::By::kMpi, {"SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_NTASKS_PER_NODE"});
   }
   return {};
+}
+
+bool says_launch(std::string_view name) {
+  return name.ends_with('=') &&
+         std::ranges::count(std::array<std::string_view, 3>{kIdVariable, kMpiVariable, kSlurmVariable},
+                            name.substr(0, name.size() - 1)) > 0;
 }
 
 std::string new_nccl_id() {

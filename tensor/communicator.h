@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tensor/tensor.h"
@@ -93,6 +94,9 @@ struct Launch {
 
 /// Reads Open MPI's, Slurm's and the program's own variables. Throws where these are no numbers.
 Launch launch_of_environment();
+
+/// Whether `name`, followed by '=', is a variable without which that finds nobody: for programs that a rank starts.
+bool says_launch(std::string_view name);
 
 /// What a Launch::By::kProgram has in its environment beside RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE.
 inline constexpr const char* kIdVariable = "TK_NCCL_ID";

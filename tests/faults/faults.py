@@ -3,7 +3,7 @@
 
     tests/faults/faults.py [PART ...] [--bounded] [--program PATH] [--json FILE] [--only POINT]
 
-PART: syscalls, allocations, kills, environment; all four by default. README.md says what each does and what must hold.
+PART: syscalls, allocations, kills, ranks, environment; all by default. README.md says what each does and what must hold.
 Exit code 0: every point is handled; 1: some are not, listed with what repeats one; 77: this machine lacks what a part
 needs.
 """
@@ -24,9 +24,10 @@ import allocations
 import environment
 import harness
 import kills
+import ranks
 import syscalls
 
-PARTS = ("syscalls", "allocations", "kills", "environment")
+PARTS = ("syscalls", "allocations", "kills", "ranks", "environment")
 SOURCE = Path(__file__).resolve().parent
 SKIPPED = 77
 
@@ -50,6 +51,7 @@ def parse() -> argparse.Namespace:
                         help="only this command of syscalls and allocations; may be given again")
     parser.add_argument("--kills", type=int, default=200, help="SIGKILLs at random times")
     parser.add_argument("--resumes", type=int, default=100, help="runs that are killed at random times and go on")
+    parser.add_argument("--rank-runs", type=int, default=30, help="runs of several ranks, of which some are killed")
     parser.add_argument("--demo-points", type=int, default=40, help="points of `demo`, up to half a minute each")
     parser.add_argument("--timeout", type=float, default=harness.HANG_SECONDS, help="seconds after which a run hangs")
     parser.add_argument("--seconds",
@@ -126,6 +128,8 @@ def points_of(part: str, place: harness.Workplace, cases: dict[str, harness.Case
         return allocations.points(place, preload, cases, arguments.bounded)
     if part == "kills":
         return kills.points(place, preload, cases, arguments.bounded, arguments.kills, arguments.resumes)
+    if part == "ranks":
+        return ranks.points(place, arguments.bounded, arguments.rank_runs)
     return environment.points(place, arguments.bounded)
 
 
@@ -153,13 +157,15 @@ def try_part(part: str, place: harness.Workplace, cases: dict[str, harness.Case]
         outcome.notes = environment.table()
     if part == "kills":
         outcome.notes = kills.notes()
+    if part == "ranks":
+        outcome.notes = ranks.notes()
     report(outcome, time.monotonic() - begin)
     return outcome
 
 
 def try_parts(parts: list[str], root: Path, arguments: argparse.Namespace) -> list[harness.Outcome]:
     preload = None
-    if parts != ["environment"]:
+    if {"syscalls", "allocations", "kills"} & set(parts):
         preload = arguments.preload.resolve() if arguments.preload else compiled_preload(root)
     place = harness.Workplace(root, arguments.program.resolve())
     cases = only_those(harness.make_cases(place), arguments)
@@ -180,6 +186,11 @@ def main() -> int:
     parts = [arguments.only.split("/")[0]] if arguments.only else arguments.parts or list(PARTS)
     if {"syscalls", "kills"} & set(parts) and not can_trace():
         skip("strace is missing or may not trace here")
+    if "ranks" in parts and not ranks.has_mpirun(arguments.program):
+        if parts == ["ranks"]:
+            skip("no mpirun, or a build without MPI")
+        parts.remove("ranks")
+        say("ranks: skipped, no mpirun, or a build without MPI")
     root = Path(tempfile.mkdtemp(prefix="faults-", dir=arguments.work))
     root.chmod(0o755)  # for the rows that are another user's
     try:

@@ -18,6 +18,7 @@
 #include "transkimmer/cli/report/sweep_report.h"
 #include "transkimmer/cli/run/batch_flags.h"
 #include "transkimmer/cli/run/event_log.h"
+#include "transkimmer/cli/run/job_pool.h"
 #include "transkimmer/cli/run/job_runner.h"
 #include "transkimmer/cli/run/log.h"
 #include "transkimmer/cli/run/manifest.h"
@@ -44,6 +45,7 @@ struct SweepCommand {
 
   Flags flags;
   RuntimeFlags runtime;
+  RankFlags ranks;
   TaskFlags task;
   std::string tasks;
   std::vector<double> speedups = {2, 3, 4, 5};
@@ -62,9 +64,10 @@ struct SweepCommand {
 };
 
 // Flags of the sweep itself; `skim` has all others, and gets those that are given.
-constexpr const char* kOwnFlags[] = {"task_name",  "tasks",     "speedups",    "seeds",       "model_name_or_path",
-                                     "output_dir", "jobs",      "progress",    "dense_steps", "speed_samples",
-                                     "threads",    "report_to", "logging_dir", "time_limit"};
+constexpr const char* kOwnFlags[] = {"task_name",    "tasks",        "speedups",    "seeds",       "model_name_or_path",
+                                     "output_dir",   "jobs",         "progress",    "dense_steps", "speed_samples",
+                                     "threads",      "report_to",    "logging_dir", "time_limit",  "ranks",
+                                     "rank_timeout", "log_all_ranks"};
 // Flags that `train` and `eval` have, too.
 constexpr const char* kCommonFlags[] = {"data_dir",
                                         "train_file",
@@ -102,8 +105,8 @@ SweepCommand::SweepCommand(CLI::App& program)
       .required();
   flags
       .add("--jobs", jobs,
-           "processes side by side at most, which share the cores unless --threads says how many each has; 0: 1 on "
-           "the CPU, 4 on cuda")
+           "processes side by side at most, of each rank where there are several, which share the cores unless "
+           "--threads says how many each has; 0: 1 on the CPU, 4 on cuda")
       .range(0, 256);
   flags
       .add("--speed_samples", speed_samples,
@@ -119,6 +122,7 @@ SweepCommand::SweepCommand(CLI::App& program)
   add_skim_flags(flags, skim);
   add_distill_flags(flags, distill, kRecipeDistillDefaults);
   add_runtime_flags(flags, runtime);
+  add_rank_flags(flags, ranks);
   flags.footer(
       "Runs this program's own commands, each as a process of its own: `train` for a dense model of each task and\n"
       "seed, `skim --dense` for one that serves all speed-ups (with the layer gate one for each), and `eval` for the "
@@ -291,14 +295,18 @@ std::string measured_name(const SweepJob& job, Speedup at) {
 
 class Sweep {
  public:
-  Sweep(const SweepCommand& command, const Plan& plan, fs::path folder, Device device)
-      : c_(command), plan_(plan), folder_(std::move(folder)), jobs_(sweep_jobs(plan.grid, start_of(command))) {
+  // `threads`: of a process beside others.
+  Sweep(const SweepCommand& command, const Plan& plan, fs::path folder, std::int64_t threads)
+      : c_(command),
+        plan_(plan),
+        folder_(std::move(folder)),
+        threads_(threads),
+        jobs_(sweep_jobs(plan.grid, start_of(command))) {
     for (const std::string& argument : c_.flags.arguments()) {
       const std::string name = name_in(argument);
       if (std::ranges::find(kOwnFlags, name) == std::end(kOwnFlags)) skim_.push_back(argument);
       if (std::ranges::find(kCommonFlags, name) != std::end(kCommonFlags)) common_.push_back(argument);
     }
-    slots_ = c_.jobs > 0 ? c_.jobs : device == Device::kCpu ? 1 : 4;
   }
 
   const std::vector<SweepJob>& jobs() const { return jobs_; }
@@ -308,7 +316,6 @@ class Sweep {
   bool shows(const SweepJob& job) const {
     return std::ranges::find(plan_.grid.tasks, job.task) != plan_.grid.tasks.end();
   }
-  std::int64_t slots() const { return slots_; }
   fs::path folder(const SweepJob& job) const { return folder_ / job.name(); }
   fs::path log(const SweepJob& job) const { return folder_ / kLogs / (job.name() + ".log"); }
   fs::path speed(const SweepJob& job, Speedup at) const { return folder_ / kLogs / (measured_name(job, at) + ".json"); }
@@ -329,7 +336,7 @@ class Sweep {
   Arguments testing(const SweepJob& job, Speedup at) const {
     Arguments of_test = common_;
     std::erase_if(of_test, [](const std::string& argument) { return name_in(argument) == "validation_file"; });
-    return began("eval", job, threads()) + of_test + chosen(job, at) +
+    return began("eval", job, threads_) + of_test + chosen(job, at) +
            Arguments{"--model_name_or_path=" + folder(job).string(), "--json", "--speed_samples=0"};
   }
 
@@ -363,15 +370,9 @@ class Sweep {
     return {fmt::format("--speedup={}", *at)};
   }
 
-  // The cores that a job has beside others, unless it is said.
-  std::int64_t threads() const {
-    if (c_.runtime.threads > 0 || slots_ == 1) return c_.runtime.threads;
-    return std::max<std::int64_t>(1, num_threads() / slots_);
-  }
-
   Arguments fine_tuning(const SweepJob& job) const {
     const TrainerOptions options = dense_options(recipe_for(task(job)), c_.dense_steps, job.seed);
-    return began("train", job, threads()) + common_ +
+    return began("train", job, threads_) + common_ +
            Arguments{"--model_name_or_path=" + start(job),
                      "--output_dir=" + folder(job).string(),
                      "--report=false",
@@ -394,7 +395,7 @@ class Sweep {
   Arguments skimming(const SweepJob& job) const {
     Arguments gates;
     if (job.needs.size() > 1) gates = {"--skimmed=" + folder(jobs_[job.needs[1]]).string()};
-    return began("skim", job, threads()) + skim_ + gates +
+    return began("skim", job, threads_) + skim_ + gates +
            Arguments{"--dense=" + start(job), "--output_dir=" + folder(job).string(), "--report=false",
                      fmt::format("--speedup={}", fmt::join(job.speedups, ",")), concat("--seed=", job.seed)};
   }
@@ -402,9 +403,9 @@ class Sweep {
   const SweepCommand& c_;
   const Plan& plan_;
   fs::path folder_;
+  std::int64_t threads_;
   std::vector<SweepJob> jobs_;
   Arguments skim_, common_;  // flags that are handed on
-  std::int64_t slots_ = 1;
 };
 
 // The jobs that make the models, and `is_done` those that an earlier start finished.
@@ -422,7 +423,7 @@ std::vector<Job> training_jobs(const Sweep& sweep) {
   return jobs;
 }
 
-JobsEnded train_models(const Sweep& sweep, std::optional<Clock::time_point> deadline) {
+JobsEnded train_models(const Sweep& sweep, JobPool& pool, std::optional<Clock::time_point> deadline) {
   const std::vector<Job> jobs = training_jobs(sweep);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     if (jobs[i].is_done) continue;
@@ -433,12 +434,12 @@ JobsEnded train_models(const Sweep& sweep, std::optional<Clock::time_point> dead
   }
   const auto done = std::ranges::count_if(jobs, &Job::is_done);
   if (done > 0) info("{} of {} models are there from an earlier start", done, jobs.size());
-  info("{} models to train, {} side by side", std::ssize(jobs) - done, sweep.slots());
-  return run_jobs(jobs, sweep.slots(), sweep.command().runtime.progress, deadline);
+  info("{} models to train, {} side by side", std::ssize(jobs) - done, pool.room());
+  return run_jobs(jobs, pool, pool.room(), sweep.command().runtime.progress, deadline);
 }
 
 // Scores the models that are there on the test file of one's own data.
-JobsEnded test_models(const Sweep& sweep, const std::vector<bool>& is_there) {
+JobsEnded test_models(const Sweep& sweep, JobPool& pool, const std::vector<bool>& is_there) {
   if (!sweep.command().task.test_file) return {};
   std::vector<Job> jobs;
   for (std::size_t i = 0; i < sweep.jobs().size(); ++i) {
@@ -454,11 +455,11 @@ JobsEnded test_models(const Sweep& sweep, const std::vector<bool>& is_there) {
   }
   if (jobs.empty()) return {};
   info("{} models to score on {}", jobs.size(), *sweep.command().task.test_file);
-  return run_jobs(jobs, sweep.slots(), sweep.command().runtime.progress);
+  return run_jobs(jobs, pool, pool.room(), sweep.command().runtime.progress);
 }
 
 // Times the skimmed models that are there, one after another: beside others time says nothing.
-JobsEnded time_models(const Sweep& sweep, const std::vector<bool>& is_there) {
+JobsEnded time_models(const Sweep& sweep, JobPool& pool, const std::vector<bool>& is_there) {
   std::vector<Job> jobs;
   for (std::size_t i = 0; i < sweep.jobs().size(); ++i) {
     const SweepJob& job = sweep.jobs()[i];
@@ -473,7 +474,7 @@ JobsEnded time_models(const Sweep& sweep, const std::vector<bool>& is_there) {
   }
   if (jobs.empty() || sweep.command().speed_samples == 0) return {};
   info("{} models to time, each alone", jobs.size());
-  return run_jobs(jobs, 1, sweep.command().runtime.progress);
+  return run_jobs(jobs, pool, 1, sweep.command().runtime.progress);
 }
 
 // What came of the jobs that are done.
@@ -524,16 +525,24 @@ void say_failures(const std::vector<JobFailure>& failures, std::int64_t left_out
                      ", the first was ", failures.front().name, ": ", failures.front().text));
 }
 
-int run(const SweepCommand& c, const Invocation& invocation) {
-  const Plan plan = checked_plan(c);
+// Of the cores of this rank, what each of so many processes has unless --threads says it; 0: all.
+std::int64_t threads_beside(const SweepCommand& c, const RuntimeFlags& share, std::int64_t processes) {
+  if (c.runtime.threads > 0 || processes == 1) return share.threads;
+  return std::max<std::int64_t>(1, (share.threads > 0 ? share.threads : num_threads()) / processes);
+}
+
+// Of several ranks the first, which alone writes, or a process alone.
+int run_first(const SweepCommand& c, const Plan& plan, const Invocation& invocation, const RuntimeFlags& share,
+              Communicator& ranks) {
   const SweepGrid& grid = plan.grid;
-  catch_stop_signals();
-  note_unused(c.events);
   const auto deadline = deadline_of(c.time_limit);
   const Device device = placement_of(c.runtime).device;
-  check_is_alone("sweep");
+  const Arguments gpus = starts_ranks(c.ranks) ? gpus_of_ranks(c.ranks, device) : Arguments();
+  const std::int64_t jobs = c.jobs > 0 ? c.jobs : device == Device::kCpu ? 1 : 4;
+  JobPool pool(ranks, jobs, gpus);
   OutputFolder folder(c.output_dir, EarlierRun::kExtend);
-  const Sweep sweep(c, plan, folder.work(), device);
+  const Sweep sweep(c, plan, folder.work(),
+                    threads_beside(c, share, jobs * std::max<std::int64_t>(1, std::ssize(gpus))));
   Manifest manifest(invocation.text, c.flags.values(), grid.seeds.front(), device);
   std::vector<std::string> parts = {kLogs};
   for (const SweepJob& job : sweep.jobs()) parts.push_back(job.name());
@@ -547,23 +556,37 @@ int run(const SweepCommand& c, const Invocation& invocation) {
   std::vector<JobFailure> failures;
   try {
     Clock::time_point start = Clock::now();
-    trained = train_models(sweep, deadline);
+    trained = train_models(sweep, pool, deadline);
     manifest.add_duration("models", seconds_since(start));
     start = Clock::now();
-    const JobsEnded tested = test_models(sweep, trained.is_good);
-    const JobsEnded timed = time_models(sweep, trained.is_good);
+    const JobsEnded tested = test_models(sweep, pool, trained.is_good);
+    const JobsEnded timed = time_models(sweep, pool, trained.is_good);
     manifest.add_duration("timing", seconds_since(start));
     for (const JobsEnded& ended : {trained, tested, timed}) {
       failures.insert(failures.end(), ended.failures.begin(), ended.failures.end());
     }
   } catch (const Interrupted&) {
     show_runs(sweep, grid, finished_models(sweep), folder.work(), manifest, failures);
+    pool.finish();
     throw;
   }
   show_runs(sweep, grid, trained.is_good, folder.work(), manifest, failures);
+  pool.finish();
   say_failures(failures, trained.left_out);
   folder.finish_run(manifest);
   info("wrote {}", folder.path().string());
+  return 0;
+}
+
+int run(const SweepCommand& c, const Invocation& invocation) {
+  const Plan plan = checked_plan(c);
+  catch_stop_signals();
+  note_unused(c.events);
+  RuntimeFlags share = c.runtime;
+  take_share_of_host(share);
+  const std::unique_ptr<Communicator> ranks = meet_ranks(c.ranks, Device::kCpu);
+  if (ranks->is_first()) return run_first(c, plan, invocation, share, *ranks);
+  serve_jobs(*ranks);
   return 0;
 }
 

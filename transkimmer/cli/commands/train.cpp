@@ -56,6 +56,7 @@ struct TrainCommand {
   std::optional<std::string> time_limit;
   std::int64_t gradient_accumulation_steps = 1;
   std::optional<std::int64_t> micro_batches;
+  std::optional<bool> overlap_gradients;
   std::optional<std::int64_t> min_steps;
   std::optional<double> warmup_steps;
   std::optional<std::string> freeze;
@@ -171,9 +172,9 @@ void TrainCommand::add_optimizer_flags() {
       .range(1, kMostMicroBatches);
   flags.add("--shard_optimizer", t.shard_optimizer,
             "each rank keeps AdamW's moments of its share of the parameters alone (ZeRO, stage 1); the same bits");
-  flags.add("--overlap_gradients", t.overlap_gradients,
-            "where each rank has one micro-batch, gradients go to others as backward finishes them; on unless "
-            "--overlap_gradients=false, and the same bits");
+  flags.add("--overlap_gradients", overlap_gradients,
+            "where each rank has one micro-batch, gradients go to others as backward finishes them; the same bits "
+            "(default: on cuda)");
   flags.add("--bf16_gradients", t.bf16_gradients,
             "gradients go from rank to rank in bfloat16: half the bytes, and bits that depend on the number of ranks");
   flags.add("--learning_rate", t.learning_rate, "peak of AdamW's learning rate").at_least(0);
@@ -453,6 +454,8 @@ void train(TrainCommand& c, const Invocation& invocation) {
   const Placement placement = placement_of(c.runtime);
   const std::unique_ptr<Communicator> ranks = meet_ranks(c.ranks, placement.device);
   c.settings.ranks = ranks.get();
+  // The CPU computes nothing while it sends: pieces would only be waited for more often.
+  c.settings.trainer.overlap_gradients = c.overlap_gradients.value_or(placement.device != Device::kCpu);
   complete_settings(c);
   c.settings.trainer.seed = std::stoull(broadcast(*ranks, std::to_string(c.settings.trainer.seed)));
   std::optional<OutputFolder> folder;

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -13,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "tensor/communicator.h"
 #include "tensor/error.h"
 
 extern char** environ;  // NOLINT: POSIX
@@ -40,10 +42,15 @@ class OpenFile {
   int fd_;
 };
 
-std::vector<std::string> environment() {
-  std::vector<std::string> entries;
+// This process's, but for flags and for what makes it a rank, with `variables`.
+std::vector<std::string> environment(const std::vector<std::string>& variables) {
+  std::vector<std::string> entries = variables;
+  const auto is_given = [&](std::string_view name) {
+    return std::ranges::any_of(variables, [&](const std::string& variable) { return variable.starts_with(name); });
+  };
   for (char** entry = environ; *entry != nullptr; ++entry) {
-    if (!std::string_view(*entry).starts_with("TRANSKIMMER_")) entries.emplace_back(*entry);
+    const std::string_view text = *entry, name = text.substr(0, text.find('=') + 1);
+    if (!name.starts_with("TRANSKIMMER_") && !says_launch(name) && !is_given(name)) entries.emplace_back(text);
   }
   return entries;
 }
@@ -70,11 +77,12 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 
 }  // namespace
 
-Child::Child(const std::vector<std::string>& arguments, const fs::path& log, const fs::path& output) {
+Child::Child(const std::vector<std::string>& arguments, const fs::path& log, const fs::path& output,
+             const std::vector<std::string>& variables) {
   std::vector<std::string> words = {"transkimmer"};
   words.insert(words.end(), arguments.begin(), arguments.end());
-  std::vector<std::string> variables = environment();
-  const std::vector<char*> argv = pointers(words), envp = pointers(variables);
+  std::vector<std::string> entries = environment(variables);
+  const std::vector<char*> argv = pointers(words), envp = pointers(entries);
   const OpenFile in("/dev/null", O_RDONLY), err(log, O_WRONLY | O_CREAT | O_APPEND);
   std::optional<OpenFile> out;
   if (!output.empty()) out.emplace(output, O_WRONLY | O_CREAT | O_TRUNC);

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <thread>
 #include <utility>
 
 #include "tensor/error.h"
@@ -20,8 +19,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using State = JobQueue::State;
-
-constexpr std::chrono::milliseconds kBetweenLooks{20};
 
 std::vector<std::vector<std::size_t>> needs_of(const std::vector<Job>& jobs) {
   std::vector<std::vector<std::size_t>> needs;
@@ -45,10 +42,12 @@ fs::path unchecked(const Job& job) { return job.output.empty() ? "" : job.output
 
 class Runner {
  public:
-  Runner(const std::vector<Job>& jobs, std::int64_t slots, ProgressMode progress,
+  Runner(const std::vector<Job>& jobs, JobPool& pool, std::int64_t most, ProgressMode progress,
          std::optional<Clock::time_point> deadline)
       : jobs_(jobs),
-        slots_(slots),
+        pool_(pool),
+        slots_(std::min(most, pool.room())),
+        starts_(jobs.size()),
         deadline_(deadline),
         queue_(needs_of(jobs)),
         bar_("jobs", queue_.size(), progress) {}
@@ -60,9 +59,8 @@ class Runner {
     while (queue_.left() > 0) {
       stop_if_asked();
       if (!is_out_of_time_) begin_jobs();
-      std::this_thread::sleep_for(kBetweenLooks);
-      end_jobs();
-      if (is_out_of_time_ && running_.empty()) throw Interrupted(SIGALRM);
+      for (const JobEnd& end : pool_.ended()) end_job(end);
+      if (is_out_of_time_ && pool_.count() == 0) throw Interrupted(SIGALRM);
     }
     JobsEnded ended{.is_good = {}, .failures = std::move(failures_), .left_out = queue_.count(State::kLeftOut)};
     for (std::size_t i = 0; i < jobs_.size(); ++i) ended.is_good.push_back(queue_.state(i) == State::kDone);
@@ -70,12 +68,6 @@ class Runner {
   }
 
  private:
-  struct Running {
-    std::size_t job;
-    Child child;
-    Clock::time_point start = Clock::now();
-  };
-
   std::vector<std::string> arguments_of(const Job& job) const {
     std::vector<std::string> arguments = job.arguments;
     if (job.stops_in_time && deadline_) {
@@ -87,36 +79,27 @@ class Runner {
   }
 
   void begin_jobs() {
-    while (std::ssize(running_) < slots_) {
+    while (pool_.count() < slots_) {
       const std::optional<std::size_t> next = queue_.begin_next();
       if (!next) return;
       const Job& job = jobs_[*next];
-      running_.push_back({*next, Child(arguments_of(job), job.log, unchecked(job))});
-      say(job.name + ": began");
+      starts_[*next] = Clock::now();
+      const std::string where =
+          pool_.begin({.job = *next, .arguments = arguments_of(job), .log = job.log, .output = unchecked(job)});
+      say(concat(job.name, ": began", where));
     }
   }
 
-  void end_jobs() {
-    for (auto at = running_.begin(); at != running_.end();) {
-      const std::optional<int> code = at->child.ended();
-      if (!code) {
-        ++at;
-        continue;
-      }
-      end_job(*at, *code);
-      at = running_.erase(at);
-    }
-  }
-
-  void end_job(const Running& running, int code) {
-    const Job& job = jobs_[running.job];
-    const double seconds = std::chrono::duration<double>(Clock::now() - running.start).count();
+  void end_job(const JobEnd& end) {
+    const Job& job = jobs_[end.job];
+    const int code = end.code;
+    const double seconds = std::chrono::duration<double>(Clock::now() - starts_[end.job]).count();
     if (job.stops_in_time && deadline_ && code == Interrupted(SIGALRM).exit_code()) {
       is_out_of_time_ = true;
       say(fmt::format("{}: stopped by --time_limit after {}", job.name, clock_text(seconds)));
       return;
     }
-    queue_.end(running.job, code == 0);
+    queue_.end(end.job, code == 0);
     if (code == 0) {
       clock_.took(job.kind, seconds);
       if (!job.output.empty()) fs::rename(unchecked(job), job.output);
@@ -147,29 +130,30 @@ class Runner {
   // The processes are in groups of their own: a terminal's signal reaches them this way alone. Of the end of this one's
   // time they know nothing.
   void stop_if_asked() {
-    if (stop_signal() == 0) return;
-    say(fmt::format("stopping {} of them", running_.size()));
-    for (const Running& running : running_) running.child.send(stop_signal() == SIGALRM ? SIGTERM : stop_signal());
-    for (Running& running : running_) running.child.wait();
-    throw_if_stopped();
+    const int signal = pool_.stop_signal();
+    if (signal == 0) return;
+    say(fmt::format("stopping {} of them", pool_.count()));
+    pool_.stop(signal == SIGALRM ? SIGTERM : signal);
+    throw Interrupted(signal);
   }
 
   const std::vector<Job>& jobs_;
+  JobPool& pool_;
   std::int64_t slots_;
+  std::vector<Clock::time_point> starts_;  // of each job that has begun
   std::optional<Clock::time_point> deadline_;
   JobQueue queue_;
   Progress bar_;
   JobClock clock_;
-  std::vector<Running> running_;
   std::vector<JobFailure> failures_;
   bool is_out_of_time_ = false;
 };
 
 }  // namespace
 
-JobsEnded run_jobs(const std::vector<Job>& jobs, std::int64_t slots, ProgressMode progress,
+JobsEnded run_jobs(const std::vector<Job>& jobs, JobPool& pool, std::int64_t most, ProgressMode progress,
                    std::optional<Clock::time_point> deadline) {
-  return Runner(jobs, slots, progress, deadline)();
+  return Runner(jobs, pool, most, progress, deadline)();
 }
 
 }  // namespace tk

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "transkimmer/cli/run/job_pool.h"
 #include "transkimmer/cli/run/progress.h"
 
 namespace tk {
@@ -35,11 +36,11 @@ struct JobsEnded {
   std::int64_t left_out = 0;  ///< not begun, for one that they need failed
 };
 
-/// Runs the jobs, at most `slots` side by side, each that can with the time that is left to `deadline`; says on
-/// standard error which began and ended, how many are left and for how long. One that fails does not keep others from
-/// running, but those that need it. A signal that asks to stop is sent on, and one that its time limit ended keeps
-/// others from beginning; when all have ended, throws Interrupted.
-JobsEnded run_jobs(const std::vector<Job>& jobs, std::int64_t slots, ProgressMode progress,
+/// Runs the jobs, at most `most` side by side and as many as `pool` has room for, each that can with the time that is
+/// left to `deadline`; says on standard error which began and ended, how many are left and for how long. One that fails
+/// does not keep others from running, but those that need it. A signal that asks to stop is sent on, and one that its
+/// time limit ended keeps others from beginning; when all have ended, throws Interrupted.
+JobsEnded run_jobs(const std::vector<Job>& jobs, JobPool& pool, std::int64_t most, ProgressMode progress,
                    std::optional<std::chrono::steady_clock::time_point> deadline = {});
 
 }  // namespace tk

@@ -73,11 +73,11 @@ fs::path cleared(const fs::path& part) {
 
 // Flags that say where a run is and how it is watched, not what it does: the same bits come of any threads and queues.
 // Nor do those that name a sweep's parts, or what is done with the model afterwards.
-constexpr std::array<const char*, 21> kFreeFlags = {
-    "output_dir",   "overwrite_output_dir", "progress",      "threads",       "queues",     "ranks",
-    "rank_timeout", "log_all_ranks",        "blas_coretype", "cpu_isa",       "do_predict", "time_limit",
-    "report_to",    "logging_dir",          "jobs",          "speed_samples", "tasks",      "speedups",
-    "seeds",        "max_predict_samples",  "estimators"};
+constexpr std::array<const char*, 23> kFreeFlags = {
+    "output_dir",   "overwrite_output_dir", "progress",      "threads",       "queues",  "ranks",
+    "rank_timeout", "shard_optimizer",      "log_all_ranks", "blas_coretype", "cpu_isa", "do_predict",
+    "time_limit",   "overlap_gradients",    "report_to",     "logging_dir",   "jobs",    "tasks",
+    "speedups",     "max_predict_samples",  "speed_samples", "estimators",    "seeds"};
 
 // "--speedup 4, now 3" for each other flag that differs.
 std::string differences(const nlohmann::json& earlier, const nlohmann::json& now) {

@@ -129,13 +129,21 @@ class StartedRanks {
 
 }  // namespace
 
+namespace {
+
+[[noreturn]] void refuse_cpu(const RankFlags& flags) {
+  throw Error(
+      concat("--ranks: processes on the CPU are started by mpirun: mpirun -n ", flags.ranks, " transkimmer ..."));
+}
+
+}  // namespace
+
 int start_ranks(const RankFlags& flags, const RuntimeFlags& runtime, const char* const* argv) {
   using Clock = std::chrono::steady_clock;
   constexpr std::chrono::milliseconds kNap(20);
   constexpr std::chrono::seconds kGrace(5);  // for a checkpoint that is being written
   constexpr int kSignalled = 128;            // what exit codes of processes that were asked to stop begin at
-  TK_CHECK(runtime.device != "cpu", "--ranks: processes on the CPU are started by mpirun: mpirun -n ", flags.ranks,
-           " transkimmer ...");
+  if (runtime.device == "cpu") refuse_cpu(flags);
   const std::string id = new_nccl_id();
   catch_stop_signals();
   StartedRanks ranks(flags.ranks, id, argv);
@@ -173,25 +181,46 @@ bool is_bound_to_cores() {
   return ::sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) < online_cores();
 }
 
-// The GPU of this rank as the first one that the process sees, the others behind it: those who exchange memory must see
-// each other's. What a starter gave to this process alone stays.
-void take_gpu(const Launch& launch) {
-  constexpr const char* kVariable = "CUDA_VISIBLE_DEVICES";
+constexpr const char* kGpuVariable = "CUDA_VISIBLE_DEVICES";
+
+// Those that this process may use, or the host's first ones.
+std::vector<std::string> gpus_of_host(std::int64_t ranks) {
   std::vector<std::string> devices;
-  if (const char* const given = std::getenv(kVariable)) {
+  if (const char* const given = std::getenv(kGpuVariable)) {
     std::istringstream list(given);
     for (std::string device; std::getline(list, device, ',');) devices.push_back(device);
-    if (devices.size() <= 1) return;
-    TK_CHECK(std::ssize(devices) >= launch.local_size, launch.local_size, " ranks on this host, and ", kVariable,
-             " names ", devices.size(), " GPUs");
   } else {
-    for (int i = 0; i < launch.local_size; ++i) devices.push_back(std::to_string(i));
+    for (std::int64_t i = 0; i < ranks; ++i) devices.push_back(std::to_string(i));
   }
-  std::rotate(devices.begin(), devices.begin() + launch.local_rank, devices.end());
-  ::setenv(kVariable, fmt::format("{}", fmt::join(devices, ",")).c_str(), 1);
+  return devices;
+}
+
+// The GPU of a rank as the first one that the process sees, the others behind it: those who exchange memory must see
+// each other's.
+std::string gpus_of_rank(std::vector<std::string> devices, std::int64_t rank, std::int64_t ranks) {
+  TK_CHECK(std::ssize(devices) >= ranks, ranks, " ranks on this host, and ", kGpuVariable, " names ", devices.size(),
+           " GPUs");
+  std::rotate(devices.begin(), devices.begin() + rank, devices.end());
+  return fmt::format("{}", fmt::join(devices, ","));
+}
+
+// What a starter gave to this process alone stays.
+void take_gpu(const Launch& launch) {
+  const std::vector<std::string> devices = gpus_of_host(launch.local_size);
+  if (std::getenv(kGpuVariable) != nullptr && devices.size() <= 1) return;
+  ::setenv(kGpuVariable, gpus_of_rank(devices, launch.local_rank, launch.local_size).c_str(), 1);
 }
 
 }  // namespace
+
+std::vector<std::string> gpus_of_ranks(const RankFlags& flags, Device device) {
+  if (device == Device::kCpu) refuse_cpu(flags);
+  std::vector<std::string> gpus;
+  for (std::int64_t rank = 0; rank < flags.ranks; ++rank) {
+    gpus.push_back(gpus_of_rank(gpus_of_host(flags.ranks), rank, flags.ranks));
+  }
+  return gpus;
+}
 
 void take_share_of_host(RuntimeFlags& runtime) {
   const Launch launch = launch_of_process();
@@ -218,7 +247,7 @@ void leave_ranks() { has_left = true; }
 void check_is_alone(const std::string& command) {
   const Launch launch = launch_of_process();
   TK_CHECK(launch.size == 1, "this process was started as one of ", launch.size, ", and ", command,
-           " is for one; train, eval and predict are for several");
+           " is for one; train, eval, predict and sweep are for several");
 }
 
 }  // namespace tk

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tensor/communicator.h"
 #include "transkimmer/cli/run/options.h"
@@ -26,6 +27,10 @@ bool starts_ranks(const RankFlags& flags);
 /// Runs the same command line in `flags.ranks` processes on this host, one a GPU, and waits for them; where one fails
 /// the others are ended, and a line says which it was. Returns the exit code: of the first that failed.
 int start_ranks(const RankFlags& flags, const RuntimeFlags& runtime, const char* const* argv);
+
+/// The values of CUDA_VISIBLE_DEVICES of `flags.ranks` processes on this host, one a GPU: its own first, and the
+/// others' behind it. Throws where there are fewer GPUs, or `device` is none.
+std::vector<std::string> gpus_of_ranks(const RankFlags& flags, Device device);
 
 /// Has a process that is one of several compute on its share of the host: so many threads, unless their number was
 /// given or the process is bound to some cores already, and a GPU of its own. Before anything asks for either.

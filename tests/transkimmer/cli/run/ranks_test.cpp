@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "tests/support/catch.h"
 #include "tests/support/variables.h"
@@ -34,6 +35,17 @@ TEST_CASE("ranks: each has its own GPU of the host as the first, and sees the ot
   CHECK(taken("4,5,6,7") == "5,6,7,4");
   CHECK(taken("5") == "5");  // whoever started it has chosen
   CHECK_THROWS_WITH(taken("4,5"), ContainsSubstring("3 ranks on this host, and CUDA_VISIBLE_DEVICES names 2 GPUs"));
+}
+
+TEST_CASE("ranks: a process that runs others on several GPUs has one for each, as ranks have") {
+  RankFlags flags;
+  flags.ranks = 3;
+  CHECK(gpus_of_ranks(flags, Device::kCuda) == std::vector<std::string>{"0,1,2", "1,2,0", "2,0,1"});
+  const Variables visible{{kGpus, "4,6"}};
+  CHECK_THROWS_WITH(gpus_of_ranks(flags, Device::kCuda), ContainsSubstring("3 ranks on this host, and CUDA_VISIBLE_"));
+  flags.ranks = 2;
+  CHECK(gpus_of_ranks(flags, Device::kCuda) == std::vector<std::string>{"4,6", "6,4"});
+  CHECK_THROWS_WITH(gpus_of_ranks(flags, Device::kCpu), ContainsSubstring("are started by mpirun: mpirun -n 2"));
 }
 
 TEST_CASE("ranks: threads that were asked for stay, and a process alone is left as it is") {
