@@ -26,6 +26,7 @@
 #include "transkimmer/cli/run/signals.h"
 #include "transkimmer/cli/run/study_bernoulli.h"
 #include "transkimmer/cli/run/study_enumerate.h"
+#include "transkimmer/cli/run/study_listops.h"
 #include "transkimmer/cli/run/study_polynomial.h"
 #include "transkimmer/cli/run/study_vae.h"
 
@@ -225,6 +226,33 @@ struct EnumerateCommand {
   EnumerateStudyOptions options;
 };
 
+std::string problem_of_pathwise_classes(const ChosenEstimator& chosen) {
+  const Estimator& e = *chosen.estimator;
+  return e.classes != nullptr ? "" : concat(e.name, " is not a pathwise one for classes");
+}
+
+struct ListOpsCommand {
+  explicit ListOpsCommand(CLI::App& study)
+      : flags(study, "listops", "a tree LSTM that chooses its own tree, on generated ListOps: accuracy") {
+    common.seeds = 3;
+    add_study_flags(flags, common, "st-gs,st,gr:10,gst-1,reinmax", problem_of_pathwise_classes);
+    flags.group("Experiment");
+    flags.add("--samples", options.samples, "expressions to train on; a quarter of as many are held out")
+        .range(4, 1000000);
+    flags.add("--max_depth", options.max_depth, "of lists in lists").range(1, 10);
+    flags.add("--max_length", options.max_length, "tokens of an expression").range(4, 100);
+    flags.add("--hidden", options.hidden, "units").range(1, 4096);
+    flags.add("--batch_size", options.batch_size, "expressions of one length, a step").range(1, 65536);
+    flags.add("--steps", options.steps, "of Adam").at_least(1);
+    flags.add("--learning_rate", options.learning_rate, "of Adam").above(0);
+    flags.add("--temperature", options.temperature, "of the estimators that have one").above(0);
+  }
+
+  Flags flags;
+  StudyFlags common;
+  ListOpsStudyOptions options;
+};
+
 struct VaeCommand {
   explicit VaeCommand(CLI::App& study)
       : flags(study, "vae",
@@ -290,6 +318,7 @@ struct StudyCommand {
         bernoulli(flags.command()),
         polynomial(flags.command()),
         enumerate(flags.command()),
+        listops(flags.command()),
         vae(flags.command()) {
     flags.need_command();
   }
@@ -298,6 +327,7 @@ struct StudyCommand {
   BernoulliCommand bernoulli;
   PolynomialCommand polynomial;
   EnumerateCommand enumerate;
+  ListOpsCommand listops;
   VaeCommand vae;
 };
 
@@ -318,6 +348,7 @@ std::vector<Command> add_study(CLI::App& program, const Invocation& invocation) 
   return {entry(command->bernoulli, bernoulli_study),
           entry(command->polynomial, polynomial_study),
           entry(command->enumerate, enumerate_study),
+          entry(command->listops, listops_study),
           {&command->vae.flags, vae}};
 }
 

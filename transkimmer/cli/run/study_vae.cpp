@@ -185,7 +185,7 @@ double Training::deviation() const {
     add_to(total, leaf.grad());
     add_to(squares, square(leaf.grad()));
   }
-  for (const NamedParameter& named : vae_->parameters()) named.parameter->variable().zero_grad();
+  adam_->parameters().clear_gradients(false);  // the decoder's
   const auto n = static_cast<double>(options_.samples);
   const Tensor variance = affine(sub(squares, affine(square(total), 1 / n)), 1 / (n - 1));
   return std::sqrt(std::max(0.0, sum(variance).item()) / static_cast<double>(options_.batch_size));

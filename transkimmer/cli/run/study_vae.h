@@ -19,7 +19,7 @@ struct VaeStudyOptions {
   std::int64_t steps = 2000;
   double learning_rate = 5e-4;
   double temperature = 1;
-  std::int64_t samples = 10;   ///< gradients of which the deviation is taken, at each point of its curve
+  std::int64_t samples = 10;  ///< gradients of which the deviation is taken, at each point of its curve
   Device device = Device::kCpu;
 
   /// The latents with the defaults in place of zeros.
