@@ -120,6 +120,23 @@ TEST_CASE("study vae: the ELBO of generated shapes grows with every kind of late
   }
 }
 
+TEST_CASE("study listops: what a tree LSTM says of held-out expressions gets better, and score functions are refused") {
+  const TemporaryFolder folder;
+  const std::string out = (folder / "out").string();
+  const Arguments small = {"--steps", "60", "--samples", "400", "--hidden", "24", "--learning_rate", "0.01"};
+  const Ran ran = study("listops", "reinmax,st-gs", "1", out, small);
+  INFO(ran.err);
+  REQUIRE(ran.code == 0);
+  auto loss = means(out, "loss"), accuracy = means(out, "accuracy");
+  for (const char* name : {"reinmax", "st-gs"}) {
+    CHECK(loss.at({name, 60}) < loss.at({name, 0}) - 0.2);
+    CHECK(accuracy.at({name, 60}) > accuracy.at({name, 0}) + 10);
+  }
+  const Ran refused = study("listops", "rloo", "1", (folder / "other").string(), small);
+  CHECK(refused.code == 2);
+  CHECK_THAT(refused.err, ContainsSubstring("rloo is not a pathwise one for classes"));
+}
+
 TEST_CASE("study vae: images of MNIST's format, and what is wrong with them") {
   const TemporaryFolder folder;
   std::string file("\0\0\x08\x03\0\0\0\x04\0\0\0\x02\0\0\0\x03", 16);
