@@ -8,6 +8,7 @@
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
 #include "autograd/ops/softmax.h"
+#include "tensor/ops/cumsum.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/gate.h"
 #include "tensor/ops/reduce.h"
@@ -18,7 +19,7 @@ namespace {
 constexpr double kLeastLogRate = -8;
 constexpr std::int64_t kMostStatesOfExact = 256;  // it keeps the graph of every state
 
-// Gumbel numbers of `each` latent, or logistic ones.
+// Gumbel, or logistic, numbers of each latent, [rows, latents, values].
 Tensor gumbel_of(const Latents& latents, const Tensor& parameters, const Draws& draws) {
   return gumbel_noise(draws.key(0), latents.count * latents.values, parameters.dtype())
       .reshape({parameters.size(0), latents.count, latents.values});
@@ -28,14 +29,13 @@ Tensor logistic_of(const Latents& latents, const Tensor& parameters, const Draws
       .reshape({parameters.size(0), latents.count, latents.values});
 }
 
-// 0, 1, ... values - 1, and the logarithms of their factorials.
+// 0, 1, ... values - 1, made where they are needed: a recorded step copies nothing from the host.
 Tensor counts_of(const Latents& latents, const Variable& like) {
-  return arange(latents.values, DType::kInt32).to(like.dtype()).to(like.device());
+  return arange(latents.values, DType::kInt32, like.device()).to(like.dtype());
 }
-Tensor log_factorials(const Latents& latents, const Variable& like) {
-  std::vector<double> logs;
-  for (std::int64_t k = 0; k < latents.values; ++k) logs.push_back(std::lgamma(static_cast<double>(k) + 1));
-  return from_values(logs).to(like.dtype()).to(like.device());
+// The logarithms of their factorials.
+Tensor log_factorials(const Tensor& counts) {
+  return cumsum(log(clamp(counts, 1, static_cast<double>(counts.numel()))), 0);
 }
 
 Surrogate least_norm_surrogate(const Latents& latents, int order) {
@@ -64,7 +64,7 @@ Surrogate of_trials(const Latents& latents, const Surrogate& surrogate) {
 Surrogate of_counts_as_classes(const Latents& latents, const Surrogate& surrogate) {
   return [latents, surrogate](const Cost& cost, const Variable& log_rate, const Draws& draws) {
     const Tensor counts = counts_of(latents, log_rate);
-    const Variable logits = unsqueeze(log_rate, 2) * counts - log_factorials(latents, log_rate);
+    const Variable logits = unsqueeze(log_rate, 2) * counts - log_factorials(counts);
     return surrogate([&](const Variable& choices) { return cost(sum(choices * counts, 2)); }, logits, draws);
   };
 }
