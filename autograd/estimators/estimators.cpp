@@ -125,7 +125,9 @@ constexpr Estimator kEstimators[] = {
     {.name = "fini-2",
      .what = "least-norm of order 2; of a gate the same as zgr",
      .bias = Bias::kQuadratic,
-     .gates = sloped<GateSlope::kLeastNorm>},
+     .gates = sloped<GateSlope::kLeastNorm>,
+     .order = 2},
+    {.name = "fini-3", .what = "least-norm of order 3, of counts alone", .bias = Bias::kQuadratic, .order = 3},
     {.name = "reinforce",
      .what = "score function without a baseline",
      .bias = Bias::kUnbiased,
@@ -154,12 +156,11 @@ constexpr Estimator kEstimators[] = {
      .surrogate = [](Options) -> Surrogate { return disarm; },
      .bernoulli_only = true},
     {.name = "rebar",
-     .what = "score function with the relaxed cost as its control variate",
+     .what = "score function with the relaxed cost, of a learnt weight, as its control variate",
      .bias = Bias::kUnbiased,
      .has_temperature = true,
-     .surrogate = [](Options o) -> Surrogate {
-       return [o](const Cost& f, Logits l, Numbers d) { return rebar(f, l, d, o.temperature); };
-     }},
+     .surrogate = [](Options o) -> Surrogate { return Rebar({.temperature = o.temperature}); },
+     .learns = true},
     {.name = "relax",
      .what = "score function with a learnt control variate",
      .bias = Bias::kUnbiased,
@@ -254,6 +255,7 @@ Surrogate make_surrogate(const ChosenEstimator& chosen) {
   if (chosen.estimator->surrogate != nullptr) return chosen.estimator->surrogate(chosen.options);
   return [chosen](const Cost& cost, const Variable& logits, const Draws& draws) {
     const Estimator& e = *chosen.estimator;
+    TK_CHECK(e.gates != nullptr || e.classes != nullptr, e.name, ": takes counts alone");
     check_nodes(e.name, logits.value(), e.classes == nullptr);
     if (logits.shape().rank() == 3) return cost(choose_classes(chosen, logits, draws));
     return cost(e.gates(logits, choice_noise(logits.value(), draws, 0).front(), draws, chosen.options));

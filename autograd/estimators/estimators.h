@@ -41,6 +41,7 @@ struct Estimator {
   std::int64_t default_samples = 0;  ///< 0: it takes no number of samples
   Pathwise gates = nullptr;          ///< null: it is not pathwise, or not for such nodes
   Pathwise classes = nullptr;
+  int order = 0;                      ///< of least_norm, by which it takes counts; 0: it has no way of its own for them
   MakeSurrogate surrogate = nullptr;  ///< of an estimator that is not pathwise
   bool bernoulli_only = false;        ///< of the surrogate
   bool learns = false;                ///< of the surrogate: from call to call

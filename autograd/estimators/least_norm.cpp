@@ -1,5 +1,6 @@
 #include "autograd/estimators/least_norm.h"
 
+#include "tensor/ops/cumsum.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/reduce.h"
 
@@ -42,6 +43,19 @@ Variable least_norm_binomial(const Variable& z, const Tensor& noise, int order) 
   TK_CHECK(n >= order - 1, "least_norm_binomial: order ", order, " needs counts of at least ", order - 1, ", got ", n);
   const Tensor counts = sum(greater(add(z.value().unsqueeze(last), noise), 0).to(z.dtype()), last);
   return least_norm(z, counts, binomial_moments(z.value(), n), order);
+}
+
+Tensor poisson_counts(const Tensor& log_rate, const Tensor& noise) {
+  const std::int64_t last = log_rate.rank();
+  TK_CHECK(noise.rank() == last + 1, "poisson_counts: expected logarithms of rates [...] and noise [..., most], got ",
+           log_rate.shape(), " and ", noise.shape());
+  const Tensor times = cumsum(exp(neg(noise)), last);
+  return sum(greater(sub(exp(log_rate).unsqueeze(last), times), 0).to(log_rate.dtype()), last);
+}
+
+Variable least_norm_poisson(const Variable& log_rate, const Tensor& noise, int order) {
+  const Tensor counts = poisson_counts(log_rate.value(), noise);
+  return least_norm(log_rate, counts, poisson_moments(log_rate.value()), order);
 }
 
 }  // namespace tk

@@ -29,4 +29,12 @@ Variable least_norm(const Variable& parameter, const Tensor& counts, const Centr
 /// gradient: w = n p / 2 + (1 - 2 p) x / 2 of order 2.
 Variable least_norm_binomial(const Variable& z, const Tensor& noise, int order);
 
+/// How many events of a Poisson process of rate exp(log_rate) [...] come within one unit of time, up to as many as
+/// there are Gumbel numbers [..., most]: with E = exp(-G) exponential gaps in units of 1 / rate, the first k of them
+/// take (E_1 + ... + E_k) / rate. Exact where the rate is well below `most`.
+Tensor poisson_counts(const Tensor& log_rate, const Tensor& noise);
+
+/// poisson_counts with their least-norm gradient: w = rate / 2 + x / 2 of order 2.
+Variable least_norm_poisson(const Variable& log_rate, const Tensor& noise, int order);
+
 }  // namespace tk

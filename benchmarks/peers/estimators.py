@@ -1,5 +1,5 @@
 """Times the gates of benchmarks/estimators.cpp in PyTorch: a million binary choices, forward and backward, as the
-estimators' published code computes them. Median of the repetitions, in milliseconds.
+estimators' published code computes them. Median of the repetitions and their range, in milliseconds.
 
     python3 benchmarks/peers/estimators.py --threads 2
 """
@@ -53,17 +53,19 @@ def main():
     parser.add_argument("--gates", type=int, default=1000000)
     parser.add_argument("--repetitions", type=int, default=11)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--cpu_time", action="store_true", help="the processor's time in place of that on the wall")
     arguments = parser.parse_args()
+    now = time.process_time if arguments.cpu_time else time.perf_counter
     torch.set_num_threads(arguments.threads)
     g = torch.tensor([0.0, 1.0]).expand(arguments.gates, 2).contiguous()
     for name, estimator in [("st-gs", straight_through_gumbel), ("gr:10", gumbel_rao), ("reinmax", ReinMax.apply)]:
         times = []
         for _ in range(arguments.repetitions):
             logits = torch.tensor([0.0, 0.3]).repeat(arguments.gates, 1).requires_grad_()
-            start = time.perf_counter()
+            start = now()
             estimator(logits).backward(g)
-            times.append(1000 * (time.perf_counter() - start))
-        print(f"{name:<12} {statistics.median(times):8.2f} ms")
+            times.append(1000 * (now() - start))
+        print(f"{name:<12} {statistics.median(times):8.2f} ms ({min(times):.2f} to {max(times):.2f})")
 
 
 if __name__ == "__main__":

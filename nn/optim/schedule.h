@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 #include "tensor/choices.h"
@@ -76,6 +77,20 @@ inline double gate_noise_schedule(std::int64_t step, std::int64_t total, double 
   if (fade <= 0) return 1;
   const double done = static_cast<double>(step) / static_cast<double>(total);
   return std::clamp((kGateNoiseEnd - done) / fade, 0.0, 1.0);
+}
+
+/// How a temperature goes from its first value to its last.
+enum class TemperatureSchedule : std::uint8_t { kExponential, kLinear };
+inline constexpr Choice<TemperatureSchedule> kTemperatureSchedules[] = {
+    {TemperatureSchedule::kExponential, "exponential"}, {TemperatureSchedule::kLinear, "linear"}};
+inline Choices<TemperatureSchedule> choices(TemperatureSchedule) { return kTemperatureSchedules; }
+
+/// The temperature at `step` of `total`, which is `first` at step 0 and `last` at the last step: first (last /
+/// first)^p, or first + p (last - first), p = step / (total - 1).
+inline double temperature_schedule(TemperatureSchedule kind, double first, double last, std::int64_t step,
+                                   std::int64_t total) {
+  const double p = total <= 1 ? 1 : static_cast<double>(step) / static_cast<double>(total - 1);
+  return kind == TemperatureSchedule::kLinear ? std::lerp(first, last, p) : first * std::pow(last / first, p);
 }
 
 }  // namespace tk

@@ -391,6 +391,24 @@ def command_line():
     }
 
 
-for target in (safetensors, torch, config, vocabulary, tokenizer, tsv, table, command_line):
+def idx():
+    def file(magic, *sizes, pixels):
+        return b"".join(word.to_bytes(4, "big") for word in (magic, *sizes)) + bytes(pixels)
+
+    return {
+        "empty": b"",
+        "header": file(0x803, 1, 1, 1, pixels=0),
+        "images": file(0x803, 2, 3, 2, pixels=12),
+        "labels": file(0x801, 12, pixels=12),
+        "one_less": file(0x803, 2, 3, 2, pixels=11),
+        "one_more": file(0x803, 2, 3, 2, pixels=13),
+        "no_images": file(0x803, 0, 3, 2, pixels=0),
+        "no_width": file(0x803, 2, 3, 0, pixels=0),
+        "overflow": file(0x803, 1 << 31, 1 << 31, 4, pixels=0),
+        "overflow_of_two": file(0x803, 1, 0xFFFFFFFF, 0xFFFFFFFF, pixels=1),
+    }
+
+
+for target in (safetensors, torch, config, vocabulary, tokenizer, tsv, table, command_line, idx):
     write(target.__name__, target())
 write("json", texts_of_json())

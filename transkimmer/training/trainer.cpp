@@ -51,6 +51,8 @@ void check_options(const BertClassifier& model, const TrainerOptions& options) {
   check_option(widest <= 1, "skim_widest", "expected at most all of the dense MACs, 1, got ", widest);
   check_option(options.skim_temperature > 0, "skim_temperature", "expected a number above 0, got ",
                options.skim_temperature);
+  check_option(options.skim_temperature_end.value_or(1) > 0, "skim_temperature_end", "expected a number above 0, got ",
+               options.skim_temperature_end.value_or(1));
   check_option(find_gate_estimator(options.skim_estimator).has_value(), "skim_estimator", "expected one of ",
                gate_estimator_names(), ", got \"", options.skim_estimator, '"');
   check_option(options.skim_noise_fade >= 0 && options.skim_noise_fade <= kGateNoiseEnd, "skim_noise_fade",
@@ -117,7 +119,6 @@ StepState initial_state(const TrainerOptions& options) {
   StepState state;
   state.seed = options.seed;
   state.max_grad_norm = options.max_grad_norm;
-  state.temperature = options.skim_temperature;
   for (double& decay : state.weight_decay) decay = options.weight_decay;
   return state;
 }
@@ -240,6 +241,9 @@ void Trainer::set_schedule() {
       {.kind = options_.schedule, .warmup = warmup_steps_, .total = total, .peak = options_.learning_rate}, step);
   state.learning_rate[group_index(ParameterGroup::kBase)] = factor * options_.learning_rate;
   state.learning_rate[group_index(ParameterGroup::kPredictor)] = factor * options_.skim_learning_rate;
+  state.temperature =
+      temperature_schedule(options_.skim_temperature_schedule, options_.skim_temperature,
+                           options_.skim_temperature_end.value_or(options_.skim_temperature), step, total);
   state.gate_noise = gate_noise_schedule(step, total, options_.skim_noise_fade);
   if (options_.skim_target) {
     double target = *options_.skim_target;

@@ -52,7 +52,9 @@ struct TrainerOptions {
   double skim_ramp = 0.4;  ///< share of the steps over which the budget falls from 1 to the target
   /// How a gradient passes the gates: a pathwise estimator's name (autograd/estimators/estimators.h).
   std::string skim_estimator = "st-gs";
-  double skim_temperature = 1;   ///< of the gates' samples
+  double skim_temperature = 1;                      ///< of the gates' samples
+  std::optional<double> skim_temperature_end = {};  ///< to which it goes over the steps: temperature_schedule
+  TemperatureSchedule skim_temperature_schedule = TemperatureSchedule::kExponential;
   double skim_noise_fade = 0.4;  ///< share of the steps over which the gates' noise fades: gate_noise_schedule
 
   bool capture = true;  ///< on a device that can, record a step once for each bucket of shapes and replay it

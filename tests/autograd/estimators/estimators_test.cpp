@@ -4,6 +4,7 @@
 #include <string>
 
 #include "autograd/estimators/enumeration.h"
+#include "autograd/estimators/rebar.h"
 #include "autograd/estimators/sloped_gate.h"
 #include "autograd/gradcheck.h"
 #include "autograd/ops/elementwise.h"
@@ -24,6 +25,10 @@ using namespace tk::test;
 namespace {
 
 constexpr std::int64_t kMany = 1000000;
+
+bool takes_counts_alone(const Estimator& e) {
+  return e.gates == nullptr && e.classes == nullptr && e.surrogate == nullptr;
+}
 
 // One gate, cost (b - 0.45)^2: mean and deviation of a single sample's gradient in z, by quadrature. `rao` is the
 // deviation of Gumbel-Rao with infinitely many samples, whose mean is that of straight-through Gumbel-softmax.
@@ -265,10 +270,35 @@ TEST_CASE("estimators: control variates lower the variance of the score function
   }
 }
 
+TEST_CASE("rebar: the learnt weight goes to where the variance is least") {
+  // A cost that is far from its relaxation, so that the least is not near 1.
+  const Cost cost = [](const Variable& b) { return square(reshape(b, {b.size(0)}) * 3.0 - 1.0); };
+  constexpr std::int64_t kRows = 20000;
+  const auto variance = [&](double weight) {
+    const Variable z(full({kRows, 1}, 0.4), true);
+    sum(rebar(cost, z, draws_of_rows(make_step_state({.seed = 3}), kRows), 0.5, weight)).backward();
+    const Moments m = moments(z.grad());
+    return m.deviation * m.deviation + m.mean * m.mean;
+  };
+  // The square of r + w c is quadratic in w.
+  const double at0 = variance(0), at1 = variance(1), at2 = variance(2);
+  const double curvature = at2 - 2 * at1 + at0, least = 1 - (at2 - at0) / (2 * curvature);
+  const Rebar learning({.temperature = 0.5, .learning_rate = 0.02});
+  CHECK(learning.weight() == 1);
+  for (std::int64_t step = 0; step < 800; ++step) {
+    const Variable z(full({1000, 1}, 0.4), true);
+    sum(learning(cost, z, draws_of_rows(make_step_state({.seed = 4, .step = step}), 1000))).backward();
+  }
+  INFO("learnt " << learning.weight() << ", least at " << least);
+  CHECK(std::fabs(least - 1) > 0.1);
+  CHECK(learning.weight() == Approx(least).epsilon(0.05));
+}
+
 TEST_CASE("estimators: what a cost else depends on has its gradient, whatever the estimator") {
   const std::int64_t rows = 20000;
   for (const Estimator& estimator : estimators()) {
     if (estimator.name == std::string("gs")) continue;  // its choices are soft, and have another mean
+    if (takes_counts_alone(estimator)) continue;
     const Variable z(full({rows, 2}, 0.4), true);
     const Variable w(from_values<float>({2}), true);
     const Surrogate surrogate = make_surrogate(choose_estimator(estimator.name));
@@ -291,10 +321,15 @@ TEST_CASE("estimators: names find them, numbers of samples follow a colon, and w
           make_surrogate(choose_estimator("disarm"))([](const Variable& x) { return x; }, Variable(zeros({2, 1, 3})),
                                                      draws_of_rows(make_step_state({}), 2));
         }) == "disarm: expected logits [rows, nodes], got [2, 1, 3]");
+  CHECK(message_of([] {
+          make_surrogate(choose_estimator("fini-3"))([](const Variable& x) { return x; }, Variable(zeros({2, 1})),
+                                                     draws_of_rows(make_step_state({}), 2));
+        }) == "fini-3: takes counts alone");
 }
 
 TEST_CASE("estimators: the same draws give the same bits, whatever the number of threads") {
   for (const Estimator& estimator : estimators()) {
+    if (takes_counts_alone(estimator)) continue;
     const auto run = [&](int threads) {
       const ThreadCount count(threads);
       const Variable z(random_normal({3000, 3}, 12), true);
@@ -312,6 +347,7 @@ TEST_CASE("cuda estimators: choices and gradients are the CPU's") {
   if (!has_cuda()) return;
   for (const Estimator& estimator : estimators()) {
     for (const bool categorical : {false, true}) {
+      if (takes_counts_alone(estimator)) continue;
       if (categorical &&
           (estimator.classes == nullptr && (estimator.surrogate == nullptr || estimator.bernoulli_only))) {
         continue;

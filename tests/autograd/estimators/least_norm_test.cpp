@@ -87,6 +87,32 @@ TEST_CASE("least_norm_binomial: counts have the binomial's mean and variance, th
   CHECK(std::fabs(gradient.mean - exact) < 4 * gradient.deviation / std::sqrt(double{kSamples}));
 }
 
+TEST_CASE("poisson_counts: have the Poisson's probabilities") {
+  for (const double rate : {0.05, 1.0, 6.0}) {
+    const Tensor counts = poisson_counts(full({kSamples}, std::log(rate)), gumbel_noise(sample_key(), 32));
+    std::vector<double> seen(33, 0.0);
+    for (const float x : counts.to_vector<float>()) ++seen[static_cast<std::size_t>(x)];
+    for (std::int64_t x = 0; x < 20; ++x) {
+      const double expected = kSamples * std::exp(log_poisson(std::log(rate), x));
+      INFO("rate " << rate << ", count " << x);
+      CHECK(std::fabs(seen[static_cast<std::size_t>(x)] - expected) < 5 * std::sqrt(expected) + 1);
+    }
+  }
+}
+
+TEST_CASE("least_norm_poisson: the gradient of a square and of a cube is the exact one") {
+  const double rate = 1.5;
+  for (const int order : {2, 3}) {
+    const Variable r(full({kSamples}, std::log(rate), DType::kFloat64), true);
+    const Variable x = least_norm_poisson(r, gumbel_noise(sample_key(), 24, DType::kFloat64), order);
+    sum(order == 2 ? square(x) : square(x) * x).backward();
+    const Moments gradient = moments(r.grad());
+    // E x^2 = r + r^2, E x^3 = r + 3 r^2 + r^3, by their derivatives in log r.
+    const double exact = order == 2 ? rate + 2 * rate * rate : rate + 6 * rate * rate + 3 * rate * rate * rate;
+    CHECK(std::fabs(gradient.mean - exact) < 4 * gradient.deviation / std::sqrt(double{kSamples}));
+  }
+}
+
 TEST_CASE("least_norm: what it cannot do is said") {
   CHECK(message_of([] {
           least_norm_binomial(Variable(zeros({3})), zeros({3, 1}), 3);

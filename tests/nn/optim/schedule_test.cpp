@@ -56,6 +56,17 @@ TEST_CASE("budget schedule: falls from one to the target over the ramp, then sta
   CHECK(budget_schedule(99, 40, 0.5) == 0.5);
 }
 
+TEST_CASE("temperature schedule: from the first to the last, in equal steps or equal ratios") {
+  for (const TemperatureSchedule kind : {TemperatureSchedule::kExponential, TemperatureSchedule::kLinear}) {
+    CHECK(temperature_schedule(kind, 2, 0.5, 0, 11) == 2);
+    CHECK(temperature_schedule(kind, 2, 0.5, 10, 11) == 0.5);
+    CHECK(temperature_schedule(kind, 0.7, 0.7, 3, 11) == 0.7);
+    CHECK(temperature_schedule(kind, 2, 0.5, 0, 1) == 0.5);
+  }
+  CHECK(temperature_schedule(TemperatureSchedule::kExponential, 2, 0.5, 5, 11) == Approx(1));
+  CHECK(temperature_schedule(TemperatureSchedule::kLinear, 2, 0.5, 5, 11) == 1.25);
+}
+
 TEST_CASE("gate noise schedule: fades to nothing by nine tenths of the steps, or stays") {
   CHECK(gate_noise_schedule(0, 100, 0.4) == 1.0);
   CHECK(gate_noise_schedule(50, 100, 0.4) == 1.0);

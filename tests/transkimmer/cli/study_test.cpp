@@ -95,6 +95,78 @@ TEST_CASE("study enumerate: enumeration has no bias and no deviation, and straig
   }
 }
 
+TEST_CASE("study vae: the ELBO of generated shapes grows with every kind of latents, and goes on to the same values") {
+  const TemporaryFolder folder;
+  const Arguments small = {"--steps",         "60",    "--images",  "200", "--hidden",     "32",
+                           "--learning_rate", "0.003", "--samples", "3",   "--batch_size", "50"};
+  for (const char* latents : {"categorical", "binomial", "poisson"}) {
+    const std::string out = (folder / latents).string();
+    const Arguments flags = small + Arguments{"--latents", latents};
+    const std::string names = latents == std::string("categorical") ? "reinmax,rloo:2" : "fini-3,rloo:2";
+    const Ran ran = study("vae", names, "1", out, flags);
+    INFO(ran.err);
+    REQUIRE(ran.code == 0);
+    auto elbo = means(out, "elbo"), deviation = means(out, "deviation");
+    for (const std::string& name : {names.substr(0, names.find(',')), std::string("rloo:2")}) {
+      INFO(latents << ' ' << name);
+      CHECK(elbo.at({name, 0}) < -170);  // 256 pixels at a half: 177 nats
+      CHECK(elbo.at({name, 60}) > elbo.at({name, 0}) + 50);
+      CHECK(deviation.at({name, 60}) > 0.01);
+    }
+    const std::string values = read_bytes(out + "/study_values.csv");
+    std::filesystem::remove(out + "/units/rloo_2-1.json");
+    REQUIRE(study("vae", names, "1", out, flags).code == 0);
+    CHECK(read_bytes(out + "/study_values.csv") == values);
+  }
+}
+
+TEST_CASE("study listops: what a tree LSTM says of held-out expressions gets better, and score functions are refused") {
+  const TemporaryFolder folder;
+  const std::string out = (folder / "out").string();
+  const Arguments small = {"--steps", "60", "--samples", "400", "--hidden", "24", "--learning_rate", "0.01"};
+  const Ran ran = study("listops", "reinmax,st-gs", "1", out, small);
+  INFO(ran.err);
+  REQUIRE(ran.code == 0);
+  auto loss = means(out, "loss"), accuracy = means(out, "accuracy");
+  for (const char* name : {"reinmax", "st-gs"}) {
+    CHECK(loss.at({name, 60}) < loss.at({name, 0}) - 0.2);
+    CHECK(accuracy.at({name, 60}) > accuracy.at({name, 0}) + 10);
+  }
+  const Ran refused = study("listops", "rloo", "1", (folder / "other").string(), small);
+  CHECK(refused.code == 2);
+  CHECK_THAT(refused.err, ContainsSubstring("rloo is not a pathwise one for classes"));
+}
+
+TEST_CASE("study vae: images of MNIST's format, and what is wrong with them") {
+  const TemporaryFolder folder;
+  std::string file("\0\0\x08\x03\0\0\0\x04\0\0\0\x02\0\0\0\x03", 16);
+  for (int i = 0; i < 24; ++i) file += static_cast<char>(i * 10);
+  write_bytes(folder / "train-images-idx3-ubyte", file);
+  const Arguments flags = {"--data_dir", folder.path().string(), "--steps", "2", "--hidden", "4", "--batch_size", "4"};
+  const Ran ran = study("vae", "st", "1", (folder / "out").string(), flags);
+  INFO(ran.err);
+  CHECK(ran.code == 0);
+
+  write_bytes(folder / "train-images-idx3-ubyte", file + "more");
+  const Ran longer = study("vae", "st", "1", (folder / "more").string(), flags);
+  CHECK(longer.code == 1);
+  CHECK_THAT(longer.err, ContainsSubstring("train-images-idx3-ubyte: expected 4 images of 2 x 3 pixels, got 28 bytes"));
+  std::filesystem::remove(folder / "train-images-idx3-ubyte");
+  const Ran none = study("vae", "st", "1", (folder / "none").string(), flags);
+  CHECK(none.code == 1);
+  CHECK_THAT(none.err, ContainsSubstring("--data_dir: neither"));
+}
+
+TEST_CASE("study vae: estimators that are not for the latents are said before anything is written") {
+  const TemporaryFolder folder;
+  const Ran ran = study("vae", "st,fini-3", "1", (folder / "out").string(), {"--latents", "categorical"});
+  CHECK(ran.code == 2);
+  CHECK_THAT(ran.err, ContainsSubstring("--estimators: fini-3 is not for categorical latents"));
+  CHECK_FALSE(std::filesystem::exists(folder / "out"));
+  CHECK_THAT(study("bernoulli", "fini-3", "1", (folder / "out").string(), {}).err,
+             ContainsSubstring("fini-3 is not for gates"));
+}
+
 TEST_CASE("study: wrong names are said with the known ones, before anything is written") {
   const TemporaryFolder folder;
   const Ran ran = study("bernoulli", "st,gumble", "1", (folder / "out").string(), {});

@@ -29,6 +29,7 @@ std::vector<float> gone_on(const ToyTask& toy, Device device, const Skimming& ga
   if (gate != SkimGate::kLayer) options.ema_decay = 0.8;
   if (gate == SkimGate::kStaged) options.freeze = {"embeddings"};
   if (gate == SkimGate::kLayer) options.skim_widest = 0.9;
+  if (gate != SkimGate::kStaged) options.skim_temperature_end = 0.2;
   const auto examples = static_cast<std::int64_t>(toy.train.size());
   Trainer trainer(model, toy.task, toy.train, options, full({examples, model.config().num_labels()}, 0.25));
   if (begin > 0) {

@@ -250,6 +250,7 @@ TEST_CASE("trainer: options are refused by their names") {
   CHECK(refused({.skim_target = 0.5, .skim_widest = 0.5}) == "skim_widest");
   CHECK(refused({.skim_target = 0.5, .skim_widest = 1.5}) == "skim_widest");
   CHECK(refused({.skim_temperature = 0}) == "skim_temperature");
+  CHECK(refused({.skim_temperature_end = 0}) == "skim_temperature_end");
   CHECK(refused({.skim_estimator = "rloo"}) == "skim_estimator");
   CHECK(refused({.skim_estimator = "gr:0"}) == "skim_estimator");
   CHECK(refused({.skim_noise_fade = 0.95}) == "skim_noise_fade");
@@ -275,6 +276,32 @@ TEST_CASE("trainer: with other estimators of the gates, soft ones too, the budge
     CHECK(last.mac_share < 0.8);
     CHECK(evaluation.mac_share() < 0.85);
   }
+}
+
+TEST_CASE("trainer: the gates' temperature goes from the first to the last, and the predictors learn by it") {
+  const ToyTask toy;
+  const auto predictors_after = [&](double first, std::optional<double> last) {
+    BertClassifier model(toy.config(SkimGate::kStaged));
+    model.initialize(1);
+    TrainerOptions options = few_steps(3, 2e-3);
+    options.warmup = 0;
+    options.dropout = 0;
+    options.skim_target = 0.6;
+    options.skim_temperature = first;
+    options.skim_temperature_end = last;
+    Trainer trainer(model, toy.task, toy.train, options);
+    std::vector<std::vector<float>> all;
+    while (!trainer.finished()) {
+      trainer.step();
+      all.push_back(weights(model));
+    }
+    return all;
+  };
+  const auto constant = predictors_after(1, {}), falling = predictors_after(1, 0.1);
+  CHECK(falling[0] == constant[0]);
+  CHECK(falling[1] != constant[1]);
+  CHECK(predictors_after(1, 1) == constant);
+  CHECK(predictors_after(0.1, {})[0] != constant[0]);
 }
 
 TEST_CASE("trainer: the average is shown until the next step, and what is trained does not see it") {

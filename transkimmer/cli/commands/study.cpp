@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <set>
 #include <utility>
@@ -24,7 +26,9 @@
 #include "transkimmer/cli/run/signals.h"
 #include "transkimmer/cli/run/study_bernoulli.h"
 #include "transkimmer/cli/run/study_enumerate.h"
+#include "transkimmer/cli/run/study_listops.h"
 #include "transkimmer/cli/run/study_polynomial.h"
+#include "transkimmer/cli/run/study_vae.h"
 
 namespace tk {
 namespace fs = std::filesystem;
@@ -35,6 +39,7 @@ struct StudyFlags {
   std::int64_t seeds = 5;
   std::string output_dir;
   std::int64_t threads = 0;
+  std::string device = "cpu";
   ProgressMode progress = ProgressMode::kAuto;
 };
 
@@ -64,16 +69,27 @@ std::vector<std::string> names_in(const std::string& text) {
   return names;
 }
 
-std::string problem_of_names(const std::string& text) {
+// What is wrong with an estimator for an experiment, or nothing.
+using ProblemOf = std::function<std::string(const ChosenEstimator&)>;
+
+std::string problem_of_gates(const ChosenEstimator& chosen) {
+  const Estimator& e = *chosen.estimator;
+  return e.gates != nullptr || e.surrogate != nullptr ? "" : concat(e.name, " is not for gates");
+}
+
+std::string problem_of_names(const std::string& text, const ProblemOf& problem) {
   try {
-    for (const std::string& name : names_in(text)) choose_estimator(name);
+    for (const std::string& name : names_in(text)) {
+      if (std::string wrong = problem(choose_estimator(name)); !wrong.empty()) return wrong;
+    }
   } catch (const Error& error) {
     return error.what();
   }
   return "";
 }
 
-void add_study_flags(Flags& flags, StudyFlags& study, const std::string& estimators) {
+void add_study_flags(Flags& flags, StudyFlags& study, const std::string& estimators,
+                     const ProblemOf& problem = problem_of_gates) {
   study.estimators = estimators;
   flags.group("Study");
   flags
@@ -82,7 +98,7 @@ void add_study_flags(Flags& flags, StudyFlags& study, const std::string& estimat
            "a kind",
            "NAMES")
       .words()
-      .check(problem_of_names);
+      .check([problem](const std::string& text) { return problem_of_names(text, problem); });
   flags.add("--seeds", study.seeds, "how many: 1, 2, ... N; a band is two standard errors of their mean")
       .range(1, 1000);
   flags
@@ -128,9 +144,11 @@ std::vector<StudyUnit> measure(const Study& study, const StudyFlags& flags, cons
 
 int run(const Study& study, const StudyFlags& flags, const nlohmann::json& values, const Invocation& invocation) {
   check_is_alone("study");
-  start_runtime({.threads = flags.threads, .device = "cpu", .progress = flags.progress}, invocation.argv);
+  const RuntimeFlags runtime{.threads = flags.threads, .device = flags.device, .progress = flags.progress};
+  const Device device = placement_of(runtime).device;
+  start_runtime(runtime, invocation.argv);
   OutputFolder folder(flags.output_dir, EarlierRun::kExtend);
-  Manifest manifest(invocation.text, values, 1, Device::kCpu);
+  Manifest manifest(invocation.text, values, 1, device);
   folder.begin_run(manifest, {kStudyUnits});
   fs::create_directories(folder.work() / kStudyUnits);
   const std::vector<StudyUnit> units = measure(study, flags, folder.work() / kStudyUnits);
@@ -208,12 +226,100 @@ struct EnumerateCommand {
   EnumerateStudyOptions options;
 };
 
+std::string problem_of_pathwise_classes(const ChosenEstimator& chosen) {
+  const Estimator& e = *chosen.estimator;
+  return e.classes != nullptr ? "" : concat(e.name, " is not a pathwise one for classes");
+}
+
+struct ListOpsCommand {
+  explicit ListOpsCommand(CLI::App& study)
+      : flags(study, "listops", "a tree LSTM that chooses its own tree, on generated ListOps: accuracy") {
+    common.seeds = 3;
+    add_study_flags(flags, common, "st-gs,st,gr:10,gst-1,reinmax", problem_of_pathwise_classes);
+    flags.group("Experiment");
+    flags.add("--samples", options.samples, "expressions to train on; a quarter of as many are held out")
+        .range(4, 1000000);
+    flags.add("--max_depth", options.max_depth, "of lists in lists").range(1, 10);
+    flags.add("--max_length", options.max_length, "tokens of an expression").range(4, 100);
+    flags.add("--hidden", options.hidden, "units").range(1, 4096);
+    flags.add("--batch_size", options.batch_size, "expressions of one length, a step").range(1, 65536);
+    flags.add("--steps", options.steps, "of Adam").at_least(1);
+    flags.add("--learning_rate", options.learning_rate, "of Adam").above(0);
+    flags.add("--temperature", options.temperature, "of the estimators that have one").above(0);
+  }
+
+  Flags flags;
+  StudyFlags common;
+  ListOpsStudyOptions options;
+};
+
+struct VaeCommand {
+  explicit VaeCommand(CLI::App& study)
+      : flags(study, "vae",
+              "a variational autoencoder with discrete latents: training ELBO and the gradient's deviation") {
+    common.seeds = 3;
+    add_study_flags(flags, common, "", [](const ChosenEstimator&) { return ""; });
+    flags.group("Experiment");
+    flags.add("--samples", options.samples, "gradients of which the deviation is taken, at each point of its curve")
+        .at_least(2);
+    flags.add("--latents", options.latents, "what they are");
+    flags.add("--latent_count", options.count, "how many; 0: 8 categorical ones, or 16 counts").range(0, 4096);
+    flags
+        .add("--values", options.values,
+             "classes of each, trials of a binomial one, 4 times the largest rate of a Poisson one; 0: 4, 8, 32")
+        .range(0, 1024);
+    flags.add(
+        "--data_dir", options.data_dir,
+        "folder with train-images-idx3-ubyte, MNIST's format, or the same with .gz; without one shapes are generated",
+        "DIR");
+    flags.add("--images", options.images, "to train on, the first of them; 0: all of the files, or 2000 generated ones")
+        .range(0, 10000000);
+    flags.add("--hidden", options.hidden,
+              "widths of the encoder's layers, with commas between; the decoder mirrors them");
+    flags.add("--batch_size", options.batch_size, "images a step").range(1, 65536);
+    flags.add("--steps", options.steps, "of Adam").at_least(1);
+    flags.add("--learning_rate", options.learning_rate, "of Adam").above(0);
+    flags.add("--temperature", options.temperature, "of the estimators that have one").above(0);
+    flags.add("--device", common.device, "where to compute; auto: cuda if there is one")
+        .choices({"auto", "cpu", "cuda"});
+    flags.contradictions([this] { return problems(); });
+  }
+
+  // Without names those that show most of the latents' kind.
+  std::vector<std::string> problems() {
+    const bool categorical = options.latents == LatentKind::kCategorical;
+    if (common.estimators.empty()) {
+      common.estimators = categorical ? "st-gs,st,gr:10,reinmax,rloo" : "st-gs,reinmax,fini-2,fini-3,rloo";
+    }
+    const Latents law = options.law();
+    std::vector<std::string> wrong;
+    if (law.values < 2) wrong.emplace_back("--values: latents have at least 2");
+    if (law.kind == LatentKind::kPoisson && law.values < 8) {
+      wrong.emplace_back("--values: Poisson latents, whose rates are below a quarter of it, have at least 8");
+    }
+    for (const double width : options.hidden) {
+      const bool is_width = width >= 1 && width <= 65536 && width == std::floor(width);
+      if (!is_width) wrong.emplace_back("--hidden: expected whole numbers from 1 to 65536");
+    }
+    const std::string problem =
+        problem_of_names(common.estimators, [&](const ChosenEstimator& chosen) { return law.problem(chosen); });
+    if (!problem.empty()) wrong.push_back(problem);
+    return wrong;
+  }
+
+  Flags flags;
+  StudyFlags common;
+  VaeStudyOptions options;
+};
+
 struct StudyCommand {
   explicit StudyCommand(CLI::App& program)
       : flags(program, "study", "compare estimators of gradients through discrete choices"),
         bernoulli(flags.command()),
         polynomial(flags.command()),
-        enumerate(flags.command()) {
+        enumerate(flags.command()),
+        listops(flags.command()),
+        vae(flags.command()) {
     flags.need_command();
   }
 
@@ -221,6 +327,8 @@ struct StudyCommand {
   BernoulliCommand bernoulli;
   PolynomialCommand polynomial;
   EnumerateCommand enumerate;
+  ListOpsCommand listops;
+  VaeCommand vae;
 };
 
 }  // namespace
@@ -232,8 +340,16 @@ std::vector<Command> add_study(CLI::App& program, const Invocation& invocation) 
               return run(make_study(experiment.options), experiment.common, experiment.flags.values(), invocation);
             }};
   };
-  return {entry(command->bernoulli, bernoulli_study), entry(command->polynomial, polynomial_study),
-          entry(command->enumerate, enumerate_study)};
+  const auto vae = [command, invocation] {
+    VaeCommand& experiment = command->vae;
+    experiment.options.device = placement_of({.device = experiment.common.device}).device;
+    return run(vae_study(experiment.options), experiment.common, experiment.flags.values(), invocation);
+  };
+  return {entry(command->bernoulli, bernoulli_study),
+          entry(command->polynomial, polynomial_study),
+          entry(command->enumerate, enumerate_study),
+          entry(command->listops, listops_study),
+          {&command->vae.flags, vae}};
 }
 
 }  // namespace tk

@@ -253,6 +253,11 @@ void TrainCommand::add_skim_flags() {
       });
   flags.add("--skim_temperature", t.skim_temperature, "of the gates' samples and relaxations").above(0);
   flags
+      .add("--skim_temperature_end", t.skim_temperature_end,
+           "to which the temperature goes until the last step (default: it stays)")
+      .above(0);
+  flags.add("--skim_temperature_schedule", t.skim_temperature_schedule, "how it goes there");
+  flags
       .add(
           "--skim_noise_fade", t.skim_noise_fade,
           "share of the steps over which the gates' noise fades to nothing, ending at nine tenths of them; 0: it stays")
@@ -265,10 +270,11 @@ void TrainCommand::add_skim_flags() {
   flags.add("--distill_temperature", t.distill_temperature, "of both softmaxes in the teacher's loss").above(0);
 }
 
-constexpr std::array<const char*, 12> kSkimFlags = {"--skim_target",     "--skim_coefficient", "--skim_ramp",
-                                                    "--skim_gate",       "--skim_width",       "--skim_learning_rate",
-                                                    "--skim_attention",  "--skim_cls",         "--skim_temperature",
-                                                    "--skim_noise_fade", "--skim_fit",         "--skim_estimator"};
+constexpr std::array<const char*, 14> kSkimFlags = {
+    "--skim_target",          "--skim_coefficient",         "--skim_ramp",      "--skim_gate",
+    "--skim_width",           "--skim_learning_rate",       "--skim_attention", "--skim_cls",
+    "--skim_temperature",     "--skim_noise_fade",          "--skim_fit",       "--skim_estimator",
+    "--skim_temperature_end", "--skim_temperature_schedule"};
 
 DistillJob distill_job(const TrainCommand& c) {
   return distill_job(c.distill, c.task.data_dir, c.settings.trainer.seed);

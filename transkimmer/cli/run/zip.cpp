@@ -42,6 +42,8 @@ struct LibArchive {
   TK_LAZY_FUNCTION(archive_read_next_header);
   TK_LAZY_FUNCTION(archive_read_open_filename);
   TK_LAZY_FUNCTION(archive_read_open_memory);
+  TK_LAZY_FUNCTION(archive_read_support_filter_gzip);
+  TK_LAZY_FUNCTION(archive_read_support_format_raw);
   TK_LAZY_FUNCTION(archive_read_support_format_zip);
   TK_LAZY_FUNCTION(archive_set_error);
   TK_LAZY_FUNCTION(archive_write_close);
@@ -93,9 +95,14 @@ void add(archive* writer, const ZipEntry& file) {
   check(writer, lib().archive_write_data(writer, file.bytes.data(), file.bytes.size()), file.name);
 }
 
-Reading zip_reader(const std::string& source) {
+Reading new_reader() {
   Reading reader(lib().archive_read_new(), lib().archive_read_free);
   if (!reader) throw std::bad_alloc();
+  return reader;
+}
+
+Reading zip_reader(const std::string& source) {
+  Reading reader = new_reader();
   check(reader.get(), lib().archive_read_support_format_zip(reader.get()), source);
   return reader;
 }
@@ -174,6 +181,23 @@ void unzip_files(const fs::path& path, const std::string& folder, const std::vec
   TK_CHECK(missing.empty(), source, ": has no ", folder, '/', missing.front());
 }
 
+std::string gunzipped(std::string_view bytes, const std::string& source, std::size_t most) {
+  // Of other bytes the raw format would make a copy.
+  TK_CHECK(bytes.starts_with("\x1f\x8b"), source, ": is no gzip file");
+  const Reading reader = new_reader();
+  check(reader.get(), lib().archive_read_support_filter_gzip(reader.get()), source);
+  check(reader.get(), lib().archive_read_support_format_raw(reader.get()), source);
+  check(reader.get(), lib().archive_read_open_memory(reader.get(), bytes.data(), bytes.size()), source);
+  archive_entry* entry = nullptr;
+  check(reader.get(), lib().archive_read_next_header(reader.get(), &entry), source);
+  std::string unfolded;
+  read_all(reader, source, [&](std::string_view part) {
+    TK_CHECK(part.size() <= most - unfolded.size(), source, ": unfolds to more than ", most, " bytes");
+    unfolded += part;
+  });
+  return unfolded;
+}
+
 #else
 
 std::string zip_problem() { return "this build has no libarchive; install libarchive-dev and build again"; }
@@ -186,6 +210,10 @@ std::vector<ZipEntry> unzipped(std::string_view, const std::string& source) {
 
 void unzip_files(const fs::path& archive, const std::string&, const std::vector<std::string>&, const fs::path&) {
   throw Error(archive.string() + ": this build has no libarchive");
+}
+
+std::string gunzipped(std::string_view, const std::string& source, std::size_t) {
+  throw Error(source + ": this build has no libarchive");
 }
 
 #endif

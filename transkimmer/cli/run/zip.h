@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-// Zip archives, by libarchive where the build has it.
+// Zip archives and gzip, by libarchive where the build has it.
 namespace tk {
 
 struct ZipEntry {
@@ -30,5 +30,9 @@ std::vector<ZipEntry> unzipped(std::string_view bytes, const std::string& source
 /// names, is passed over. Throws where one is missing, or the archive is broken.
 void unzip_files(const std::filesystem::path& archive, const std::string& folder, const std::vector<std::string>& names,
                  const std::filesystem::path& target);
+
+/// What gzip made `bytes` of. Throws where it is none, or broken, or unfolds to more than `most` bytes; `source` begins
+/// the message.
+std::string gunzipped(std::string_view bytes, const std::string& source, std::size_t most);
 
 }  // namespace tk
