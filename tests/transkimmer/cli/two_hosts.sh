@@ -158,7 +158,7 @@ expect() {
   grep -hE -- "$1" "$work/said" | head -n 2
 }
 
-readonly missing="rank [01]: rank [23](, 3)? has not answered for $timeout s \(--rank_timeout\)"
+readonly missing="rank [01]: rank [23](, 3)? (has|have) not answered for $timeout s \(--rank_timeout\)"
 readonly grace=4 # s, for two cores that others use, too
 
 # Of mpirun, too, which waits for a daemon that does not answer.
