@@ -157,29 +157,12 @@ TEST_CASE("readme: flags are the program's") {
       known.merge(matches(text_of(entry.path()), std::regex(R"rx("(--[a-z0-9_]+)")rx")));
   }
   // Those of cmake, ctest, git, mpirun, srun and the benchmarks' scripts.
-  const std::set<std::string> of_others = {"--build",
-                                           "--preset",
-                                           "--target",
-                                           "--test_dir",
-                                           "--output_on_failure",
-                                           "--rounds",
-                                           "--venv",
-                                           "--sorted",
-                                           "--transkimmer",
-                                           "--install",
-                                           "--prefix",
-                                           "--strip",
-                                           "--bind_to",
-                                           "--map_by",
-                                           "--host",
-                                           "--mca",
-                                           "--mpi",
-                                           "--ntasks_per_node",
-                                           "--gpus_per_node",
-                                           "--python",
-                                           "--nccl",
-                                           "--vocab",
-                                           "--parts"};
+  const std::set<std::string> of_others = {
+      "--build",  "--preset", "--target",          "--test_dir",      "--output_on_failure",
+      "--rounds", "--venv",   "--sorted",          "--transkimmer",   "--install",
+      "--prefix", "--strip",  "--bind_to",         "--map_by",        "--host",
+      "--mca",    "--mpi",    "--ntasks_per_node", "--gpus_per_node", "--python",
+      "--nccl",   "--vocab",  "--parts",           "--cases"};
   CHECK(known.size() > 40);
   std::set<std::string> used;
   for (const fs::path& page : pages()) {

@@ -452,6 +452,12 @@ TEST_CASE("bench: one JSON object, dense, skimmed and in training") {
   CHECK(share == Approx(1).margin(0.25));  // rounding, and what lies outside the model
   CHECK(run_program(Arguments{"bench"} + place.task() + Arguments{"--skim_keep", "1,1,1"}).code == 1);
   CHECK(run_program(Arguments{"bench"} + place.task() + Arguments{"--train", "--skim_keep", "1,1,1"}).code == 2);
+  const Ran unused = run_program(Arguments{"bench"} + place.task() + words("--train --speedup 3"));
+  CHECK(unused.code == 2);
+  CHECK_THAT(unused.err, ContainsSubstring("--speedup: of inference, not with --train"));
+  const Ran forced = run_program(Arguments{"bench"} + place.task() + words("--speedup 3 --skim_keep 1,1,1"));
+  CHECK(forced.code == 2);
+  CHECK_THAT(forced.err, ContainsSubstring("--speedup: --skim_keep forces rows in place of the gates"));
 }
 
 TEST_CASE("cuda bench: what was asked of the device, and how much of its memory was held at most") {

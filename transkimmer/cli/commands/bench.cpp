@@ -258,6 +258,8 @@ std::vector<std::string> contradictions(const BenchCommand& c) {
   };
   refuse(c.task.has_own_files() && !c.split.empty(), "--split: of a task of GLUE");
   refuse(c.train && !c.skim_keep.empty(), "--skim_keep: forces rows in inference only, not with --train");
+  refuse(c.train && c.speedup.has_value(), "--speedup: of inference, not with --train");
+  refuse(!c.skim_keep.empty() && c.speedup.has_value(), "--speedup: --skim_keep forces rows in place of the gates");
   refuse(c.train && c.batch.tokens > 0, "--batch_tokens: of inference, not with --train");
   refuse(c.train && c.runtime.queues > 1, "--queues: of inference, not with --train");
   for (const double share : c.skim_keep) {
