@@ -39,10 +39,7 @@ class MaskedRows final : public RowSets {
   }
 
   void decide(std::size_t layer) override {
-    const Variable y = decides_after() && masks_.updated.defined() ? lerp_rows(x_, attended_, masks_.updated)
-                       : decides_after()                           ? attended_
-                                                                   : x_;
-    const GateAnswers answers = decisions_(in_.predictors[layer], y, layer, in_.context, in_.options);
+    const GateAnswers answers = decisions_(in_.predictors[layer], decided_by(), layer, in_.context, in_.options);
     const MaskVariables after = gate_masks(answers.gates, masks_, in_.rows.offsets, answers.first);
     if (decides_after()) {
       next_ = {after.keys, after.updated, {}};
@@ -82,6 +79,12 @@ class MaskedRows final : public RowSets {
 
  private:
   bool decides_after() const { return gate_.decides == GatePlace::kAfterAttention; }
+
+  // y of the rows behind attention, a frozen one as it came; or what the layer begins with.
+  Variable decided_by() const {
+    if (!decides_after()) return x_;
+    return masks_.updated.defined() ? lerp_rows(x_, attended_, masks_.updated) : attended_;
+  }
 
   MaskedLayer::Predicted predicted(std::size_t layer) const {
     if (!decides_after()) return MaskedLayer::Predicted::kKeysBefore;
