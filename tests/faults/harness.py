@@ -226,6 +226,17 @@ def leftovers(room: Path) -> list[Path]:
     return sorted(path for path in room.rglob("*") if ".tmp-" in path.name and ".tmp-" not in path.parent.name)
 
 
+def problems_at_end(problems: list[str], room: Path, outcome, expected: dict[str, object]) -> list[str]:
+    """Those so far, and what is left over in the room; where there is none, what outcome(out) has that is not expected."""
+    if leftovers(room):
+        problems = [*problems, "left over at the end"]
+    if problems:
+        return problems
+    found = outcome(room / "out")
+    different = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
+    return [f"gone on to other bits in {', '.join(different)}"] if different else []
+
+
 def checkpoints(folder: Path) -> list[Path]:
     found = [
         path for path in folder.glob("checkpoint-*") if re.fullmatch(r"checkpoint-\d+", path.name) and path.is_dir()

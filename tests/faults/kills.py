@@ -214,14 +214,7 @@ def resumed(place: Workplace, whole: Undisturbed, kills: int, seed: int, room: P
         ran = harness.run(command, room)
         if ran.code != 0:
             problems.append(f"the run after the last kill ends with {ran.code}: {harness.last_line(ran.err)}")
-    if harness.leftovers(room):
-        problems.append("left over at the end")
-    if not problems:
-        found = outcome(room / "out")
-        different = sorted(name for name in found.keys() | expected.outcome.keys()
-                           if found.get(name) != expected.outcome.get(name))
-        if different:
-            problems.append(f"gone on to other bits in {', '.join(different)}")
+    problems = harness.problems_at_end(problems, room, outcome, expected.outcome)
     return Tried(problems, f"{shlex.join(command)} # killed up to {kills} times, seed {seed}", kills)
 
 

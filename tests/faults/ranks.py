@@ -129,14 +129,7 @@ def killed(place: Workplace, whole: Undisturbed, number: int, room: Path) -> Tri
     ran = harness.run(last, room)
     if ran.code != 0:
         problems.append(f"the run after the last kill ends with {ran.code}: {harness.last_line(ran.err)}")
-    if harness.leftovers(room):
-        problems.append("left over at the end")
-    if not problems:
-        found = outcome(room / "out")
-        different = sorted(name for name in found.keys() | expected.outcome.keys()
-                           if found.get(name) != expected.outcome.get(name))
-        if different:
-            problems.append(f"gone on to other bits in {', '.join(different)}")
+    problems = harness.problems_at_end(problems, room, outcome, expected.outcome)
     return Tried(problems, f"{shlex.join(last)} # after {times} kills, seed {SEED + number}", times)
 
 

@@ -23,6 +23,7 @@
 #include "autograd/ops/to.h"
 #include "tensor/ops/softmax.h"
 #include "tests/support/activations.h"
+#include "tests/support/mac_coefficients.h"
 #include "tests/support/op_case_table.h"
 #include "tests/support/tensors.h"
 
@@ -426,14 +427,6 @@ void add_masks(Table& table) {
     }
   }
 
-  const MacCoefficients c{.row = 0.3,
-                          .pair = 0.02,
-                          .heads_pair = 0,
-                          .feed = 0.5,
-                          .predict = 0.1,
-                          .unasked = 1,
-                          .head_sentence = 0.7,
-                          .head_row = 0.05};
   using Predicted = MaskedLayer::Predicted;
   for (const bool large : {false, true}) {
     const Packed& of = large ? many : rows;
@@ -448,21 +441,22 @@ void add_masks(Table& table) {
           return mac_share({{{{}, {}, x[0]}, Predicted::kKeys},
                             {{x[1], x[2], x[3]}, Predicted::kKeys},
                             {{x[4], {}, {}}, Predicted::kNone, true}},
-                           on(x, offsets), c)
+                           on(x, offsets), kMacCoefficients)
               .share;
         },
         5);
     add(
         "mac_share, staged, all rows read",
         [=, offsets = of.offsets](const Variables& x) {
-          return mac_share({{{{}, {}, x[0]}, Predicted::kKeys}, {{x[1], x[1], {}}}}, on(x, offsets), c).share;
+          return mac_share({{{{}, {}, x[0]}, Predicted::kKeys}, {{x[1], x[1], {}}}}, on(x, offsets), kMacCoefficients)
+              .share;
         },
         2);
     add(
         "mac_share, layer",
         [=, offsets = of.offsets](const Variables& x) {
           return mac_share({{{x[0], {}, {}}, Predicted::kKeysBefore}, {{x[1], {}, {}}, Predicted::kKeysBefore}},
-                           on(x, offsets), c)
+                           on(x, offsets), kMacCoefficients)
               .share;
         },
         2);

@@ -6,6 +6,7 @@
 #include "autograd/ops/reduce.h"
 #include "tests/autograd/leaves.h"
 #include "tests/support/catch.h"
+#include "tests/support/mac_coefficients.h"
 #include "tests/support/tensors.h"
 
 using namespace tk;
@@ -13,23 +14,16 @@ using namespace tk::test;
 
 namespace {
 
-constexpr MacCoefficients kCoefficients{.row = 0.3,
-                                        .pair = 0.02,
-                                        .heads_pair = 0,
-                                        .feed = 0.5,
-                                        .predict = 0.1,
-                                        .unasked = 1,
-                                        .head_sentence = 0.7,
-                                        .head_row = 0.05};
-
 Packed sentences() { return make_packed({3, 1, 5}, {4, 7, 9}); }
 
 // The formula op by op, on the rows of each sentence.
 Variable layer_cost(const Variable& keys, const Variable& updated, const Variable& fed) {
-  const MacCoefficients& c = kCoefficients;
+  const MacCoefficients& c = kMacCoefficients;
   return (keys + updated) * c.row + (updated * keys) * c.pair + fed * c.feed;
 }
-Variable predictor_cost(const Variable& entering) { return (entering - kCoefficients.unasked) * kCoefficients.predict; }
+Variable predictor_cost(const Variable& entering) {
+  return (entering - kMacCoefficients.unasked) * kMacCoefficients.predict;
+}
 
 }  // namespace
 
@@ -42,7 +36,7 @@ TEST_CASE("mac_share: staged layers cost what the formula says op by op, and so 
   const auto count = [&](const Variable& x) { return segment_sum(x, rows.offsets); };
   const Variable n = count(Variable(full({rows.tokens}, 1, DType::kFloat64)));
   const Variable one(full({rows.sentences}, 1, DType::kFloat64));
-  const double head = 3 * kCoefficients.head_sentence + 9 * kCoefficients.head_row;
+  const double head = 3 * kMacCoefficients.head_sentence + 9 * kMacCoefficients.head_row;
   const Variable total = sum(layer_cost(n, n, count(f0)) + predictor_cost(n)) +
                          sum(layer_cost(count(r1), count(u1), count(f1)) + predictor_cost(count(r1))) +
                          sum(layer_cost(count(r2), one, one)) + head;
@@ -58,7 +52,7 @@ TEST_CASE("mac_share: staged layers cost what the formula says op by op, and so 
   using Predicted = MaskedLayer::Predicted;
   const MacShareOutput out = mac_share(
       {{{{}, {}, f0}, Predicted::kKeys}, {{r1, u1, f1}, Predicted::kKeys}, {{r2, {}, {}}, Predicted::kNone, true}},
-      rows.offsets, kCoefficients);
+      rows.offsets, kMacCoefficients);
   CHECK(out.share.item() == Approx((total / dense).item()).epsilon(1e-12));
   CHECK(out.dense.item() == Approx(dense.item()).epsilon(1e-12));
   out.share.backward();
@@ -75,17 +69,17 @@ TEST_CASE("mac_share: a published gate's predictor is entered by the keys of the
     return segment_sum(Variable(full({rows.tokens}, share, DType::kFloat64)), rows.offsets);
   };
   const Variable n = count(1), a = count(0.5), b = count(0.25);
-  const double head = 3 * kCoefficients.head_sentence + 9 * kCoefficients.head_row;
+  const double head = 3 * kMacCoefficients.head_sentence + 9 * kMacCoefficients.head_row;
   const Variable total =
       sum(layer_cost(a, a, a) + predictor_cost(n)) + sum(layer_cost(b, b, b) + predictor_cost(a)) + head;
   using Predicted = MaskedLayer::Predicted;
   const MacShareOutput out =
       mac_share({{{first, {}, {}}, Predicted::kKeysBefore}, {{second, {}, {}}, Predicted::kKeysBefore}}, rows.offsets,
-                kCoefficients);
+                kMacCoefficients);
   CHECK(out.share.item() == Approx((total / (sum(layer_cost(n, n, n)) * 2.0 + head)).item()).epsilon(1e-12));
 }
 
 TEST_CASE("mac_share: of no layers is refused") {
-  CHECK(message_of([] { mac_share(std::vector<MaskedLayerVariables>(), sentences().offsets, kCoefficients); }) ==
+  CHECK(message_of([] { mac_share(std::vector<MaskedLayerVariables>(), sentences().offsets, kMacCoefficients); }) ==
         "mac_share: expected layers, got none");
 }
