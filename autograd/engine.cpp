@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "autograd/grad_mode.h"
+#include "tensor/beside.h"
 #include "tensor/io/problem_text.h"
 
 namespace tk {
@@ -48,6 +49,23 @@ class Walk {
   std::vector<std::shared_ptr<Node>> rest_;
 };
 
+// What a walk asked for beside itself is done when it has ended.
+class Beside {
+ public:
+  Beside() = default;
+  static void join() {
+    for (const Device device : kAllDevices) join_beside(device);
+  }
+  ~Beside() {
+    try {
+      join();
+    } catch (const Error&) {  // what was thrown first matters
+    }
+  }
+  Beside(const Beside&) = delete;
+  Beside& operator=(const Beside&) = delete;
+};
+
 void run(Node& node, bool retain_graph) {
   const Tensor dy = node.grad.take();
   TK_CHECK(node.backward, "backward of ", node.name,
@@ -73,6 +91,7 @@ void walk_back(const std::shared_ptr<Node>& root, const Tensor& dy, bool retain_
   const NoGrad no_grad;
   if (watch.begin) watch.begin(*root);
   root->grad.add(dy);
+  const Beside beside;
   Walk walk;
   walk.push(root);
   while (!walk.empty()) {
@@ -84,6 +103,7 @@ void walk_back(const std::shared_ptr<Node>& root, const Tensor& dy, bool retain_
     if (!retain_graph) node->inputs.clear();
     if (watch.after) watch.after(*node);
   }
+  Beside::join();
 }
 
 std::map<const Node*, std::uint64_t> last_ops(const Node& root) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <utility>
 
+#include "tensor/beside.h"
 #include "tensor/ops/elementwise.h"
 
 namespace tk {
@@ -24,12 +25,17 @@ void GradSlot::move_to(Device device) {
   for (SparseRows& part : sparse_) part = {part.ids.to(device), part.rows.to(device)};
 }
 
+void GradSlot::join() {
+  if (std::exchange(beside_, false)) join_beside(grad_.device());
+}
+
 void GradSlot::own() {
   if (!owned_) grad_ = owns() ? grad_.reshape(grad_.shape()) : grad_.clone();  // the strides of one row may be any
   owned_ = true;
 }
 
 void GradSlot::add(const Tensor& gradient) {
+  join();
   if (!filled_) {
     if (buffer_) {
       grad_.copy_from(gradient);
@@ -47,7 +53,15 @@ void GradSlot::add(const Tensor& gradient) {
   filled_ = true;
 }
 
+SumTarget GradSlot::target_beside(const Shape& shape, DType dtype, Device device) {
+  beside_ = false;  // work beside is done in its order
+  SumTarget result = target(shape, dtype, device);
+  result.beside = beside_ = true;
+  return result;
+}
+
 SumTarget GradSlot::target(const Shape& shape, DType dtype, Device device) {
+  join();
   if (filled_) {
     own();
     return {grad_, true};
@@ -58,6 +72,7 @@ SumTarget GradSlot::target(const Shape& shape, DType dtype, Device device) {
 }
 
 void GradSlot::add_range(const Shape& shape, std::int64_t dim, std::int64_t start, const Tensor& gradient) {
+  join();
   if (filled_) {
     own();
   } else if (buffer_) {
@@ -76,6 +91,7 @@ void GradSlot::put_of_value(std::size_t k, const Tensor& gradient) {
 }
 
 Tensor GradSlot::take() {
+  beside_ = false;  // after the end of a walk
   filled_ = owned_ = false;
   return std::exchange(grad_, Tensor());
 }
@@ -112,6 +128,19 @@ void Destinations::add(std::size_t i, const Tensor& gradient) {
 SumTarget Destinations::target(std::size_t i) {
   Node& input = *node_.inputs[i];
   return input.grad.target(input.shape, input.grad_dtype, input.device);
+}
+
+SumTarget Destinations::target_beside(std::size_t i) {
+  if (!wanted(i)) return {};
+  Node& input = *node_.inputs[i];
+  return input.leaf ? input.grad.target_beside(input.shape, input.grad_dtype, input.device) : target(i);
+}
+
+void Destinations::sum_beside(std::size_t i, std::function<void(const SumTarget& target)> sum) {
+  const SumTarget target = target_beside(i);
+  if (!target) return;
+  if (!target.beside) return sum(target);
+  run_beside(target.out.device(), [target, sum = std::move(sum)] { sum(target); });
 }
 
 void Destinations::add_range(std::size_t i, std::int64_t dim, std::int64_t start, const Tensor& gradient) {

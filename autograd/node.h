@@ -35,6 +35,8 @@ class GradSlot {
   void add(const Tensor& gradient);
   /// A tensor like `shape` to write to (add = false) or to add to (add = true).
   SumTarget target(const Shape& shape, DType dtype, Device device);
+  /// The same for work of run_beside(): what arrives otherwise, comes after it.
+  SumTarget target_beside(const Shape& shape, DType dtype, Device device);
   /// Adds to entries [start, start + n) of dimension `dim` of a gradient of `shape`.
   void add_range(const Shape& shape, std::int64_t dim, std::int64_t start, const Tensor& gradient);
   void add_sparse(SparseRows rows) { sparse_.push_back(std::move(rows)); }
@@ -49,6 +51,7 @@ class GradSlot {
   void clear();
 
  private:
+  void join();
   bool owns() const { return owned_ || (grad_.is_unshared() && grad_.is_contiguous()); }
   void own();
 
@@ -58,6 +61,7 @@ class GradSlot {
   bool filled_ = false;
   bool owned_ = false;   // nobody else sees the tensor, so adding in place is safe
   bool buffer_ = false;  // grad_ is a given buffer
+  bool beside_ = false;  // work beside may be writing to it
   bool sparse_allowed_ = false;
 };
 
@@ -103,6 +107,11 @@ class Destinations {
   SumTarget target(std::size_t i);
   /// The same, not wanted if input i takes no gradient.
   SumTarget target_if_wanted(std::size_t i) { return wanted(i) ? target(i) : SumTarget(); }
+  /// The same. Where input i is a leaf, whose gradient nobody reads before the end of the walk, the sum may be made
+  /// beside the walk (tensor/beside.h).
+  SumTarget target_beside(std::size_t i);
+  /// Calls sum(target_beside(i)) as work beside the walk where that may be, else at once. What `sum` needs it holds.
+  void sum_beside(std::size_t i, std::function<void(const SumTarget& target)> sum);
   void add_range(std::size_t i, std::int64_t dim, std::int64_t start, const Tensor& gradient);
   bool sparse_allowed(std::size_t i) const { return node_.inputs[i]->grad.sparse_allowed(); }
   void add_sparse(std::size_t i, SparseRows rows) { node_.inputs[i]->grad.add_sparse(std::move(rows)); }

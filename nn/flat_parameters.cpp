@@ -13,6 +13,7 @@ SparseRows coalesced(const SparseParameter& entry) {
   const GradSlot& slot = entry.parameter->grad();
   TK_CHECK(!slot.dense().defined(), "optimizer: a dense gradient arrived for ", entry.names.front(),
            ", which takes rows alone; do not make it sparse");
+  if (slot.sparse().size() == 1 && slot.sparse().front().coalesced) return slot.sparse().front();
   Tensors ids, rows;
   for (const SparseRows& part : slot.sparse()) {
     ids.push_back(part.ids);
@@ -92,7 +93,9 @@ Tensor FlatParameters::range(const Tensor& buffer, const DenseParameter& entry) 
 }
 
 void FlatParameters::clear_if_unreached(const DenseParameter& entry) const {
-  if (!entry.parameter->grad().filled()) range(grad, entry).fill(0);
+  const Tensor& value = entry.parameter->value();
+  GradSlot& slot = entry.parameter->grad();
+  if (!slot.filled()) slot.target(value.shape(), DType::kFloat32, value.device()).out.fill(0);
 }
 
 Gradients FlatParameters::gather() const {

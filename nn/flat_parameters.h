@@ -22,6 +22,7 @@ struct SparseParameter : NamedParameter {
 struct Gradients {
   Tensor dense;                    ///< [n] float32, in the order of the flat buffers
   std::vector<SparseRows> sparse;  ///< of each sparse parameter, coalesced; empty ids where none arrived
+  Tensor squares = {};             ///< squared_norms of `dense`, where they were made beside the walk back
 };
 
 /// All dense parameters side by side in flat buffers, values and gradients, so that a norm or an update is
@@ -42,7 +43,7 @@ struct FlatParameters {
 
   /// The gradients so far: `grad` itself, and each sparse one gathered by ascending row. Reads nothing back.
   Gradients gather() const;
-  /// Zeros in `grad` for a parameter that no gradient has reached.
+  /// Zeros in `grad` for a parameter that no gradient has reached: from then on that is its gradient.
   void clear_if_unreached(const DenseParameter& entry) const;
   /// Says that the gradients were used: the next ones are written over them.
   void clear_gradients() const;

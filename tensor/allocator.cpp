@@ -70,11 +70,17 @@ class CachingAllocator {
 
   void deallocate(void* data, std::int64_t bytes) noexcept {
     const std::lock_guard lock(mutex_);
+    if (held_ != nullptr) return held_->push_back({data, bytes});
     stats_.allocated -= policy_.rounded(bytes);
     const bool found = std::ranges::any_of(
         queues_, [data](QueuePools& pools) { return pools.ordinary.deallocate(data) || pools.arena.deallocate(data); });
     assert(found);
     static_cast<void>(found);
+  }
+
+  void hold_freed(std::vector<FreedBlock>* held) {
+    const std::lock_guard lock(mutex_);
+    held_ = held;
   }
 
   void use_arena(bool use) {
@@ -141,6 +147,7 @@ class CachingAllocator {
   std::deque<QueuePools> queues_;
   std::size_t queue_ = 0;
   bool in_arena_ = false;
+  std::vector<FreedBlock>* held_ = nullptr;  // where blocks go that are returned; null: back to their pool
   AllocatorStats stats_;
 };
 
@@ -177,5 +184,7 @@ void* allocate(Device device, std::int64_t bytes) {
 void deallocate(Device device, void* data, std::int64_t bytes) noexcept {
   if (data != nullptr) allocator_of(device).deallocate(data, bytes);
 }
+
+void hold_freed(Device device, std::vector<FreedBlock>* held) { allocator_of(device).hold_freed(held); }
 
 }  // namespace tk

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "tensor/device.h"
 
@@ -32,5 +33,13 @@ void use_queue(Device device, int queue);
 void* allocate(Device device, std::int64_t bytes);
 /// Returns a block that `allocate` gave for the same `bytes`.
 void deallocate(Device device, void* data, std::int64_t bytes) noexcept;
+
+/// What `deallocate` was called with.
+struct FreedBlock {
+  void* data;
+  std::int64_t bytes;
+};
+/// Blocks that are returned from now on are not handed out again, but noted in `held`; with null, ordinary again.
+void hold_freed(Device device, std::vector<FreedBlock>* held);
 
 }  // namespace tk

@@ -28,6 +28,8 @@ constexpr Backend kCpuBackend = {
     },
     .synchronize = [] {},
     .use_queue = nullptr,
+    .begin_beside = nullptr,
+    .end_beside = nullptr,
     .begin_capture = nullptr,
     .end_capture = nullptr,
     .is_capturing = nullptr,

@@ -37,6 +37,11 @@ struct Backend {
   /// Has what is asked for from now on go into a queue; returns the one before. Null where work is done as it is asked
   /// for.
   Queue (*use_queue)(const Queue& queue);
+  /// Between these calls what is asked for goes beside the queue in use, after what it was asked for before, and in the
+  /// order of all that goes beside. What end_beside() returns has what is asked for later come after that. Both null
+  /// where work is done as it is asked for.
+  void (*begin_beside)();
+  std::function<void()> (*end_beside)();
   /// Records work instead of doing it, until end_capture(), which gives a graph to replay (null if nothing came of it).
   /// All null where the device records nothing.
   void (*begin_capture)();

@@ -4,6 +4,7 @@
 
 #include "tensor/allocator.h"
 #include "tensor/backend.h"
+#include "tensor/beside.h"
 #include "tensor/error.h"
 
 namespace tk {
@@ -40,9 +41,11 @@ Capture Capture::record(Device device, const std::function<void()>& work) {
   // which little memory is not worth it.
   release_cached(device, std::int64_t{256} << 20);
   const InArena arena(device);
+  join_beside(device);  // a recording comes after nothing but what is recorded
   recorder.begin_capture();
   try {
     work();
+    join_beside(device);
   } catch (...) {
     abandon(recorder);
     throw;

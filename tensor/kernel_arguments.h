@@ -40,6 +40,7 @@ struct DropoutKey {
 struct SumTarget {
   Tensor out;
   bool add = false;
+  bool beside = false;  ///< nobody reads or writes `out` otherwise before join_beside(): a kernel may run_beside()
 
   explicit operator bool() const { return out.defined(); }
 

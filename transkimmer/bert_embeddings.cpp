@@ -23,7 +23,9 @@ void BertEmbeddings::check(const PackedTokens& inputs) {
 }
 
 Variable BertEmbeddings::sum(const PackedTokens& inputs) const {
-  return word_(inputs.input_ids) + position_(inputs.rows.position) + token_type_(inputs.token_types);
+  // In this order, so that a walk back comes to the words last: the others' gradients are summed up beside theirs.
+  const Variable words = word_(inputs.input_ids), positions = position_(inputs.rows.position);
+  return words + positions + token_type_(inputs.token_types);
 }
 
 Variable BertEmbeddings::operator()(const PackedTokens& inputs, const Context& context, DType dtype) const {

@@ -13,7 +13,7 @@ Variable bias_activation(const Variable& x, const Variable& bias, Activation act
   return record("bias_activation", {bias_activation(x.value(), bias.value(), activation), again},
                 {{kX, x}, {kBias, bias}},
                 [x = Saved(x), bias = Saved(bias), activation](const Tensor& dy, Destinations& to) {
-                  to.add_if_wanted(kX, bias_activation_backward(dy, x, bias, activation, to.target_if_wanted(kBias)));
+                  to.add_if_wanted(kX, bias_activation_backward(dy, x, bias, activation, to.target_beside(kBias)));
                 });
 }
 

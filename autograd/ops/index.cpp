@@ -1,18 +1,49 @@
 #include "autograd/ops/index.h"
 
+#include <memory>
+
+#include "autograd/grad_mode.h"
+#include "tensor/beside.h"
 #include "tensor/ops/index.h"
 
 namespace tk {
 
+namespace {
+
+// Made beside a walk back, long before it has the rows.
+class EarlyRuns {
+ public:
+  EarlyRuns(const Variable& x, const Tensor& index) : device_(x.device()) {
+    if (!grad_enabled() || !x.requires_grad() || device_ == Device::kCpu) return;
+    number_ = run_beside_later(device_, [runs = runs_, index, rows = x.size(0)] { *runs = row_runs(index, rows); });
+  }
+  RowRuns get() const {
+    join_beside(device_, number_);
+    return *runs_;
+  }
+
+ private:
+  Device device_;
+  std::shared_ptr<RowRuns> runs_ = std::make_shared<RowRuns>();
+  BesideNumber number_ = 0;
+};
+
+}  // namespace
+
 Variable index_select(const Variable& x, const Tensor& index) {
-  return record("index_select", index_select(x.value(), index), {x},
-                [index = Saved(index), rows = x.shape()[0]](const Tensor& dy, Destinations& to) {
-                  if (to.sparse_allowed(0)) {
-                    to.add_sparse(0, {index.get().to(DType::kInt32), dy.contiguous()});
-                  } else {
-                    to.add(0, index_add(dy, index, rows));
-                  }
-                });
+  return record(
+      "index_select", index_select(x.value(), index), {x},
+      [index = Saved(index), rows = x.shape()[0], early = EarlyRuns(x, index)](const Tensor& dy, Destinations& to) {
+        const RowRuns runs = early.get();
+        if (to.sparse_allowed(0)) {
+          const SparseRows all{index.get().to(DType::kInt32), dy.contiguous()};
+          to.add_sparse(0, runs.defined() ? coalesce(all, runs) : all);
+        } else if (runs.defined()) {
+          to.sum_beside(0, [dy, runs](const SumTarget& sum) { index_add_into(sum, dy, runs); });
+        } else {
+          to.add(0, index_add(dy, index, rows));
+        }
+      });
 }
 
 Variable take_rows(const Variable& x, const Tensor& rows) {

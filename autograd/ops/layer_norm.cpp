@@ -16,7 +16,7 @@ Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& be
   return record(
       "layer_norm", {out.y, again}, {{kX, x}, {kGamma, gamma}, {kBeta, beta}},
       [x = Saved(x), gamma = Saved(gamma), mean = out.mean, rstd = out.rstd](const Tensor& dy, Destinations& to) {
-        const SumTarget dgamma = to.target_if_wanted(kGamma), dbeta = to.target_if_wanted(kBeta);
+        const SumTarget dgamma = to.target_beside(kGamma), dbeta = to.target_beside(kBeta);
         to.add_if_wanted(kX, layer_norm_backward(dy, x, mean, rstd, gamma, dgamma, dbeta));
       });
 }

@@ -58,14 +58,10 @@ Variable linear(const Variable& x, const Variable& w, const Variable& bias) {
   enum : std::size_t { kX, kW, kBias };
   return record("linear", linear(x.value(), w.value(), bias.value()), {{kX, x}, {kW, w}, {kBias, bias}},
                 [x = Saved(x), w = Saved(w)](const Tensor& dy, Destinations& to) {
-                  if (to.wanted(kW)) {
-                    const SumTarget dw = to.target(kW);
+                  to.sum_beside(kW, [dy, x](const SumTarget& dw) {
                     matmul_into(dw.out, dw.add, dy, x, true, false);  // dw = dy^T x
-                  }
-                  if (to.wanted(kBias)) {
-                    const SumTarget db = to.target(kBias);
-                    sum_columns(db.out, dy, db.add);
-                  }
+                  });
+                  to.sum_beside(kBias, [dy](const SumTarget& db) { sum_columns(db.out, dy, db.add); });
                   if (to.wanted(kX)) {
                     const SumTarget dx = to.target(kX);
                     matmul_into(dx.out, dx.add, dy, w, false, false);  // dx = dy w

@@ -21,8 +21,8 @@ Variable predictor_head(const Variable& u, const Variable& gamma, const Variable
                 {{kU, u}, {kGamma, gamma}, {kBeta, beta}, {kOutputW, output_w}, {kOutputB, output_b}},
                 [u = Saved(u), gamma = Saved(gamma), beta = Saved(beta), output_w = Saved(output_w), mean = out.mean,
                  rstd = out.rstd](const Tensor& dz, Destinations& to) {
-                  const SumTarget dgamma = to.target_if_wanted(kGamma), dbeta = to.target_if_wanted(kBeta),
-                                  doutput_w = to.target_if_wanted(kOutputW), doutput_b = to.target_if_wanted(kOutputB);
+                  const SumTarget dgamma = to.target_beside(kGamma), dbeta = to.target_beside(kBeta),
+                                  doutput_w = to.target_beside(kOutputW), doutput_b = to.target_beside(kOutputB);
                   to.add_if_wanted(kU, predictor_head_backward(dz, u, mean, rstd, gamma, beta, output_w,
                                                                {dgamma, dbeta, doutput_w, doutput_b}));
                 });

@@ -29,9 +29,9 @@ Variable residual_dropout_layer_norm(const Variable& x, const Variable& bias, co
                                    residual_dropout_layer_norm_backward(dy, z, mean, rstd, x, bias, scale, gamma, key,
                                                                         {.dresidual = to.target_if_wanted(kResidual),
                                                                          .dscale = to.target_if_wanted(kScale),
-                                                                         .dgamma = to.target_if_wanted(kGamma),
-                                                                         .dbeta = to.target_if_wanted(kBeta),
-                                                                         .dbias = to.target_if_wanted(kBias)}));
+                                                                         .dgamma = to.target_beside(kGamma),
+                                                                         .dbeta = to.target_beside(kBeta),
+                                                                         .dbias = to.target_beside(kBias)}));
                 });
 }
 

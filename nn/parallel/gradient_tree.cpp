@@ -5,6 +5,8 @@
 #include <map>
 #include <vector>
 
+#include "nn/gradient_pieces.h"
+#include "tensor/beside.h"
 #include "tensor/ops/elementwise.h"
 
 namespace tk {
@@ -40,7 +42,7 @@ class TreeSum {
         leaves_(std::ssize(rows)),
         own_(leaves_of(leaves_, ranks.rank(), ranks.size())),
         starts_({0}),
-        whole_({.begin = 0, .end = parameters.grad.numel()}) {
+        whole_({{.begin = 0, .end = parameters.grad.numel()}}) {
     for (const std::int64_t n : rows) starts_.push_back(starts_.back() + n);
     for (const SparseParameter& entry : parameters.sparse) {
       const Tensor& value = entry.parameter->value();
@@ -105,9 +107,7 @@ class TreeSum {
   }
 
   // A part of the flat gradient, and what lives until its sum is there.
-  struct Piece {
-    std::int64_t begin = 0, end = 0;
-    std::uint64_t last_op = 0;  // of the walk back, after which it is finished
+  struct Piece : GradientPiece {
     std::vector<Message> sends = {}, receives = {};
     std::map<std::int64_t, Tensor> parts = {};  // of this rank's range, by the subtree's first leaf
     Tensor rounded = {};
@@ -117,21 +117,21 @@ class TreeSum {
   // or not. The last piece is on its way still when it returns.
   void sum_beside(const LeafBackward& backward) {
     constexpr std::int64_t kPieces = 8;
-    const std::vector<std::int64_t> bounds = even_bounds(parameters_.grad.numel(), kPieces, kNormChunk);
+    std::vector<GradientPiece> ranges = gradient_pieces(parameters_, kPieces);
     std::vector<Piece>& pieces = pieces_;
-    for (std::size_t i = kPieces; i > 0; --i) {
-      if (bounds[i - 1] < bounds[i]) pieces.push_back({.begin = bounds[i - 1], .end = bounds[i]});
-    }
+    for (const GradientPiece& range : ranges) pieces.push_back({range});
     sums_.emplace(own_.begin, parameters_.grad);
     std::size_t next = 0;
     const auto send_next = [&] {
+      clear_unreached(pieces[next], parameters_);
+      join_beside(ranks_.device());
       const Beside beside(ranks_);
       sum_everywhere(pieces[next++]);
     };
-    watch_ = {.begin = [&](const Node& root) { note_last_ops(pieces, root); },
+    watch_ = {.begin = [&](const Node& root) { find_last_ops(ranges, parameters_, root); },
               .after =
                   [&](const Node& op) {
-                    while (next + 1 < pieces.size() && op.sequence <= pieces[next].last_op) send_next();
+                    while (next + 1 < pieces.size() && op.sequence <= ranges[next].last_op) send_next();
                   }};
     gradient_of(own_.begin, backward);
     while (next + 1 < pieces.size()) send_next();
@@ -146,23 +146,6 @@ class TreeSum {
     Beside& operator=(const Beside&) = delete;
     Communicator& ranks;
   };
-
-  // Of parameters that the walk does not reach nothing is to come but zeros.
-  void note_last_ops(std::vector<Piece>& pieces, const Node& root) const {
-    const std::map<const Node*, std::uint64_t> last = last_ops(root);
-    for (const DenseParameter& entry : parameters_.dense) {
-      if (!last.contains(entry.parameter->variable().node().get())) parameters_.clear_if_unreached(entry);
-    }
-    for (Piece& piece : pieces) {
-      piece.last_op = root.sequence;
-      for (const DenseParameter& entry : parameters_.dense) {
-        const std::int64_t end = entry.begin + entry.parameter->value().numel();
-        const auto found = last.find(entry.parameter->variable().node().get());
-        if (found == last.end() || end <= piece.begin || piece.end <= entry.begin) continue;
-        piece.last_op = std::min(piece.last_op, found->second);
-      }
-    }
-  }
 
   // Each rank finishes the tree for a range of the piece's elements.
   void sum_everywhere(Piece& piece) {

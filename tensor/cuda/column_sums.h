@@ -1,7 +1,9 @@
 #pragma once
 
-#include <initializer_list>
+#include <algorithm>
+#include <vector>
 
+#include "tensor/beside.h"
 #include "tensor/cuda/pack.h"
 #include "tensor/kernel_arguments.h"
 
@@ -24,10 +26,18 @@ struct SumOutputs {
   bool add[kMostSums];
 };
 
+/// Calls sum() beside the queue where all `targets` allow it.
+template <class F>
+void sum_for(const std::vector<SumTarget>& targets, F&& sum) {
+  const bool beside = std::ranges::all_of(targets, [](const SumTarget& target) { return !target || target.beside; });
+  if (!beside) return sum();
+  run_beside(Device::kCuda, sum);
+}
+
 /// Calls launch(outputs) with the places of `targets`, in order: again for one that goes where another one of the same
 /// call does, as it is to be added to that one. Not at all where nothing is wanted.
 template <class Y, class F>
-void for_each_launch(std::initializer_list<SumTarget> targets, F&& launch) {
+void for_each_launch(const std::vector<SumTarget>& targets, F&& launch) {
   SumOutputs<Y> out{};
   const auto launch_wanted = [&] {
     if (std::any_of(out.y, out.y + kMostSums, [](const Y* y) { return y != nullptr; })) launch(out);
@@ -118,10 +128,12 @@ struct PartialSums {
 
   /// The sums over the blocks, to where they are wanted. `targets`: one for each sum, in order.
   template <class T>
-  void finish(std::initializer_list<SumTarget> targets) const {
-    for_each_launch<T>(targets, [&](const SumOutputs<T>& out) {
-      const auto sums = static_cast<int>(partial.shape()[0]);
-      sum_chunks(out, sums, partial.data<T>(), blocks, cols, std::max<std::int64_t>(1, blocks));
+  void finish(const std::vector<SumTarget>& targets) const {
+    sum_for(targets, [sums = *this, targets] {
+      for_each_launch<T>(targets, [&](const SumOutputs<T>& out) {
+        sum_chunks(out, static_cast<int>(sums.partial.shape()[0]), sums.partial.data<T>(), sums.blocks, sums.cols,
+                   std::max<std::int64_t>(1, sums.blocks));
+      });
     });
   }
 };

@@ -169,11 +169,12 @@ struct Runs {
   std::int64_t n;
 };
 
-__global__ void __launch_bounds__(kScanThreads) find_runs(Runs runs, const std::int32_t* keys) {
+// Of sorted keys, `none` being that of no row.
+__global__ void __launch_bounds__(kScanThreads) find_runs(Runs runs, const std::int32_t* keys, std::int32_t none) {
   const int count = scan_ranks(
       runs.n, [&](std::int64_t p) { return p == 0 || keys[p] != keys[p - 1]; },
       [&](std::int64_t p, int rank) {
-        runs.ids[rank] = keys[p];
+        runs.ids[rank] = keys[p] == none ? -1 : keys[p];
         runs.first[rank] = static_cast<std::int32_t>(p);
       },
       [&](std::int64_t p, int heads) { runs.run[p] = heads - 1; }, [](std::int64_t) {});
@@ -230,7 +231,7 @@ __device__ void add_rows(compute_t<T> (&sum)[N], int count, std::int64_t left, b
 // A warp for each sorted key and N columns a lane. Those where a part of a run begins add it up: a short run is done, a
 // long one leaves its parts to sum_parts. So what a sum's bits depend on is its own run alone.
 template <class T, int N>
-__global__ void __launch_bounds__(kThreads) sum_runs(RowSums<T> sums, Runs runs) {
+__global__ void __launch_bounds__(kThreads) sum_each_run(RowSums<T> sums, Runs runs) {
   const std::int64_t p = warp_of_grid();
   if (p >= runs.n) return;
   const std::int64_t col = (std::int64_t{blockIdx.y} * kWarp + lane()) * N;
@@ -241,7 +242,7 @@ __global__ void __launch_bounds__(kThreads) sum_runs(RowSums<T> sums, Runs runs)
   const std::int64_t begin = runs.first[run];
   const std::int64_t end = runs.first[run + 1];
   const std::int64_t row = sums.add ? runs.ids[run] : run;
-  if ((p - begin) % kPart != 0 || row >= sums.size) return;
+  if ((p - begin) % kPart != 0 || row < 0 || row >= sums.size) return;
   const bool named = runs.ids[run] != -1;  // else the sum is zero
   const int count = !named ? 0 : static_cast<int>(end - p < kPart ? end - p : kPart);
   const std::int32_t place = lane() < count ? runs.order[p + lane()] : 0;
@@ -265,7 +266,7 @@ __global__ void __launch_bounds__(kThreads) sum_parts(RowSums<T> sums, Runs runs
   const std::int64_t begin = runs.first[run];
   const std::int64_t length = runs.first[run + 1] - begin;
   const std::int64_t row = sums.add ? runs.ids[run] : run;
-  if (p != begin || length <= kPart || row >= sums.size) return;
+  if (p != begin || length <= kPart || row < 0 || row >= sums.size) return;
   compute_t<T> sum[N] = {};
   add_rows<N, compute_t<T>>(sum, static_cast<int>((length + kPart - 1) / kPart), sums.cols - col, sums.wide,
                             [&](int i) { return sums.part(begin + i * kPart, begin) + col; });
@@ -279,35 +280,64 @@ void launch_sums(const char* op, Tensor& y, const Tensor& x, std::int64_t cols, 
   const RowSums<T> sums{y.data<T>(),  x.data<T>(), partial.data<compute_t<T>>(), cols,
                         y.shape()[0], add,         wide_rows(cols, kN, y, x)};
   const dim3 grid(blocks(runs.n, kRowsPerBlock), blocks(cols, kWarp * kN));
-  sum_runs<T, kN><<<grid, kThreads, 0, stream()>>>(sums, runs);
+  sum_each_run<T, kN><<<grid, kThreads, 0, stream()>>>(sums, runs);
   check_launch(op);
   sum_parts<T, kN><<<grid, kThreads, 0, stream()>>>(sums, runs);
   check_launch(op);
 }
 
-// Sorts keys of the given bits, stably and without a sign, so that -1 comes last; and adds up the rows of x of each.
-void sum_by_key(const char* op, Tensor& ids, Tensor& y, const Tensor& x, const Tensor& keys, int bits, bool add) {
+Tensor ints(std::int64_t n) { return empty({n}, DType::kInt32, Device::kCuda); }
+
+// Where runs lie that some tensors hold.
+struct RunTensors {
+  Tensor first, run, order;
+
+  explicit RunTensors(std::int64_t n) : first(ints(n + 1)), run(ints(n)), order(ints(n)) {}
+  Runs runs(const Tensor& ids) const { return runs_in(ids, first, run, order); }
+
+  static Runs runs_in(const Tensor& ids, const Tensor& first, const Tensor& run, const Tensor& order) {
+    return {ids.data<std::int32_t>(), first.data<std::int32_t>(), run.data<std::int32_t>(), order.data<std::int32_t>(),
+            ids.numel()};
+  }
+};
+
+// Sorts keys of the given bits, stably and without a sign, so that -1 comes last, and finds their runs.
+void sort_runs(const char* op, const Runs& runs, const Tensor& keys, int bits, std::int32_t none) {
   const std::int64_t n = keys.numel();
-  const auto ints = [](std::int64_t size) { return empty({size}, DType::kInt32, Device::kCuda); };
-  const Tensor sorted = ints(n), order = ints(n), first = ints(n + 1), run = ints(n);
+  const Tensor sorted = ints(n);
   Tensor place = ints(n);
   arange(place);
   std::size_t bytes = 0;
   const auto sort = [&](void* scratch) {
     check(cub::DeviceRadixSort::SortPairs(scratch, bytes, static_cast<const std::uint32_t*>(keys.raw_data()),
                                           static_cast<std::uint32_t*>(sorted.raw_data()), place.data<std::int32_t>(),
-                                          order.data<std::int32_t>(), static_cast<int>(n), 0, bits, stream()),
+                                          runs.order, static_cast<int>(n), 0, bits, stream()),
           "cub::DeviceRadixSort");
   };
   sort(nullptr);  // asks for the bytes
   const Tensor scratch = empty({static_cast<std::int64_t>(bytes)}, DType::kBool, Device::kCuda);
   sort(scratch.raw_data());
-  const Runs runs{ids.data<std::int32_t>(), first.data<std::int32_t>(), run.data<std::int32_t>(),
-                  order.data<std::int32_t>(), n};
-  find_runs<<<1, kScanThreads, 0, stream()>>>(runs, sorted.data<std::int32_t>());
+  find_runs<<<1, kScanThreads, 0, stream()>>>(runs, sorted.data<std::int32_t>(), none);
   check_launch(op);
-  dispatch_arithmetic(x.dtype(), op, [&]<class T>() { launch_sums<T>(op, y, x, x.numel() / n, add, runs); });
 }
+
+void add_up(const char* op, Tensor& y, const Tensor& x, const Runs& runs, bool add) {
+  dispatch_arithmetic(x.dtype(), op, [&]<class T>() { launch_sums<T>(op, y, x, x.numel() / runs.n, add, runs); });
+}
+
+// A key for each index in [0, size); `size` itself for one that names no row, behind all others.
+Tensor keys_of(const char* op, const Tensor& index, std::int64_t size) {
+  const std::int64_t n = index.numel();
+  const Tensor keys = ints(n);
+  dispatch_index(index.dtype(), op, [&]<class I>() {
+    make_keys<<<blocks(n, kThreads), kThreads, 0, stream()>>>(keys.data<std::int32_t>(), index.data<I>(), n, size,
+                                                              device_errors());
+    check_launch(op);
+  });
+  return keys;
+}
+
+int bits_of(std::int64_t size) { return std::bit_width(static_cast<std::uint64_t>(size) | 1); }
 
 // Surviving rows, and -1 behind them; then, for each sentence and for the end of the last, how many come before it.
 __global__ void __launch_bounds__(kScanThreads)
@@ -351,16 +381,23 @@ void index_select(Tensor& y, const Tensor& x, const Tensor& index) {
 // The rows of each index in their order, kPart at a time.
 void index_add(Tensor& y, const Tensor& x, const Tensor& index) {
   if (x.numel() == 0) return;
-  const std::int64_t n = index.numel();
-  const std::int64_t size = y.shape()[0];
-  const Tensor keys = empty({n}, DType::kInt32, Device::kCuda);
-  dispatch_index(index.dtype(), "index_add", [&]<class I>() {
-    make_keys<<<blocks(n, kThreads), kThreads, 0, stream()>>>(keys.data<std::int32_t>(), index.data<I>(), n, size,
-                                                              device_errors());
-    check_launch("index_add");
-  });
-  Tensor ids = empty({n}, DType::kInt32, Device::kCuda);
-  sum_by_key("index_add", ids, y, x, keys, std::bit_width(static_cast<std::uint64_t>(size) | 1), true);
+  const std::int64_t n = index.numel(), size = y.shape()[0];
+  const Tensor ids = ints(n);
+  const RunTensors its(n);
+  sort_runs("index_add", its.runs(ids), keys_of("index_add", index, size), bits_of(size),
+            static_cast<std::int32_t>(size));
+  add_up("index_add", y, x, its.runs(ids), true);
+}
+
+void row_runs(Tensor& ids, Tensor& first, Tensor& run, Tensor& order, const Tensor& index, std::int64_t size) {
+  if (index.numel() == 0) return;
+  sort_runs("row_runs", RunTensors::runs_in(ids, first, run, order), keys_of("row_runs", index, size), bits_of(size),
+            static_cast<std::int32_t>(size));
+}
+
+void sum_runs(Tensor& y, const Tensor& x, const Tensor& ids, const Tensor& first, const Tensor& run,
+              const Tensor& order, bool by_id) {
+  if (x.numel() > 0) add_up("sum_runs", y, x, RunTensors::runs_in(ids, first, run, order), by_id);
 }
 
 void spread_rows(const SumTarget& y, const Tensor& x, const Tensor& index) {
@@ -421,13 +458,18 @@ void scatter_add_rows(Tensor& y, const Tensor& x, const Tensor& index) {
                                                                     device_errors());
     check_launch("scatter_add");
   });
-  Tensor ids = empty({n}, DType::kInt32, Device::kCuda), column = y.reshape({places, 1});
-  sum_by_key("scatter_add", ids, column, x.reshape({n, 1}), keys, std::bit_width(static_cast<std::uint64_t>(places) | 1),
-             true);
+  const Tensor ids = ints(n);
+  const RunTensors its(n);
+  sort_runs("scatter_add", its.runs(ids), keys, bits_of(places), static_cast<std::int32_t>(places));
+  Tensor column = y.reshape({places, 1});
+  add_up("scatter_add", column, x.reshape({n, 1}), its.runs(ids), true);
 }
 
 void coalesce(Tensor& ids, Tensor& sums, const Tensor& index, const Tensor& rows) {
-  if (index.numel() > 0) sum_by_key("coalesce", ids, sums, rows, index, 32, false);
+  if (index.numel() == 0) return;
+  const RunTensors its(index.numel());
+  sort_runs("coalesce", its.runs(ids), index, 32, -1);
+  add_up("coalesce", sums, rows, its.runs(ids), false);
 }
 
 void compact(Tensor& rows, Tensor& kept_offsets, const Tensor& mask, const Tensor& offsets) {

@@ -18,6 +18,8 @@ namespace tk::cuda {
 cudaStream_t stream();
 /// That queue.
 const Queue& queue();
+/// Whether what is asked for goes beside it (tensor/beside.h).
+bool is_beside();
 
 /// Throws tk::Error with the call and CUDA's words unless `status` is success.
 void check(cudaError_t status, const char* call);

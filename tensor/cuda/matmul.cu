@@ -4,7 +4,6 @@
 #include <map>
 #include <mutex>
 
-#include "tensor/allocator.h"
 #include "tensor/cuda/launch.h"
 #include "tensor/kernels.h"
 
@@ -14,7 +13,7 @@
 namespace tk::cuda {
 namespace {
 
-constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;  // what NVIDIA recommends for Hopper
+constexpr std::size_t kMostWorkspaceBytes = std::size_t{32} << 20;  // what NVIDIA recommends for Hopper
 
 void check_blas(cublasStatus_t status, const char* call) {
   TK_CHECK(status == CUBLAS_STATUS_SUCCESS, "cuda: ", call, ": ", cublasLtGetStatusString(status));
@@ -80,7 +79,7 @@ Key key_of(const Product& p) {
           p.b.alignment(),
           p.bias != nullptr,
           static_cast<int>(p.y.dtype) * 16 + static_cast<int>(p.a.dtype),
-          queue().of};
+          is_beside() ? -1 : queue().of};
 }
 
 // What cuBLASLt is told about a product, and the algorithm that it chose; without one if it has none.
@@ -90,13 +89,13 @@ struct Plan {
   cublasLtMatrixLayoutOpaque_t a;
   cublasLtMatrixLayoutOpaque_t b;
   cublasLtMatmulAlgo_t algorithm;
+  std::int64_t workspace;  // bytes
   bool found;
 };
 
 // Created on first use and never destroyed, like the stream.
 struct Blas {
   cublasLtHandle_t handle = nullptr;
-  std::array<void*, Queue::kMost> workspaces{};  // of queues; those that were used
   std::int32_t multiprocessors = 0;
   std::map<Key, Plan> plans;
   std::mutex mutex;  // of plans
@@ -104,12 +103,6 @@ struct Blas {
   Blas() {
     check_blas(cublasLtCreate(&handle), "cublasLtCreate");
     check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, 0), "cudaDeviceGetAttribute");
-  }
-
-  void* workspace() {
-    void*& its = workspaces[static_cast<std::size_t>(queue().index)];
-    if (its == nullptr) its = allocate(Device::kCuda, static_cast<std::int64_t>(kWorkspaceBytes));
-    return its;
   }
 };
 
@@ -124,6 +117,17 @@ Blas& blas() {
 std::int32_t multiprocessors_to_use() {
   const std::int32_t all = blas().multiprocessors;
   return queue().of == 1 ? all : std::max(all / 3, 3 * all / (2 * queue().of));
+}
+
+// The same for a product beside the queue: as many as do it in some microseconds, so that what is in the queue finds room.
+// Where a step is bound by its kernels' number, that is 1 to 2 % of it.
+std::int32_t multiprocessors_beside(const Product& p) {
+  constexpr double kOperations = 5e6;  // of one in a microsecond, in bfloat16
+  constexpr double kMicroseconds = 7;
+  constexpr std::int32_t kLeast = 32;
+  const double operations = 2.0 * static_cast<double>(p.y.rows * p.y.cols * p.inner());
+  const double wanted = operations / kOperations / kMicroseconds;
+  return std::clamp(static_cast<std::int32_t>(std::min(wanted, 1e6)), kLeast, std::max(kLeast, blas().multiprocessors));
 }
 
 cudaDataType_t data_type(DType dtype) {
@@ -166,6 +170,9 @@ cublasLtMatmulDescOpaque_t operation_of(const Product& p) {
              "cublasLtMatmulDescInit");
   set(&operation, CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
   set(&operation, CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
+  if (const std::int32_t n = multiprocessors_beside(p); is_beside() && n < blas().multiprocessors) {
+    set(&operation, CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET, n);
+  }
   if (queue().of > 1) set(&operation, CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET, multiprocessors_to_use());
   if (p.bias != nullptr) {
     set(&operation, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
@@ -175,10 +182,10 @@ cublasLtMatmulDescOpaque_t operation_of(const Product& p) {
 }
 
 Plan make_plan(const Product& p) {
-  Plan plan{operation_of(p), layout(p.y, p.batch), layout(p.a, p.batch), layout(p.b, p.batch), {}, false};
+  Plan plan{operation_of(p), layout(p.y, p.batch), layout(p.a, p.batch), layout(p.b, p.batch), {}, 0, false};
   cublasLtMatmulPreferenceOpaque_t preference;
   check_blas(cublasLtMatmulPreferenceInit(&preference), "cublasLtMatmulPreferenceInit");
-  set(&preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceBytes);
+  set(&preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kMostWorkspaceBytes);
   // A dot product in one sequence, or in parts that a further kernel sums in their order: the same bits in every run.
   set(&preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
       std::uint32_t{CUBLASLT_REDUCTION_SCHEME_NONE | CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE});
@@ -191,6 +198,7 @@ Plan make_plan(const Product& p) {
   const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(blas().handle, &plan.operation, &plan.b, &plan.a,
                                                                &plan.y, &plan.y, &preference, 1, &result, &results);
   plan.algorithm = result.algo;
+  plan.workspace = static_cast<std::int64_t>(result.workspaceSize);
   plan.found = status == CUBLAS_STATUS_SUCCESS && results == 1 && result.state == CUBLAS_STATUS_SUCCESS;
   return plan;
 }
@@ -215,9 +223,10 @@ bool try_multiply(const Product& p, bool add) {
     return &kScales[one];
   };
   ++host_calls().launches;
+  const Tensor workspace = empty({plan.workspace}, DType::kBool, Device::kCuda);
   check_blas(cublasLtMatmul(blas().handle, &plan.operation, scale(true), p.b.data, &plan.b, p.a.data, &plan.a,
-                            scale(add), p.y.data, &plan.y, p.y.data, &plan.y, &plan.algorithm, blas().workspace(),
-                            kWorkspaceBytes, stream()),
+                            scale(add), p.y.data, &plan.y, p.y.data, &plan.y, &plan.algorithm, workspace.raw_data(),
+                            static_cast<std::size_t>(plan.workspace), stream()),
              "cublasLtMatmul");
   return true;
 }

@@ -33,7 +33,10 @@ __global__ void fill_adjacent(T* y, T value, std::int64_t n) {
   if (i < n) y[i] = value;
 }
 
-// Whether all bytes of a value are one: then memory is set as fast as it can be.
+// Whether all bytes of a value are one: then much memory is set as fast as it can be. Little is by a kernel, which a
+// recorded step comes to sooner.
+constexpr std::int64_t kMuchMemory = std::int64_t{4} << 20;
+
 template <class T>
 std::optional<int> repeated_byte(const T& value) {
   unsigned char bytes[sizeof(T)];
@@ -79,7 +82,7 @@ void fill(Tensor& y, double value) {
   if (n == 0) return;
   dispatch_all(y.dtype(), [&]<class T>() {
     const T bits = convert<T>(value);
-    if (const auto byte = repeated_byte(bits); y.is_contiguous() && byte) {
+    if (const auto byte = repeated_byte(bits); y.is_contiguous() && byte && y.bytes() >= kMuchMemory) {
       ++host_calls().launches;
       return check(cudaMemsetAsync(y.raw_data(), *byte, static_cast<std::size_t>(y.bytes()), stream()),
                    "cudaMemsetAsync");

@@ -248,10 +248,13 @@ void predictor_head_backward(Tensor& du, const SumTarget& dgamma, const SumTarge
         });
         check_launch("predictor_head_backward");
       }
-      for_each_launch<C>({dgamma, dbeta, doutput_w, doutput_b}, [&](const SumOutputs<C>& out) {
-        sum_partials<<<blocks(stride, kTileColumns<C>), kThreads, 0, stream()>>>(out, partial, sums.blocks, cols,
-                                                                                outputs, stride);
-        check_launch("predictor_head_sums");
+      const std::vector<SumTarget> targets{dgamma, dbeta, doutput_w, doutput_b};
+      sum_for(targets, [=] {
+        for_each_launch<C>(targets, [&](const SumOutputs<C>& out) {
+          sum_partials<<<blocks(stride, kTileColumns<C>), kThreads, 0, stream()>>>(
+              out, sums.partial.template data<C>(), sums.blocks, cols, outputs, stride);
+          check_launch("predictor_head_sums");
+        });
       });
     });
   });

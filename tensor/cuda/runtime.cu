@@ -14,6 +14,20 @@
 namespace tk::cuda {
 namespace {
 
+constexpr int kQueuePriority = -1;  // before work beside, which has 0, the least
+
+cudaStream_t make_stream(int priority) {
+  cudaStream_t made = nullptr;
+  check(cudaStreamCreateWithPriority(&made, cudaStreamNonBlocking, priority), "cudaStreamCreateWithPriority");
+  return made;
+}
+
+cudaEvent_t make_event() {
+  cudaEvent_t made = nullptr;
+  check(cudaEventCreateWithFlags(&made, cudaEventDisableTiming), "cudaEventCreate");
+  return made;
+}
+
 // Pinned host memory that one copy at a time goes through; `done` is when the last one was.
 struct PinnedBlock {
   void* data = nullptr;
@@ -22,7 +36,7 @@ struct PinnedBlock {
 
   explicit PinnedBlock(std::size_t bytes) : bytes(bytes) {
     check(cudaHostAlloc(&data, bytes, cudaHostAllocDefault), "cudaHostAlloc");
-    check(cudaEventCreateWithFlags(&done, cudaEventDisableTiming), "cudaEventCreate");
+    done = make_event();
   }
 
   void wait() const { check(cudaEventSynchronize(done), "cudaEventSynchronize"); }
@@ -39,6 +53,9 @@ struct Runtime {
   std::array<std::unique_ptr<PinnedBlock>, 8> staging;  // of copies to the device, taken in turn
   std::size_t next_staging = 0;
   std::vector<PinnedBlock*> landing;  // of copies to the host; those that nobody uses
+  cudaStream_t beside = nullptr;        // of work beside the queue
+  cudaStream_t queue_stream = nullptr;  // while work beside is asked for
+  std::vector<cudaEvent_t> events;      // that nobody uses
 
   Runtime() {
     use(queue);
@@ -48,7 +65,7 @@ struct Runtime {
 
   void use(const Queue& next) {
     cudaStream_t& its = streams[static_cast<std::size_t>(next.index)];
-    if (its == nullptr) check(cudaStreamCreateWithFlags(&its, cudaStreamNonBlocking), "cudaStreamCreate");
+    if (its == nullptr) its = make_stream(kQueuePriority);
     queue = next;
     stream = its;
   }
@@ -85,6 +102,27 @@ void not_while_recording(const char* what) {
   TK_CHECK(!runtime().is_capturing, "cuda: ", what, " while work is recorded");
 }
 
+constexpr std::size_t kSmallCopy = std::size_t{64} << 10;
+
+// A kernel that reads or writes pinned memory is there sooner than the engine that copies.
+__global__ void copy_small(std::byte* y, const std::byte* x, std::size_t n, bool wide) {
+  const std::size_t first = std::size_t{blockIdx.x} * blockDim.x + threadIdx.x, step = std::size_t{gridDim.x} * blockDim.x;
+  const std::size_t units = wide ? n / sizeof(uint4) : 0;
+  for (std::size_t i = first; i < units; i += step) {
+    reinterpret_cast<uint4*>(y)[i] = reinterpret_cast<const uint4*>(x)[i];
+  }
+  for (std::size_t i = units * sizeof(uint4) + first; i < n; i += step) y[i] = x[i];
+}
+
+void copy_pinned(void* y, const void* x, std::size_t n, cudaMemcpyKind kind) {
+  Runtime& r = runtime();
+  if (n > kSmallCopy) return check(cudaMemcpyAsync(y, x, n, kind, r.stream), "cudaMemcpyAsync");
+  const bool wide = (reinterpret_cast<std::uintptr_t>(y) | reinterpret_cast<std::uintptr_t>(x)) % sizeof(uint4) == 0;
+  copy_small<<<blocks(static_cast<std::int64_t>(n), 16 * kThreads), kThreads, 0, r.stream>>>(
+      static_cast<std::byte*>(y), static_cast<const std::byte*>(x), n, wide);
+  check(cudaGetLastError(), "copy_small");  // counted as a copy
+}
+
 // What fits goes through pinned memory, so that the host does not wait for the device to come to it.
 void copy_in(void* y, const void* x, std::int64_t bytes) {
   not_while_recording("a copy from the host");
@@ -100,7 +138,7 @@ void copy_in(void* y, const void* x, std::int64_t bytes) {
   if (block == nullptr) block = std::make_unique<PinnedBlock>(kStagingBytes);
   block->wait();
   std::memcpy(block->data, x, n);
-  check(cudaMemcpyAsync(y, block->data, n, cudaMemcpyHostToDevice, r.stream), "cudaMemcpyAsync");
+  copy_pinned(y, block->data, n, cudaMemcpyHostToDevice);
   check(cudaEventRecord(block->done, r.stream), "cudaEventRecord");
 }
 
@@ -140,7 +178,7 @@ std::function<void(void*)> copy_out_later(const void* x, std::int64_t bytes) {
   const auto n = static_cast<std::size_t>(bytes);
   const std::shared_ptr<PinnedBlock> block = landing_block(n);
   ++runtime().calls.copies_out;
-  check(cudaMemcpyAsync(block->data, x, n, cudaMemcpyDeviceToHost, stream()), "cudaMemcpyAsync");
+  copy_pinned(block->data, x, n, cudaMemcpyDeviceToHost);
   check(cudaEventRecord(block->done, stream()), "cudaEventRecord");
   return [block, n](void* y) {
     block->wait();
@@ -154,6 +192,39 @@ Queue use_queue(const Queue& queue) {
   const Queue before = runtime().queue;
   runtime().use(queue);
   return before;
+}
+
+// An event behind what a stream was asked for so far, which is anyone's again when nobody holds it.
+std::shared_ptr<CUevent_st> event_in(cudaStream_t stream) {
+  std::vector<cudaEvent_t>& events = runtime().events;
+  cudaEvent_t event = nullptr;
+  if (events.empty()) {
+    event = make_event();
+  } else {
+    event = events.back();
+    events.pop_back();
+  }
+  check(cudaEventRecord(event, stream), "cudaEventRecord");
+  return {event, [](cudaEvent_t used) { runtime().events.push_back(used); }};
+}
+
+void come_after(const std::shared_ptr<CUevent_st>& event) {
+  check(cudaStreamWaitEvent(stream(), event.get()), "cudaStreamWaitEvent");
+}
+
+// A recording follows from stream to stream by the events.
+void begin_beside() {
+  Runtime& r = runtime();
+  if (r.beside == nullptr) r.beside = make_stream(0);
+  const std::shared_ptr<CUevent_st> here = event_in(stream());
+  r.queue_stream = std::exchange(r.stream, r.beside);
+  come_after(here);
+}
+
+std::function<void()> end_beside() {
+  const cudaStream_t beside = std::exchange(runtime().stream, runtime().queue_stream);
+  const std::shared_ptr<CUevent_st> done = event_in(beside);
+  return [done] { come_after(done); };
 }
 
 std::int64_t free_memory() {
@@ -297,6 +368,8 @@ const Backend kBackend = {.allocate = allocate,
                           .copy_out_later = copy_out_later,
                           .synchronize = synchronize,
                           .use_queue = use_queue,
+                          .begin_beside = begin_beside,
+                          .end_beside = end_beside,
                           .begin_capture = begin_capture,
                           .end_capture = end_capture,
                           .is_capturing = [] { return runtime().is_capturing; },
@@ -325,6 +398,8 @@ std::string unavailable() {
 }
 
 cudaStream_t stream() { return runtime().stream; }
+
+bool is_beside() { return runtime().beside != nullptr && runtime().stream == runtime().beside; }
 
 cudaStream_t exchange_stream(cudaStream_t next) { return std::exchange(runtime().stream, next); }
 

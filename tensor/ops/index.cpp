@@ -88,12 +88,44 @@ Tensor scatter_add(const Tensor& x, std::int64_t dim, const Tensor& index, std::
   return y.transpose(dim, -1);
 }
 
-SparseRows coalesce(const SparseRows& sparse) {
+namespace {
+
+void sum_runs_of(Tensor& y, const Tensor& x, const RowRuns& runs, bool by_id) {
+  TK_CHECK(x.rank() >= 1 && x.shape()[0] == runs.order.numel() && x.dtype() == y.dtype(), "index_add: expected ",
+           runs.order.numel(), " rows of ", y.dtype(), ", got ", x.dtype(), ' ', x.shape());
+  sum_runs_kernel(y.device(), y, x.contiguous(), runs.ids, runs.first, runs.run, runs.order, by_id);
+}
+
+}  // namespace
+
+RowRuns row_runs(const Tensor& index, std::int64_t size) {
+  TK_CHECK(index.rank() == 1, "row_runs: expected an index [n], got ", index.shape());
+  if (index.device() == Device::kCpu) return {};
+  const auto ints = [&](std::int64_t n) { return empty({n}, DType::kInt32, index.device()); };
+  const std::int64_t n = index.numel();
+  RowRuns runs{ints(n), ints(n + 1), ints(n), ints(n)};
+  row_runs_kernel(index.device(), runs.ids, runs.first, runs.run, runs.order, index.contiguous(), size);
+  return runs;
+}
+
+void index_add_into(const SumTarget& y, const Tensor& x, const RowRuns& runs) {
+  Tensor whole = y.out;
+  TK_CHECK(whole.is_contiguous(), "index_add: expected a contiguous sum, got strides of ", whole.shape());
+  if (!y.add) whole.fill(0);
+  sum_runs_of(whole, x, runs, true);
+}
+
+SparseRows coalesce(const SparseRows& sparse, const RowRuns& runs) {
   TK_CHECK(sparse.ids.dtype() == DType::kInt32 && sparse.ids.rank() == 1 && sparse.rows.rank() == 2 &&
                sparse.rows.shape()[0] == sparse.ids.numel(),
            "coalesce: expected int32 ids [n] and rows [n, cols], got ", sparse.ids.shape(), " and ",
            sparse.rows.shape());
-  SparseRows out{empty_like(sparse.ids), empty_like(sparse.rows)};
+  SparseRows out{empty_like(sparse.ids), empty_like(sparse.rows), true};
+  if (runs.defined()) {
+    out.ids = runs.ids;
+    sum_runs_of(out.rows, sparse.rows, runs, false);
+    return out;
+  }
   coalesce_kernel(sparse.rows.device(), out.ids, out.rows, sparse.ids.contiguous(), sparse.rows.contiguous());
   return out;
 }

@@ -31,13 +31,30 @@ Tensor gather(const Tensor& x, std::int64_t dim, const Tensor& index);
 /// gather's backward: zeros of `extent` along `dim` with x added where the index says, equal ones in their order.
 Tensor scatter_add(const Tensor& x, std::int64_t dim, const Tensor& index, std::int64_t extent);
 
+/// Where rows of equal indices lie: what a sum by index needs to know and can be made before the rows are. Run k is
+/// that of ids[k], which ascend, and has entries [first[k], first[k + 1]) of `order`, the places of its rows; run[p] is
+/// the run of entry p. Behind the last run ids are -1 and runs empty; entries of index -1 are in a run of id -1.
+struct RowRuns {
+  Tensor ids;    ///< [n] int32
+  Tensor first;  ///< [n + 1] int32
+  Tensor run;    ///< [n] int32
+  Tensor order;  ///< [n] int32
+
+  bool defined() const { return ids.defined(); }
+};
+/// Of an index [n] int32 or int64, -1 or below `size`. Undefined where sums have no use for them: on the CPU.
+RowRuns row_runs(const Tensor& index, std::int64_t size);
+/// index_add: y = the sums, or y += them, with the runs of the index.
+void index_add_into(const SumTarget& y, const Tensor& x, const RowRuns& runs);
+
 /// Some rows of a table: the gradient of an embedding, whose size follows the batch and not the vocabulary.
 struct SparseRows {
-  Tensor ids;   ///< [n] int32; -1 names no row
-  Tensor rows;  ///< [n, cols]
+  Tensor ids;              ///< [n] int32; -1 names no row
+  Tensor rows;             ///< [n, cols]
+  bool coalesced = false;  ///< as coalesce() gives them
 };
 /// Ascending distinct ids, each with the sum of its rows in their order; behind them ids of -1 and rows of zeros, so
-/// that the shape is the input's.
-SparseRows coalesce(const SparseRows& sparse);
+/// that the shape is the input's. `runs`: of the ids, where they were made before.
+SparseRows coalesce(const SparseRows& sparse, const RowRuns& runs = {});
 
 }  // namespace tk

@@ -13,6 +13,7 @@
 #include "tensor/precision.h"
 #include "tests/autograd/leaves.h"
 #include "tests/support/catch.h"
+#include "tests/support/devices.h"
 #include "tests/support/tensors.h"
 
 using namespace tk;
@@ -276,4 +277,17 @@ TEST_CASE("engine: who watches a walk knows after which op a leaf's gradient is 
   CHECK(begun == root.node().get());
   CHECK(std::ranges::is_sorted(order, std::greater()));
   CHECK(of_a == a.grad().to_vector<float>());
+}
+
+TEST_CASE("cuda backward: gradients that products make beside the walk and others that ops add are there at its end") {
+  if (!has_cuda()) return;
+  const auto gradient_on = [](Device device) {
+    const Variable w(affine(random_normal({512, 512}, 1), 0.03).to(device), true);
+    Variable y(random_normal({600, 512}, 2).to(device));
+    for (int i = 0; i < 12; ++i) y = linear(tanh(y), w, Variable()) + y * 0.5;
+    const Variable all = sum(y * y * 1e-3) + sum(w * 3.0);  // the last is walked back first, and once more at the end
+    sum(all + sum(w * w)).backward();
+    return w.grad().to(Device::kCpu);
+  };
+  CHECK(difference(gradient_on(Device::kCuda), gradient_on(Device::kCpu), kFloat32LongSums) == "");
 }

@@ -253,6 +253,30 @@ TEST_CASE("cuda index_add and coalesce: -1 names no row, one or many of them") {
   CHECK(message_of([] { synchronize(Device::kCuda); }) == "no error");
 }
 
+TEST_CASE("cuda row_runs: sums by runs that were made before have the bits of those that make their own") {
+  if (!has_cuda()) return;
+  for (const bool some_name_none : {false, true}) {
+    Ints ids = ids_of(3000, 40, 1);
+    for (std::size_t i = 0; some_name_none && i < ids.size(); i += 7) ids[i] = -1;
+    const Tensor index = gpu(from_values(ids)), x = gpu(random_normal({3000, 130}, 2));
+    const RowRuns runs = row_runs(index, 40);
+    const SparseRows own = coalesce({index, x}), given = coalesce({index, x}, runs);
+    CHECK(same_bits(given.ids, own.ids));
+    CHECK(same_bits(given.rows, own.rows));
+    const Tensor sums = gpu(full({40, 130}, 3));
+    index_add_into({sums, false}, x, runs);
+    CHECK(same_bits(sums, index_add(x, index, 40)));
+    const Tensor more = sums.clone(), expected = sums.clone();
+    index_add_into({more, true}, x, runs);
+    index_add_to(expected, x, index);
+    CHECK(same_bits(more, expected));
+  }
+  CHECK(message_of([] {
+          index_add_into({gpu(zeros({4, 2})), false}, gpu(zeros({3, 2})), row_runs(gpu(zeros({2}, DType::kInt32)), 4));
+        }) == "index_add: expected 2 rows of float32, got float32 [3, 2]");
+  CHECK_FALSE(row_runs(from_values<std::int32_t>({1}), 2).defined());
+}
+
 TEST_CASE("cuda index: what is out of range is said when the host waits") {
   if (!has_cuda()) return;
   const Tensor x = zeros({5, 2}, DType::kFloat32, Device::kCuda);

@@ -42,7 +42,7 @@ TEST_CASE("kernel arguments: a struct names every tensor that it holds, those of
   const auto& [p, state, example, position, stream] = key;
   CHECK(named(key) == Places{&state, &example, &position});
   const SumTarget sum;
-  const auto& [out, add] = sum;
+  const auto& [out, add, beside] = sum;
   CHECK(named(sum) == Places{&out});
   const AttentionKey attention;
   const auto& [heads, q_offsets, kv_offsets, kv_position, weighting, dropout, fills_dummies] = attention;

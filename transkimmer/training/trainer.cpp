@@ -12,6 +12,7 @@
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
 #include "data/metrics.h"
+#include "nn/gradient_pieces.h"
 #include "nn/loss.h"
 #include "nn/optim/schedule.h"
 #include "tensor/ops/reduce.h"
@@ -313,8 +314,7 @@ StepLosses Trainer::run_whole(const Batch& batch) {
   }
   if (options_.skim_target) loss = loss + budget_loss(out.encoder.cost, state_);
   if (options_.skim_coefficient) loss = loss + skim_loss(out.encoder) * *options_.skim_coefficient;
-  loss.backward();
-  optimizer_.step(state_);
+  optimizer_.apply(gradients_of(loss, optimizer_.parameters()), state_);
   if (options_.skim_target) budget_controller(state_, out.encoder.cost.value());
   return {.loss = loss.value(), .task = task.value(), .cost = out.encoder.cost.value(), .stop = {}};
 }
