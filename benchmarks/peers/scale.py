@@ -29,6 +29,7 @@ RESULTS = HERE.parent / "results" / "scale_cuda.json"
 PARTS = ("bits", "train", "killed", "eval", "ddp")
 PER_GPU = 32
 STEPS = {"base 32x128": (120, 20), "minilm sst2": (600, 100)}  # steps, and those of a window
+PEERS = {"base 32x128": ("bert-base", "32x128"), "minilm sst2": ("minilm-l6", "sst2")}  # model and case of packed_ddp.py
 VARIANTS = {
     "": [],
     "shard_optimizer": ["--shard_optimizer"],
@@ -149,7 +150,7 @@ class Scale:
 
     def train(self) -> dict:
         results = {}
-        for case in STEPS:
+        for case in self.options.cases:
             for gpus in self.counts:
                 for variant in VARIANTS if gpus == self.counts[-1] > 1 else [""]:
                     its = self.rate(case, gpus, variant)
@@ -205,7 +206,8 @@ class Scale:
         results = {}
         if not self.options.python:
             return results
-        for case, model, what in (("base 32x128", "bert-base", "32x128"), ("minilm sst2", "minilm-l6", "sst2")):
+        for case in self.options.cases:
+            model, what = PEERS[case]
             for gpus in sorted({1, self.counts[-1]}):
                 command = [self.options.python, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={gpus}",
                            HERE / "packed_ddp.py", "--model_name_or_path", self.model(model), "--data_dir",
@@ -227,6 +229,7 @@ def main() -> None:
     parser.add_argument("--python", help="one that has PyTorch and transformers; without it DDP is left out")
     parser.add_argument("--nccl", help="folder of libnccl.so.2")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--cases", nargs="+", choices=list(STEPS), default=list(STEPS), help="of the parts train and ddp")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     if options.gpus < 1:
