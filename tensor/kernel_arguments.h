@@ -40,7 +40,7 @@ struct DropoutKey {
 struct SumTarget {
   Tensor out;
   bool add = false;
-  bool beside = false;  ///< nobody reads or writes `out` otherwise before join_beside(): a kernel may run_beside()
+  bool beside = false;  ///< work beside alone writes to it before join_beside() (tensor/beside.h): run_beside() the sum
 
   explicit operator bool() const { return out.defined(); }
 

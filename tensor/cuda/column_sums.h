@@ -26,12 +26,17 @@ struct SumOutputs {
   bool add[kMostSums];
 };
 
-/// Calls sum() beside the queue where all `targets` allow it.
+/// Calls sum() beside the queue where all `targets` allow it. Else in the queue, behind work beside if that may be
+/// writing to one of them.
 template <class F>
 void sum_for(const std::vector<SumTarget>& targets, F&& sum) {
-  const bool beside = std::ranges::all_of(targets, [](const SumTarget& target) { return !target || target.beside; });
-  if (!beside) return sum();
-  run_beside(Device::kCuda, sum);
+  const auto is_beside = [](const SumTarget& target) { return target && target.beside; };
+  if (std::ranges::all_of(targets, [&](const SumTarget& target) { return !target || is_beside(target); })) {
+    run_beside(Device::kCuda, sum);
+  } else {
+    if (std::ranges::any_of(targets, is_beside)) join_beside(Device::kCuda);
+    sum();
+  }
 }
 
 /// Calls launch(outputs) with the places of `targets`, in order: again for one that goes where another one of the same
