@@ -9,6 +9,7 @@ namespace tk::cpu {
 namespace {
 
 constexpr std::int64_t kGates = RowBlocks::kMost;  // of a chunk, whose scratch stays in the first cache
+constexpr std::int64_t kGateCost = 8;              // of a slope or a sample, in elements
 
 template <class T>
 struct ChunkScratch {
@@ -74,7 +75,8 @@ void gate_slope(Tensor& hard, Tensor& slope, const Tensor& z, const Tensor& nois
         static_cast<T>(1 / now.temperature), static_cast<T>(rule.gap), static_cast<T>(rule.weight)};
     const T share = math::sampled_weight(rule.slope, g) / static_cast<T>(rule.samples);
     ThreadScratch<std::byte> scratch(rule.draws() ? sizeof(ChunkScratch<T>) : 0);
-    parallel_chunks(z.numel(), kGates, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t cost = kGateCost * (rule.draws() ? 1 + rule.samples : 1);
+    parallel_chunks(z.numel(), kGates, z.numel() * cost, [&](std::int64_t begin, std::int64_t end) {
       const std::int64_t n = end - begin;
       T* const out = slope.data<T>() + begin;
       ChunkScratch<T>* const s = rule.draws() ? reinterpret_cast<ChunkScratch<T>*>(scratch.mine()) : nullptr;

@@ -46,7 +46,7 @@ template <class F>
 void for_each_panel(std::int64_t k, std::int64_t n, std::int64_t depth, std::int64_t width, F&& f) {
   const std::int64_t panels = (n + width - 1) / width;
   const std::int64_t parts = std::max<std::int64_t>(1, (k + depth - 1) / depth);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (k * n >= thread_grain())
   for (std::int64_t i = 0; i < parts * panels; ++i) {
     const std::int64_t k0 = i / panels * depth;
     const std::int64_t col = i % panels * width;
