@@ -41,17 +41,18 @@ def run_in_torch(name: str, steps: int) -> None:
     source, loops = re.subn(r"for step in range\(\d+\):", "for step in counted():", source)
     assert loops == 1, f"{name}.py: expected one loop over steps"
     exec(compile(source, name, "exec"), {"counted": counted})
-    took = sorted(b - a for a, b in zip(begins[steps // 10 :], begins[steps // 10 + 1 :]))
-    print(json.dumps({"step_seconds": took[len(took) // 2]}), file=sys.stderr)
+    each = sorted(b - a for a, b in zip(begins[steps // 10 :], begins[steps // 10 + 1 :]))
+    print(json.dumps({"seconds": begins[-1] - begins[0], "median_step": each[len(each) // 2]}), file=sys.stderr)
 
 
-def steps_a_second(command: list, options) -> float:
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "STEPS": str(options.steps)}
+def run_steps(command: list, steps: int, threads: int | None = 1) -> dict:
+    """What a program prints about its steps; `threads` None: as many as it takes by itself."""
+    environment = os.environ | {"STEPS": str(steps)} | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=environment)
-    lines = [line for line in done.stderr.splitlines() if line.startswith('{"step_seconds"')]
+    lines = [line for line in done.stderr.splitlines() if line.startswith('{"seconds"')]
     if len(lines) != 1:
         sys.exit(f"{' '.join(map(str, command))}: {done.stderr[-1500:]}")
-    return 1 / json.loads(lines[0])["step_seconds"]
+    return json.loads(lines[0])
 
 
 def figures(rounds: list[float]) -> dict:
@@ -85,8 +86,9 @@ def main() -> None:
     for name in options.examples:
         ours, torch = [], []
         for _ in range(options.rounds):
-            ours.append(steps_a_second([options.build / "benchmarks" / f"steps_{name}"], options))
-            torch.append(steps_a_second([options.python, __file__, "--in_torch", name, "--steps", options.steps], options))
+            in_torch = [options.python, __file__, "--in_torch", name, "--steps", options.steps]
+            for command, rates in ([options.build / "benchmarks" / f"steps_{name}"], ours), (in_torch, torch):
+                rates.append(1 / run_steps(command, options.steps)["median_step"])
         ratios = sorted(a / b for a, b in zip(ours, torch))
         row = {"transkimmer": figures(ours), "torch": figures(torch), "ratio": round(statistics.median(ratios), 2)}
         result["results"][name] = row | {"ratios": [round(r, 2) for r in ratios]}
