@@ -56,8 +56,7 @@ struct Inputs {
 // The choices and dz.
 Tensors pass(const ChosenEstimator& chosen, const Inputs& in) {
   const Variable z(in.z, true);
-  const Tensor noise = logistic_noise(in.draws.key(0), in.z.size(1));
-  const Variable choices = chosen.estimator->gates(z, noise, in.draws, chosen.options);
+  const Variable choices = chosen.estimator->gates(z, {}, in.draws, chosen.options);
   choices.backward(in.dy);
   return {choices.value(), z.grad()};
 }

@@ -93,9 +93,19 @@ void gate_margin(Tensor& y, const Tensor& z, const Tensor& state) {
   });
 }
 
-void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& noise, const Tensor& state) {
+Tensor noise_of_gates(const Tensor& z, const Tensor& noise, const DropoutKey& drawn) {
+  if (noise.defined() || z.numel() == 0) return noise.defined() ? noise : z;
+  const std::int64_t rows = drawn.example.numel();
+  Tensor y = empty({rows, z.numel() / rows}, z.dtype());
+  logistic_noise(y, drawn);
+  return y;
+}
+
+void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& given, const Tensor& state,
+               const DropoutKey& drawn) {
   TK_CHECK(step_state(state).temperature > 0, "hard_gate: expected a temperature above 0, got ",
            step_state(state).temperature);
+  const Tensor noise = noise_of_gates(z, given, drawn);
   dispatch_floating(z.dtype(), "hard_gate", [&]<class T>() {
     const T temperature = static_cast<T>(step_state(state).temperature);
     const T scale = static_cast<T>(step_state(state).gate_noise);

@@ -63,12 +63,13 @@ void name_gates(RowBlocks& ids, const DropoutKey& key, std::int64_t begin, std::
 
 }  // namespace
 
-void gate_slope(Tensor& hard, Tensor& slope, const Tensor& z, const Tensor& noise, const Tensor& state,
-                const GateRule& rule) {
+void gate_slope(Tensor& hard, Tensor& slope, const Tensor& z, const Tensor& given, const Tensor& state,
+                const DropoutKey& drawn, const GateRule& rule) {
   const StepState& now = step_state(state);
   TK_CHECK(now.temperature > 0, "gate_slope: expected a temperature above 0, got ", now.temperature);
   const std::int64_t gates = rule.draws() && z.numel() > 0 ? z.numel() / rule.key.example.numel() : 1;
   const std::int64_t blocks = (rule.samples + 3) / 4;
+  const Tensor noise = noise_of_gates(z, given, drawn);
   dispatch_floating(z.dtype(), "gate_slope", [&]<class T>() {
     const math::GateNumbers<T> g{
         static_cast<T>(rule.draws() ? std::max(now.gate_noise, math::kLeastNoise) : now.gate_noise),
