@@ -32,8 +32,11 @@ void transform_uniforms(const char* op, Tensor& y, const DropoutKey& key, std::i
       for (std::int64_t i = 0, row = first; i < n; ++i) {
         const std::int64_t col = 4 * std::int64_t{blocks.block[i]};
         T* const to = y.data<T>() + row * cols + col;
-        for (std::int64_t c = 0; c < std::min<std::int64_t>(4, cols - col); ++c) {
-          to[c] = static_cast<T>(transform(open_uniform(blocks.words[c][i])));
+        const auto put = [&](std::int64_t c) { to[c] = static_cast<T>(transform(open_uniform(blocks.words[c][i]))); };
+        if (col + 4 <= cols) {
+          for (std::int64_t c = 0; c < 4; ++c) put(c);
+        } else {
+          for (std::int64_t c = 0; c < cols - col; ++c) put(c);
         }
         row += col + 4 >= cols;
       }

@@ -101,6 +101,7 @@ void im2col(Tensor& y, const Tensor& x, const Window& window, double border) {
             const Places places = inside ? on_image[j] : Places{};
             const T* const at = from + j * window.dilation - window.padding;
             for (std::int64_t b = 0; b < places.begin; ++b) to[b * cols] = outside;
+#pragma GCC unroll 4
             for (std::int64_t b = places.begin; b < places.end; ++b) to[b * cols] = at[b * window.stride];
             for (std::int64_t b = places.end; b < images.wide; ++b) to[b * cols] = outside;
           }
