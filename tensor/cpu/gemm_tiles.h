@@ -83,7 +83,7 @@ class TileLoops {
   static Pieces pieces(const Product<float>& p) {
     const std::int64_t cols = p.transpose_a ? K::kStripCols : K::kStripCols / 2;
     const std::int64_t wide = std::max<std::int64_t>(1, (p.n + cols - 1) / cols);
-    const std::int64_t tall = (2 * num_threads() + wide - 1) / wide;
+    const std::int64_t tall = (2 * threads_for(p.m * p.n * p.k, num_threads()) + wide - 1) / wide;
     return {.rows = std::max(kFewRows, (p.m + tall - 1) / tall),
             .cols = cols,
             .row_unit = K::kTileRows,
