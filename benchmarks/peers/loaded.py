@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--build", type=Path, required=True, help="a build folder with -DTK_BENCHMARKS=ON")
     parser.add_argument("--examples", nargs="+", choices=examples.EXAMPLES, default=examples.EXAMPLES)
     parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--output", type=Path, default=run.ROOT / "benchmarks" / "results" / "loaded_cpu.json")
     options = parser.parse_args()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
