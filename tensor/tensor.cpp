@@ -36,9 +36,9 @@ void* Tensor::raw_data() const {
   return static_cast<std::byte*>(storage_->data()) + offset_ * size_of(dtype_);
 }
 
-void Tensor::check_dtype(DType asked) const {
+void Tensor::refuse_dtype(DType asked) const {
   TK_CHECK(defined(), "data: the tensor is undefined");
-  TK_CHECK(asked == dtype_, "data: asked for ", asked, ", the tensor holds ", dtype_);
+  throw Error(concat("data: asked for ", asked, ", the tensor holds ", dtype_));
 }
 
 Tensor Tensor::transpose(std::int64_t a, std::int64_t b) const {

@@ -37,8 +37,8 @@ class Tensor {
   /// undefined.
   template <class T>
   T* data() const {
-    check_dtype(dtype_of<T>);
-    return static_cast<T*>(raw_data());
+    if (storage_ == nullptr || dtype_ != dtype_of<T>) refuse_dtype(dtype_of<T>);
+    return static_cast<T*>(storage_->data()) + offset_;
   }
   void* raw_data() const;
 
@@ -91,7 +91,7 @@ class Tensor {
   double item() const;
 
  private:
-  void check_dtype(DType asked) const;
+  [[noreturn]] void refuse_dtype(DType asked) const;
 
   std::shared_ptr<Storage> storage_;
   Shape shape_;

@@ -78,7 +78,7 @@ struct Square {
 struct Tanh {
   template <class T>
   TK_HOST_DEVICE static T forward(T x) {
-    return std::tanh(x);
+    return math::tanh(x);
   }
   template <class T>
   TK_HOST_DEVICE static T derivative(T, T y) {

@@ -32,7 +32,7 @@ template <GateSlope kSlope>
 Variable sloped(const Variable& z, const Tensor& noise, const Draws& draws, const EstimatorOptions& options) {
   GateRule rule{.slope = kSlope, .weight = kControlWeight, .samples = options.samples, .key = {}};
   if (rule.draws()) rule.key = draws.key(1);
-  return sloped_gate(z, noise, draws.state, rule);
+  return noise.defined() ? sloped_gate(z, noise, draws.state, rule) : sloped_gate(z, draws.key(0), rule);
 }
 
 // K Gumbel numbers for each class: [rows, K, classes].
@@ -43,10 +43,12 @@ Tensor more_noise(const Variable& logits, const Draws& draws, const EstimatorOpt
 }
 
 Variable soft_gates(const Variable& z, const Tensor& noise, const Draws& draws, const EstimatorOptions&) {
-  return soft_gate(z, noise, draws.state);
+  const std::int64_t rows = draws.example.numel(), gates = rows == 0 ? 0 : z.numel() / rows;
+  if (noise.defined()) return soft_gate(z, noise, draws.state);
+  return soft_gate(z, logistic_noise(draws.key(0), gates, z.dtype()).reshape(z.shape()), draws.state);
 }
 Variable hard_gates(const Variable& z, const Tensor& noise, const Draws& draws, const EstimatorOptions&) {
-  return gumbel_gate(z, noise, draws.state);
+  return noise.defined() ? gumbel_gate(z, noise, draws.state) : gumbel_gate(z, draws.key(0));
 }
 
 using Logits = const Variable&;
@@ -258,7 +260,7 @@ Surrogate make_surrogate(const ChosenEstimator& chosen) {
     TK_CHECK(e.gates != nullptr || e.classes != nullptr, e.name, ": takes counts alone");
     check_nodes(e.name, logits.value(), e.classes == nullptr);
     if (logits.shape().rank() == 3) return cost(choose_classes(chosen, logits, draws));
-    return cost(e.gates(logits, choice_noise(logits.value(), draws, 0).front(), draws, chosen.options));
+    return cost(e.gates(logits, {}, draws, chosen.options));
   };
 }
 

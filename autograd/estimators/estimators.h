@@ -18,7 +18,8 @@ struct EstimatorOptions {
 };
 
 /// Choices of independent nodes whose gradient goes back by itself: gates z of any shape with logistic noise like it,
-/// whose elements the draws' rows divide, or one-hot choices of logits [rows, classes] with Gumbel noise.
+/// whose elements the draws' rows divide, or one-hot choices of logits [rows, classes] with Gumbel noise. Gates whose
+/// noise is undefined draw that of slot 0 as they are made.
 using Pathwise = Variable (*)(const Variable& logits, const Tensor& noise, const Draws& draws,
                               const EstimatorOptions& options);
 /// An expected cost, [rows], with the estimate as its gradient in the logits of nodes (choices.h). It keeps what it

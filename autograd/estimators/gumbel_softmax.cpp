@@ -23,11 +23,22 @@ Variable gate_margin(const Variable& z, const Tensor& state) {
   return record("gate_margin", gate_margin(z.value(), state), {z}, [](const Tensor& dy) -> Tensors { return {dy}; });
 }
 
-Variable gumbel_gate(const Variable& z, const Tensor& noise, const Tensor& state) {
-  const GateOutput out = hard_gate(z.value(), noise, state);
+namespace {
+
+Variable record_gate(const Variable& z, const GateOutput& out, const Tensor& state) {
   return record("gumbel_gate", out.hard, {z}, [soft = out.soft, state](const Tensor& dy) -> Tensors {
     return {hard_gate_backward(dy, soft, state)};
   });
+}
+
+}  // namespace
+
+Variable gumbel_gate(const Variable& z, const Tensor& noise, const Tensor& state) {
+  return record_gate(z, hard_gate(z.value(), noise, state), state);
+}
+
+Variable gumbel_gate(const Variable& z, const DropoutKey& key) {
+  return record_gate(z, hard_gate(z.value(), key), key.state);
 }
 
 Variable soft_gate(const Variable& z, const Tensor& noise, const Tensor& state) {

@@ -20,6 +20,8 @@ Variable gate_margin(const Variable& z, const Tensor& state);
 /// 1 where z + s noise > 0, else 0; backward through sigmoid((z + s noise) / temperature). The temperature and s, the
 /// factor of the noise (gate_noise), are the step state's.
 Variable gumbel_gate(const Variable& z, const Tensor& noise, const Tensor& state);
+/// The same with the noise that the key names, without a tensor of it; the state is the key's.
+Variable gumbel_gate(const Variable& z, const DropoutKey& key);
 
 /// The relaxation itself: sigmoid((z + s noise) / temperature), of the step state as above.
 Variable soft_gate(const Variable& z, const Tensor& noise, const Tensor& state);

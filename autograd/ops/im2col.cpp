@@ -51,6 +51,14 @@ Variable conv2d(const Variable& x, const Variable& w, const Variable& bias, cons
 
 Variable max_pool2d(const Variable& x, std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
   const Window window = pool_window("max_pool2d", kernel, stride, padding);
+  const Pooled pooled = max_pool2d(x.value(), window);
+  return record("max_pool2d", pooled.y, {x},
+                [window, index = Saved(pooled.index), height = x.size(2), width = x.size(3)](
+                    const Tensor& dy) -> Tensors { return {max_pool2d_backward(dy, index, window, height, width)}; });
+}
+
+Variable max_pool2d_composed(const Variable& x, std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
+  const Window window = pool_window("max_pool2d", kernel, stride, padding);
   const Variable largest = max(under(x, window, -std::numeric_limits<double>::infinity()), 3);
   return as_images(transpose(largest, 1, 2), x, window);
 }

@@ -22,6 +22,8 @@ Variable conv2d(const Variable& x, const Variable& w, const Variable& bias, cons
 /// The largest, or the mean, of each channel under a window of kernel x kernel that moves by `stride` (0: the kernel).
 /// The padding is never the largest, and counts as zeros in a mean.
 Variable max_pool2d(const Variable& x, std::int64_t kernel, std::int64_t stride = 0, std::int64_t padding = 0);
+/// max_pool2d from the columns of x: its oracle.
+Variable max_pool2d_composed(const Variable& x, std::int64_t kernel, std::int64_t stride = 0, std::int64_t padding = 0);
 Variable avg_pool2d(const Variable& x, std::int64_t kernel, std::int64_t stride = 0, std::int64_t padding = 0);
 
 }  // namespace tk

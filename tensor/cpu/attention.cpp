@@ -184,6 +184,12 @@ void for_each_head(const AttentionKey& key, std::int64_t head_size, const Tensor
   const auto* q_offsets = key.q_offsets.data<std::int32_t>();
   const auto* kv_offsets = key.kv_offsets.data<std::int32_t>();
   const std::int64_t sentences = key.q_offsets.numel() - 1;
+  std::int64_t pairs = 0;
+  for (std::int64_t s = 0; s < sentences; ++s) {
+    pairs += std::int64_t{q_offsets[s + 1] - q_offsets[s]} * (kv_offsets[s + 1] - kv_offsets[s]);
+  }
+  // Twice the products of queries and keys, and as much again for what is done with each pair.
+  threads = threads_for(key.heads * pairs * 4 * head_size, threads);
 #pragma omp parallel for schedule(dynamic, 4) num_threads(threads)
   for (std::int64_t unit = 0; unit < sentences * key.heads; ++unit) {
     const std::int64_t s = unit / key.heads;

@@ -14,19 +14,19 @@ TK_SIMD void add_to_row(T* sums, const T* x, std::int64_t n) {
 }
 
 /// N sums over rows at once, with a tree fixed by the shape: blocks of 32 rows in parallel, then the blocks in order.
-/// per_row(row, sums) adds a row's contribution to each sums[k][cols].
+/// per_block(begin, end, sums) adds the contribution of rows [begin, end) to each sums[k][cols].
 template <class T, std::size_t N, class F>
-void column_sums(std::int64_t rows, std::int64_t cols, const std::array<SumTarget, N>& out, F&& per_row) {
+void column_sums_of_blocks(std::int64_t rows, std::int64_t cols, const std::array<SumTarget, N>& out, F&& per_block) {
   constexpr std::int64_t kBlock = 32;
   const std::int64_t blocks = (rows + kBlock - 1) / kBlock;
   const std::int64_t width = static_cast<std::int64_t>(N) * cols;
   Scratch<T> partial(blocks * width);
-  parallel_chunks(rows, kBlock, [&](std::int64_t begin, std::int64_t end) {
+  parallel_chunks(rows, kBlock, rows * width, [&](std::int64_t begin, std::int64_t end) {
     T* base = partial.data() + begin / kBlock * width;
     std::fill(base, base + width, T(0));
     std::array<T*, N> sums;
     for (std::size_t k = 0; k < N; ++k) sums[k] = base + static_cast<std::int64_t>(k) * cols;
-    for (std::int64_t row = begin; row < end; ++row) per_row(row, sums);
+    per_block(begin, end, sums);
   });
   for (std::size_t k = 0; k < N; ++k) {
     if (!out[k]) continue;
@@ -36,6 +36,15 @@ void column_sums(std::int64_t rows, std::int64_t cols, const std::array<SumTarge
       add_to_row(y, partial.data() + b * width + static_cast<std::int64_t>(k) * cols, cols);
     }
   }
+}
+
+/// The same, row by row: per_row(row, sums).
+template <class T, std::size_t N, class F>
+void column_sums(std::int64_t rows, std::int64_t cols, const std::array<SumTarget, N>& out, F&& per_row) {
+  column_sums_of_blocks<T, N>(rows, cols, out,
+                              [&](std::int64_t begin, std::int64_t end, const std::array<T*, N>& sums) {
+                                for (std::int64_t row = begin; row < end; ++row) per_row(row, sums);
+                              });
 }
 
 inline void sum_columns_if_wanted(const SumTarget& sum, const Tensor& x) {

@@ -1,21 +1,12 @@
 #include <type_traits>
 
 #include "tensor/cpu/parallel.h"
-#include "tensor/cpu/row_offset.h"
 #include "tensor/cpu/simd.h"
+#include "tensor/cpu/strided_rows.h"
 #include "tensor/kernels.h"
 
 namespace tk::cpu {
 namespace {
-
-// A row is the last dimension; inputs are walked by their own strides, so broadcasting costs nothing extra.
-struct Walk {
-  explicit Walk(const Tensor& y) : cols(y.rank() == 0 ? 1 : y.shape().back()), rows(cols == 0 ? 0 : y.numel() / cols) {}
-  std::int64_t cols;
-  std::int64_t rows;
-
-  std::int64_t stride(const Tensor& x) const { return x.rank() == 0 ? 1 : x.strides().back(); }
-};
 
 // The functors of a row; strides of 0 and 1 get loops of their own, which vectorise.
 template <class F, class T>
@@ -35,27 +26,33 @@ TK_SIMD void map_row(T* y, const T* dy, std::int64_t sd, const T* a, std::int64_
                      std::int64_t n) {
   if (sd == 1 && sa == 1 && sb == 1) {
     for (std::int64_t i = 0; i < n; ++i) y[i] = F::apply(dy[i], a[i], b[i]);
+  } else if (sd == 0 && sa == 1 && sb == 1) {
+    const T upstream = *dy;
+    for (std::int64_t i = 0; i < n; ++i) y[i] = F::apply(upstream, a[i], b[i]);
   } else {
     for (std::int64_t i = 0; i < n; ++i) y[i] = F::apply(dy[i * sd], a[i * sa], b[i * sb]);
   }
 }
 
+// y is contiguous; inputs are expanded to its shape and have any strides, so broadcasting costs nothing extra.
 template <class F, class T>
 void map(Tensor& y, const Tensor& a, const Tensor& b) {
-  const Walk walk(y);
-  parallel_rows(walk.rows, walk.cols, [&](std::int64_t row) {
-    map_row<F>(y.data<T>() + row * walk.cols, a.data<T>() + row_offset(a, row), walk.stride(a),
-               b.data<T>() + row_offset(b, row), walk.stride(b), walk.cols);
+  T* const to = y.data<T>();
+  const T *const first = a.data<T>(), *const second = b.data<T>();
+  const StridedRows rows(y, a, b);
+  rows.for_each([&](const auto& at, std::int64_t n) {
+    map_row<F>(to + at[0], first + at[1], rows.stride(1), second + at[2], rows.stride(2), n);
   });
 }
 
 template <class F, class T>
 void map(Tensor& y, const Tensor& dy, const Tensor& a, const Tensor& b) {
-  const Walk walk(y);
-  parallel_rows(walk.rows, walk.cols, [&](std::int64_t row) {
-    map_row<F>(y.data<T>() + row * walk.cols, dy.data<T>() + row_offset(dy, row), walk.stride(dy),
-               a.data<T>() + row_offset(a, row), walk.stride(a), b.data<T>() + row_offset(b, row), walk.stride(b),
-               walk.cols);
+  T* const to = y.data<T>();
+  const T *const upstream = dy.data<T>(), *const first = a.data<T>(), *const second = b.data<T>();
+  const StridedRows rows(y, dy, a, b);
+  rows.for_each([&](const auto& at, std::int64_t n) {
+    map_row<F>(to + at[0], upstream + at[1], rows.stride(1), first + at[2], rows.stride(2), second + at[3],
+               rows.stride(3), n);
   });
 }
 
@@ -112,6 +109,12 @@ void compare_row(bool* y, const T* x, C bound, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) y[i] = Op::holds(static_cast<C>(x[i]), bound);
 }
 
+template <class U>
+void where_row(U* y, const bool* mask, std::int64_t sm, const U* a, std::int64_t sa, const U* b, std::int64_t sb,
+               std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = mask[i * sm] ? a[i * sa] : b[i * sb];
+}
+
 template <class T>
 TK_SIMD void affine_row(T* y, const T* x, T scale, T shift, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) y[i] = scale * x[i] + shift;
@@ -125,15 +128,8 @@ TK_SIMD void add_row(T* y, const T* x, std::int64_t n) {
 }  // namespace
 
 void unary(Tensor& y, UnaryOp op, const Tensor& x) {
-  dispatch_floating(y.dtype(), name(op), [&]<class T>() {
-    dispatch_unary(op, [&]<class Op>() {
-      if (!x.is_contiguous()) return map<Forward<Op>, T>(y, x, x);
-      flat(y.numel(), [&](std::int64_t begin, std::int64_t end) {
-        const T* from = x.data<T>() + begin;
-        map_row<Forward<Op>>(y.data<T>() + begin, from, 1, from, 1, end - begin);
-      });
-    });
-  });
+  dispatch_floating(y.dtype(), name(op),
+                    [&]<class T>() { dispatch_unary(op, [&]<class Op>() { map<Forward<Op>, T>(y, x, x); }); });
 }
 
 void unary_backward(Tensor& dx, UnaryOp op, const Tensor& dy, const Tensor& x, const Tensor& y) {
@@ -142,14 +138,8 @@ void unary_backward(Tensor& dx, UnaryOp op, const Tensor& dy, const Tensor& x, c
 }
 
 void binary(Tensor& y, BinaryOp op, const Tensor& a, const Tensor& b) {
-  dispatch_floating(y.dtype(), name(op), [&]<class T>() {
-    dispatch_binary(op, [&]<class Op>() {
-      if (!a.is_contiguous() || !b.is_contiguous()) return map<ForwardBinary<Op>, T>(y, a, b);
-      flat(y.numel(), [&](std::int64_t begin, std::int64_t end) {
-        map_row<ForwardBinary<Op>>(y.data<T>() + begin, a.data<T>() + begin, 1, b.data<T>() + begin, 1, end - begin);
-      });
-    });
-  });
+  dispatch_floating(y.dtype(), name(op),
+                    [&]<class T>() { dispatch_binary(op, [&]<class Op>() { map<ForwardBinary<Op>, T>(y, a, b); }); });
 }
 
 void binary_backward(Tensor& d, BinaryOp op, bool second, const Tensor& dy, const Tensor& a, const Tensor& b) {
@@ -176,10 +166,11 @@ void add_to(Tensor& y, const Tensor& x) {
 void compare(Tensor& y, CompareOp op, const Tensor& a, const Tensor& b) {
   dispatch_all(a.dtype(), [&]<class T>() {
     dispatch_compare(op, [&]<class Op>() {
-      const Walk walk(y);
-      parallel_rows(walk.rows, walk.cols, [&](std::int64_t row) {
-        compare_row<Op, compute_t<T>>(y.data<bool>() + row * walk.cols, a.data<T>() + row_offset(a, row),
-                                      walk.stride(a), b.data<T>() + row_offset(b, row), walk.stride(b), walk.cols);
+      bool* const to = y.data<bool>();
+      const T *const first = a.data<T>(), *const second = b.data<T>();
+      const StridedRows rows(y, a, b);
+      rows.for_each([&](const auto& at, std::int64_t n) {
+        compare_row<Op, compute_t<T>>(to + at[0], first + at[1], rows.stride(1), second + at[2], rows.stride(2), n);
       });
     });
   });
@@ -198,14 +189,14 @@ void compare_to(Tensor& y, CompareOp op, const Tensor& x, double bound) {
 
 void where(Tensor& y, const Tensor& mask, const Tensor& a, const Tensor& b) {
   dispatch_width(y.dtype(), [&]<class U>() {
-    const Walk walk(y);
-    parallel_rows(walk.rows, walk.cols, [&](std::int64_t row) {
-      U* to = static_cast<U*>(y.raw_data()) + row * walk.cols;
-      const bool* chosen = mask.data<bool>() + row_offset(mask, row);
-      const U* first = static_cast<const U*>(a.raw_data()) + row_offset(a, row);
-      const U* second = static_cast<const U*>(b.raw_data()) + row_offset(b, row);
-      const std::int64_t sm = walk.stride(mask), sa = walk.stride(a), sb = walk.stride(b);
-      for (std::int64_t i = 0; i < walk.cols; ++i) to[i] = chosen[i * sm] ? first[i * sa] : second[i * sb];
+    U* const to = static_cast<U*>(y.raw_data());
+    const bool* const chosen = mask.data<bool>();
+    const U* const first = static_cast<const U*>(a.raw_data());
+    const U* const second = static_cast<const U*>(b.raw_data());
+    const StridedRows rows(y, mask, a, b);
+    rows.for_each([&](const auto& at, std::int64_t n) {
+      where_row(to + at[0], chosen + at[1], rows.stride(1), first + at[2], rows.stride(2), second + at[3],
+                rows.stride(3), n);
     });
   });
 }

@@ -9,47 +9,42 @@ namespace tk::cpu {
 
 namespace {
 
-// y [rows, cols] of rows that need one Philox block each, made for many rows at once.
-template <class F, class T>
-void transform_blocks(T* y, const RandomRows& random, std::int64_t rows, std::int64_t cols, F&& transform) {
-  ThreadScratch<std::byte> scratch(sizeof(RowBlocks));
-  parallel_chunks(rows, RowBlocks::kMost, [&](std::int64_t begin, std::int64_t end) {
-    RowBlocks& blocks = *reinterpret_cast<RowBlocks*>(scratch.mine());
-    for (std::int64_t i = 0; i < end - begin; ++i) {
-      blocks.example[i] = static_cast<std::uint32_t>(random.example[begin + i]);
-      blocks.word[i] = random.stream | static_cast<std::uint32_t>(random.position[begin + i]);
-      blocks.block[i] = 0;
-    }
-    blocks.draw(random.seed, random.step, 0, end - begin);
-    for (std::int64_t c = 0; c < cols; ++c) {
-      for (std::int64_t i = 0; i < end - begin; ++i) {
-        y[(begin + i) * cols + c] = static_cast<T>(transform(open_uniform(blocks.words[c][i])));
-      }
-    }
-  });
-}
+// Of four random numbers, in elements.
+constexpr std::int64_t kUniformCost = 8, kLogarithmsCost = 64;
 
-// y [rows, cols]: transform(u) of the open uniforms of each row's stream.
+// y [rows, cols]: transform(u) of the open uniforms of each row's stream, many of their Philox blocks at once.
 template <class F>
-void transform_uniforms(const char* op, Tensor& y, const DropoutKey& key, F&& transform) {
+void transform_uniforms(const char* op, Tensor& y, const DropoutKey& key, std::int64_t cost, F&& transform) {
   const RandomRows random(key);
-  const std::int64_t cols = y.shape()[1];
-  ThreadScratch<std::uint32_t> scratch(cols + 3);
+  const std::int64_t rows = y.shape()[0], cols = y.shape()[1], groups = (cols + 3) / 4;
+  ThreadScratch<std::byte> scratch(sizeof(RowBlocks));
   dispatch_floating(y.dtype(), op, [&]<class T>() {
-    if (cols <= 4) return transform_blocks(y.data<T>(), random, y.shape()[0], cols, transform);
-    parallel_chunks(y.shape()[0], 64, [&](std::int64_t begin, std::int64_t end) {
-      std::uint32_t* words = scratch.mine();
-      for (std::int64_t row = begin; row < end; ++row) {
-        random.words(words, row, (cols + 3) / 4);
-        for (std::int64_t i = 0; i < cols; ++i) {
-          y.data<T>()[row * cols + i] = static_cast<T>(transform(open_uniform(words[i])));
+    parallel_chunks(rows * groups, RowBlocks::kMost, rows * groups * cost, [&](std::int64_t begin, std::int64_t end) {
+      RowBlocks& blocks = *reinterpret_cast<RowBlocks*>(scratch.mine());
+      const std::int64_t first = begin / groups, n = end - begin;
+      for (std::int64_t i = 0, row = first, group = begin - first * groups; i < n; ++i) {
+        blocks.example[i] = static_cast<std::uint32_t>(random.example[row]);
+        blocks.word[i] = random.stream | static_cast<std::uint32_t>(random.position[row]);
+        blocks.block[i] = static_cast<std::uint32_t>(group);
+        if (++group == groups) ++row, group = 0;
+      }
+      blocks.draw(random.seed, random.step, 0, n);
+      for (std::int64_t i = 0, row = first; i < n; ++i) {
+        const std::int64_t col = 4 * std::int64_t{blocks.block[i]};
+        T* const to = y.data<T>() + row * cols + col;
+        const auto put = [&](std::int64_t c) { to[c] = static_cast<T>(transform(open_uniform(blocks.words[c][i]))); };
+        if (col + 4 <= cols) {
+          for (std::int64_t c = 0; c < 4; ++c) put(c);
+        } else {
+          for (std::int64_t c = 0; c < cols - col; ++c) put(c);
         }
+        row += col + 4 >= cols;
       }
     });
   });
 }
 
-constexpr std::int64_t kGrain = 256;  // gates that are worth a thread
+constexpr std::int64_t kGrain = 256;  // gates of a chunk
 
 template <class T>
 TK_SIMD void hard_gate_chunk(T* hard, T* soft, const T* z, const T* noise, T scale, T temperature, std::int64_t n) {
@@ -67,13 +62,17 @@ TK_SIMD void hard_gate_backward_chunk(T* dz, const T* dy, const T* soft, T tempe
 
 }  // namespace
 
-void uniform_noise(Tensor& y, const DropoutKey& key) { transform_uniforms("uniform_noise", y, key, math::Uniform()); }
-
-void logistic_noise(Tensor& y, const DropoutKey& key) {
-  transform_uniforms("logistic_noise", y, key, math::Logistic());
+void uniform_noise(Tensor& y, const DropoutKey& key) {
+  transform_uniforms("uniform_noise", y, key, kUniformCost, math::Uniform());
 }
 
-void gumbel_noise(Tensor& y, const DropoutKey& key) { transform_uniforms("gumbel_noise", y, key, math::Gumbel()); }
+void logistic_noise(Tensor& y, const DropoutKey& key) {
+  transform_uniforms("logistic_noise", y, key, kLogarithmsCost, math::Logistic());
+}
+
+void gumbel_noise(Tensor& y, const DropoutKey& key) {
+  transform_uniforms("gumbel_noise", y, key, kLogarithmsCost, math::Gumbel());
+}
 
 void one_hot_of_largest(Tensor& y, const Tensor& x) {
   const std::int64_t classes = x.shape().back();
@@ -97,9 +96,19 @@ void gate_margin(Tensor& y, const Tensor& z, const Tensor& state) {
   });
 }
 
-void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& noise, const Tensor& state) {
+Tensor noise_of_gates(const Tensor& z, const Tensor& noise, const DropoutKey& drawn) {
+  if (noise.defined() || z.numel() == 0) return noise.defined() ? noise : z;
+  const std::int64_t rows = drawn.example.numel();
+  Tensor y = empty({rows, z.numel() / rows}, z.dtype());
+  logistic_noise(y, drawn);
+  return y;
+}
+
+void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& given, const Tensor& state,
+               const DropoutKey& drawn) {
   TK_CHECK(step_state(state).temperature > 0, "hard_gate: expected a temperature above 0, got ",
            step_state(state).temperature);
+  const Tensor noise = noise_of_gates(z, given, drawn);
   dispatch_floating(z.dtype(), "hard_gate", [&]<class T>() {
     const T temperature = static_cast<T>(step_state(state).temperature);
     const T scale = static_cast<T>(step_state(state).gate_noise);

@@ -9,6 +9,7 @@ namespace tk::cpu {
 namespace {
 
 constexpr std::int64_t kGates = RowBlocks::kMost;  // of a chunk, whose scratch stays in the first cache
+constexpr std::int64_t kGateCost = 8;              // of a slope or a sample, in elements
 
 template <class T>
 struct ChunkScratch {
@@ -62,19 +63,21 @@ void name_gates(RowBlocks& ids, const DropoutKey& key, std::int64_t begin, std::
 
 }  // namespace
 
-void gate_slope(Tensor& hard, Tensor& slope, const Tensor& z, const Tensor& noise, const Tensor& state,
-                const GateRule& rule) {
+void gate_slope(Tensor& hard, Tensor& slope, const Tensor& z, const Tensor& given, const Tensor& state,
+                const DropoutKey& drawn, const GateRule& rule) {
   const StepState& now = step_state(state);
   TK_CHECK(now.temperature > 0, "gate_slope: expected a temperature above 0, got ", now.temperature);
   const std::int64_t gates = rule.draws() && z.numel() > 0 ? z.numel() / rule.key.example.numel() : 1;
   const std::int64_t blocks = (rule.samples + 3) / 4;
+  const Tensor noise = noise_of_gates(z, given, drawn);
   dispatch_floating(z.dtype(), "gate_slope", [&]<class T>() {
     const math::GateNumbers<T> g{
         static_cast<T>(rule.draws() ? std::max(now.gate_noise, math::kLeastNoise) : now.gate_noise),
         static_cast<T>(1 / now.temperature), static_cast<T>(rule.gap), static_cast<T>(rule.weight)};
     const T share = math::sampled_weight(rule.slope, g) / static_cast<T>(rule.samples);
     ThreadScratch<std::byte> scratch(rule.draws() ? sizeof(ChunkScratch<T>) : 0);
-    parallel_chunks(z.numel(), kGates, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t cost = kGateCost * (rule.draws() ? 1 + rule.samples : 1);
+    parallel_chunks(z.numel(), kGates, z.numel() * cost, [&](std::int64_t begin, std::int64_t end) {
       const std::int64_t n = end - begin;
       T* const out = slope.data<T>() + begin;
       ChunkScratch<T>* const s = rule.draws() ? reinterpret_cast<ChunkScratch<T>*>(scratch.mine()) : nullptr;

@@ -41,7 +41,8 @@ Product<T> piece_of(Product<T> p, const Piece& piece) {
 template <class T>
 void in_pieces(const Product<T>& p, const Pieces& pieces) {
   Gemm<T> gemm;
-  for_pieces(p.m, p.n, pieces, gemm.threads(), [&](const Piece& piece) { gemm(piece_of(p, piece)); });
+  for_pieces(p.m, p.n, pieces, threads_for(p.m * p.n * p.k, gemm.threads()),
+             [&](const Piece& piece) { gemm(piece_of(p, piece)); });
 }
 
 int blas_threads() { return std::min(omp_get_max_threads(), most_blas_threads()); }

@@ -46,7 +46,7 @@ template <class F>
 void for_each_panel(std::int64_t k, std::int64_t n, std::int64_t depth, std::int64_t width, F&& f) {
   const std::int64_t panels = (n + width - 1) / width;
   const std::int64_t parts = std::max<std::int64_t>(1, (k + depth - 1) / depth);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (k * n >= thread_grain())
   for (std::int64_t i = 0; i < parts * panels; ++i) {
     const std::int64_t k0 = i / panels * depth;
     const std::int64_t col = i % panels * width;
@@ -83,7 +83,7 @@ class TileLoops {
   static Pieces pieces(const Product<float>& p) {
     const std::int64_t cols = p.transpose_a ? K::kStripCols : K::kStripCols / 2;
     const std::int64_t wide = std::max<std::int64_t>(1, (p.n + cols - 1) / cols);
-    const std::int64_t tall = (2 * num_threads() + wide - 1) / wide;
+    const std::int64_t tall = (2 * threads_for(p.m * p.n * p.k, num_threads()) + wide - 1) / wide;
     return {.rows = std::max(kFewRows, (p.m + tall - 1) / tall),
             .cols = cols,
             .row_unit = K::kTileRows,

@@ -57,7 +57,7 @@ void index_add(Tensor& y, const Tensor& x, const Tensor& index) {
     const I* rows = index.data<I>();
     dispatch_floating(y.dtype(), "index_add", [&]<class T>() {
       // Threads share the columns, so every element is added to in order of i.
-      parallel_chunks(cols, 64, [&](std::int64_t begin, std::int64_t end) {
+      parallel_chunks(cols, 64, index.numel() * cols, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = 0; i < index.numel(); ++i) {
           if (rows[i] < 0) continue;
           add_to_row(y.data<T>() + rows[i] * cols + begin, x.data<T>() + i * cols + begin, end - begin);

@@ -4,33 +4,43 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include "tensor/allocator.h"
+#include "tensor/threads.h"
 
 namespace tk::cpu {
 
-inline constexpr std::int64_t kElementGrain = 1 << 14;  // elements that are worth a thread
+inline constexpr std::int64_t kElementGrain = 1 << 14;  // elements of a chunk
 
-/// Calls f(begin, end) for chunks of [0, n) that depend on n and `grain` alone, in parallel.
+/// Calls f(begin, end) for chunks of [0, n) that depend on n and `grain` alone, in parallel if `elements`, what is
+/// computed in all, are enough.
 template <class F>
-void parallel_chunks(std::int64_t n, std::int64_t grain, F&& f) {
+void parallel_chunks(std::int64_t n, std::int64_t grain, std::int64_t elements, F&& f) {
   const std::int64_t chunks = (n + grain - 1) / grain;
   if (chunks <= 1) {
     if (n > 0) f(std::int64_t{0}, n);
     return;
   }
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (elements >= thread_grain())
   for (std::int64_t c = 0; c < chunks; ++c) f(c * grain, std::min(n, (c + 1) * grain));
+}
+template <class F>
+void parallel_chunks(std::int64_t n, std::int64_t grain, F&& f) {
+  parallel_chunks(n, grain, n, std::forward<F>(f));
 }
 
 /// Calls f(row) for every row of `cols` elements, in parallel when there is enough to do.
 template <class F>
 void parallel_rows(std::int64_t rows, std::int64_t cols, F&& f) {
   const std::int64_t grain = std::max<std::int64_t>(1, kElementGrain / std::max<std::int64_t>(cols, 1));
-  parallel_chunks(rows, grain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_chunks(rows, grain, rows * cols, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) f(row);
   });
 }
+
+/// How many of `threads` a product of so many multiply-adds is worth: all or one.
+inline int threads_for(std::int64_t macs, int threads) { return macs >= 16 * thread_grain() ? threads : 1; }
 
 /// Working memory of a kernel, from the caching allocator.
 template <class T>

@@ -39,4 +39,7 @@ struct RandomRows {
   void words(std::uint32_t* words, std::int64_t row, std::int64_t blocks, std::uint32_t first = 0) const;
 };
 
+/// The noise of gates z: as given, or drawn by the key where it is undefined.
+Tensor noise_of_gates(const Tensor& z, const Tensor& noise, const DropoutKey& drawn);
+
 }  // namespace tk::cpu

@@ -19,6 +19,24 @@ TK_SIMD T sum_chunk(const T* x, std::int64_t n) {
   return sum;
 }
 
+// sums[c] += x[row, c], row by row; sums of 8 columns at once stay in registers.
+template <class T>
+TK_SIMD void add_rows(T* sums, const T* x, std::int64_t rows, std::int64_t cols) {
+  constexpr std::int64_t kAtOnce = 8;
+  const std::int64_t blocked = cols / kAtOnce * kAtOnce;
+  for (std::int64_t c = 0; c < blocked; c += kAtOnce) {
+    T some[kAtOnce];
+    for (std::int64_t k = 0; k < kAtOnce; ++k) some[k] = sums[c + k];
+    for (std::int64_t row = 0; row < rows; ++row) {
+      for (std::int64_t k = 0; k < kAtOnce; ++k) some[k] += x[row * cols + c + k];
+    }
+    for (std::int64_t k = 0; k < kAtOnce; ++k) sums[c + k] = some[k];
+  }
+  for (std::int64_t c = blocked; c < cols; ++c) {
+    for (std::int64_t row = 0; row < rows; ++row) sums[c] += x[row * cols + c];
+  }
+}
+
 template <class T>
 T sum_row(const T* x, std::int64_t n) {
   if (n <= kSumChunk) return sum_chunk(x, n);
@@ -65,8 +83,10 @@ void sum_columns(Tensor& y, const Tensor& x, bool add) {
     const std::int64_t cols = x.shape().back();
     const std::int64_t rows = cols == 0 ? 0 : x.numel() / cols;
     const T* from = x.data<T>();
-    column_sums<T, 1>(rows, cols, {SumTarget{y, add}},
-                      [&](std::int64_t row, std::array<T*, 1> sums) { add_to_row(sums[0], from + row * cols, cols); });
+    column_sums_of_blocks<T, 1>(rows, cols, {SumTarget{y, add}},
+                                [&](std::int64_t begin, std::int64_t end, std::array<T*, 1> sums) {
+                                  add_rows(sums[0], from + begin * cols, end - begin, cols);
+                                });
   });
 }
 

@@ -54,7 +54,7 @@ void residual_dropout_layer_norm(Tensor& y, Tensor& z, Tensor& mean, Tensor& rst
     DropoutRow<T> dropout(key, cols);
     const T* row_scale = data_or_null<T>(scale);
     T* const sums = z.defined() ? z.data<T>() : y.data<T>();
-    parallel_chunks(y.shape()[0], 16, [&](std::int64_t begin, std::int64_t end) {
+    parallel_chunks(y.shape()[0], 16, y.numel(), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         T* sum = sums + row * cols;
         add_branch_row(sum, residual.data<T>() + row * cols, x.data<T>() + row * cols, data_or_null<T>(bias),
@@ -87,7 +87,7 @@ void residual_dropout_layer_norm_backward(Tensor& dx, const SumTarget& dresidual
       layer_norm_backward_row(dsum, upstream, sum, moments, gamma.data<T>(), cols);
       add_affine_gradients_row(sums[0], sums[1], upstream, sum, moments, cols);
     });
-    parallel_chunks(mean.numel(), 16, [&](std::int64_t begin, std::int64_t end) {
+    parallel_chunks(mean.numel(), 16, dx.numel(), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         const T* factor = dropout.factors(row);
         T* to = dx.data<T>() + row * cols;

@@ -20,6 +20,7 @@ namespace {
 std::atomic<int> of_process = 0;  // 0: nobody chose one
 thread_local int adopted = -1;    // that of the process which this thread's OpenMP was told
 thread_local bool has_own = false;
+std::atomic<std::int64_t> grain = 1 << 17;
 
 // A region then has as many threads as OpenMP says it may have, if the system gives them.
 void tell_openmp(int n) {
@@ -67,6 +68,13 @@ void set_own_num_threads(int n) {
   TK_CHECK(n >= 1, "set_own_num_threads: expected at least 1, got ", n);
   has_own = true;
   tell_openmp(n);
+}
+
+std::int64_t thread_grain() { return grain.load(std::memory_order_relaxed); }
+
+void set_thread_grain(std::int64_t elements) {
+  TK_CHECK(elements >= 0, "set_thread_grain: expected at least 0, got ", elements);
+  grain = elements;
 }
 
 void start_threads() {

@@ -10,6 +10,13 @@ __device__ inline float exp2_of(float x) {
   return y;
 }
 
+/// log2(x), to 2^-22 of max(1, |log2 x|); -infinity below the normal numbers.
+__device__ inline float log2_of(float x) {
+  float y;
+  asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 /// 1 / x, to about one unit in the last place; 0 below the normal numbers.
 __device__ inline float reciprocal_of(float x) {
   float y;

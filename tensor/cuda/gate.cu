@@ -1,4 +1,5 @@
 #include "tensor/cuda/block_reduce.h"
+#include "tensor/cuda/gate_unit.h"
 #include "tensor/cuda/largest.h"
 #include "tensor/cuda/random_rows.h"
 #include "tensor/evenly_spread.h"
@@ -58,6 +59,28 @@ __global__ void gate_elements(T* hard, T* soft, const T* z, const T* noise, cons
                                              static_cast<C>(state->gate_noise), static_cast<C>(state->temperature));
   soft[i] = static_cast<T>(gate.soft);
   hard[i] = static_cast<T>(gate.hard);
+}
+
+// The same with noise of each row's stream: a thread a unit of a row, which takes whole Philox blocks.
+template <class T>
+__global__ void drawn_gate_elements(T* hard, T* soft, const T* z, const StepState* state, RandomRows random,
+                                    std::int64_t rows, std::int64_t cols, bool wide) {
+  using C = compute_t<T>;
+  constexpr int N = kUnit<T>;
+  const GateUnit unit(cols, N);
+  if (unit.row >= rows) return;
+  const Pack<T, N> scores = load<N>(z + unit.at, unit.count, wide);
+  C noise[N], h[N], s[N];
+  unit.draw<T>(noise, random);
+#pragma unroll
+  for (int k = 0; k < N; ++k) {
+    const math::Gate<C> gate = math::hard_gate(scores[k], noise[k], static_cast<C>(state->gate_noise),
+                                               static_cast<C>(state->temperature));
+    h[k] = gate.hard;
+    s[k] = gate.soft;
+  }
+  store(soft + unit.at, s, unit.count, wide);
+  store(hard + unit.at, h, unit.count, wide);
 }
 
 template <class T>
@@ -140,10 +163,18 @@ void gate_margin(Tensor& y, const Tensor& z, const Tensor& state) {
   });
 }
 
-void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& noise, const Tensor& state) {
+void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& noise, const Tensor& state,
+               const DropoutKey& drawn) {
   const std::int64_t n = z.numel();
   if (n == 0) return;
   dispatch_arithmetic(z.dtype(), "hard_gate", [&]<class T>() {
+    if (!noise.defined()) {
+      const std::int64_t rows = drawn.example.numel(), cols = n / rows;
+      drawn_gate_elements<<<blocks(rows * blocks(cols, kUnit<T>), kThreads), kThreads, 0, stream()>>>(
+          hard.data<T>(), soft.data<T>(), z.data<T>(), static_cast<const StepState*>(state.raw_data()),
+          RandomRows(drawn), rows, cols, wide_rows(cols, kUnit<T>, hard, soft, z));
+      return check_launch("hard_gate");
+    }
     gate_elements<<<blocks(n, kThreads), kThreads, 0, stream()>>>(hard.data<T>(), soft.data<T>(), z.data<T>(),
                                                                   noise.data<T>(),
                                                                   static_cast<const StepState*>(state.raw_data()), n);

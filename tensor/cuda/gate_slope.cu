@@ -1,4 +1,5 @@
-#include "tensor/cuda/random_rows.h"
+#include "tensor/cuda/approximate.h"
+#include "tensor/cuda/gate_unit.h"
 #include "tensor/gate_math.h"
 #include "tensor/gate_slope_math.h"
 #include "tensor/kernels.h"
@@ -6,56 +7,124 @@
 namespace tk::cuda {
 namespace {
 
-// A thread a gate, which draws its own conditional noise, four numbers a Philox block.
-template <GateSlope kSlope, class T>
-__global__ void slope_of_gates(T* hard, T* slope, const T* z, const T* noise, const StepState* state, RandomRows random,
-                               std::int64_t gates, double gap, double weight, std::int64_t samples, std::int64_t n) {
-  using C = compute_t<T>;
+// sigmoid_slope(margin) of a sample, by single instructions of the device in float32: the sum over samples is good to
+// 1e-5, where the choice of the samples is good to 1e-1. A margin is positive, so exp(-margin / t) is below 1.
+template <class C>
+__device__ C sampled_slope(const math::Margin<C>& margin, C v, const math::GateNumbers<C>& g) {
+  return math::sigmoid_slope(margin(v, g.noise), g.inverse_temperature);
+}
+__device__ float sampled_slope(const math::Margin<float>& margin, float v, const math::GateNumbers<float>& g) {
+  constexpr float kLn2 = 0.693147181f, kLog2E = 1.442695041f;
+  const float odds = (1 - margin.chance * v) * reciprocal_of(v);
+  const float x = g.noise * (log2_of(odds) * kLn2 + margin.rest);
+  const float e = exp2_of(-kLog2E * g.inverse_temperature * x), s = reciprocal_of(1 + e);
+  return s * (s * e) * g.inverse_temperature;  // s (1 - s) / t
+}
+
+template <class C>
+struct Slope {
+  C hard, slope;
+};
+
+// A gate of a row, which draws its own conditional noise, four numbers a Philox block.
+template <GateSlope kSlope, class C>
+__device__ Slope<C> slope_of_gate(C logit, C drawn, const math::GateNumbers<C>& g, const RandomRows& random,
+                                  std::int64_t row, std::int64_t col, std::int64_t samples) {
   constexpr bool kDraws =
       kSlope == GateSlope::kGumbelRao || kSlope == GateSlope::kReinMaxRao || kSlope == GateSlope::kReinMaxCv;
-  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-  if (i >= n) return;
-  double factor = state->gate_noise;
-  if (kDraws && factor < math::kLeastNoise) factor = math::kLeastNoise;
-  const math::GateNumbers<C> g{static_cast<C>(factor), static_cast<C>(1 / state->temperature), static_cast<C>(gap),
-                               static_cast<C>(weight)};
-  const C logit = static_cast<C>(z[i]), drawn = static_cast<C>(noise[i]);
   const C noisy = logit + g.noise * drawn;
-  hard[i] = static_cast<T>(noisy > C(0) ? C(1) : noisy <= C(0) ? C(0) : noisy);
   const C m = noisy > C(0) ? logit : -logit;
   C y = noisy == noisy ? math::settled_slope<kSlope>(m, noisy > C(0) ? drawn : -drawn, g) : noisy;
   if constexpr (kDraws) {
     const auto margin = math::Margin<C>::of(math::sampled_logit(kSlope, m), g.noise);
-    const std::int64_t row = i / gates, first = (i - row * gates) * ((samples + 3) / 4);
+    const PhiloxRow numbers = random.numbers(row);
+    const auto first = static_cast<std::uint32_t>(col * ((samples + 3) / 4));
     C sum = 0;
     for (std::int64_t k = 0; k < samples; k += 4) {
-      const Philox words = random.words(row, first + k / 4);
+      const Philox words = numbers.words(first + static_cast<std::uint32_t>(k / 4));
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
-        if (k + j < samples) {
-          sum += math::sigmoid_slope(margin(static_cast<C>(open_uniform(words.word[j])), g.noise),
-                                     g.inverse_temperature);
-        }
+        if (k + j < samples) sum += sampled_slope(margin, static_cast<C>(open_uniform(words.word[j])), g);
       }
     }
     y += math::sampled_weight(kSlope, g) / static_cast<C>(samples) * sum;
   }
-  slope[i] = static_cast<T>(y);
+  return {noisy > C(0) ? C(1) : noisy <= C(0) ? C(0) : noisy, y};
+}
+
+// What a rule says beside its slope and its key.
+struct Settings {
+  double gap, weight;
+  std::int64_t samples;
+  bool draws;
+
+  template <class C>
+  __device__ math::GateNumbers<C> numbers(const StepState& state) const {
+    const double noise = draws && state.gate_noise < math::kLeastNoise ? math::kLeastNoise : state.gate_noise;
+    return {static_cast<C>(noise), static_cast<C>(1 / state.temperature), static_cast<C>(gap), static_cast<C>(weight)};
+  }
+};
+
+// A thread a gate.
+template <GateSlope kSlope, class T>
+__global__ void slope_of_gates(T* hard, T* slope, const T* z, const T* noise, const StepState* state, RandomRows random,
+                               Settings settings, std::int64_t cols, std::int64_t n) {
+  using C = compute_t<T>;
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i >= n) return;
+  const std::int64_t row = cols == 1 ? i : i / cols;
+  const Slope<C> y = slope_of_gate<kSlope>(static_cast<C>(z[i]), static_cast<C>(noise[i]), settings.numbers<C>(*state),
+                                           random, row, i - row * cols, settings.samples);
+  hard[i] = static_cast<T>(y.hard);
+  slope[i] = static_cast<T>(y.slope);
+}
+
+// The same with noise of each row's stream: a thread a unit of a row.
+template <GateSlope kSlope, class T>
+__global__ void slope_of_drawn_gates(T* hard, T* slope, const T* z, const StepState* state, RandomRows drawn,
+                                     RandomRows random, Settings settings, std::int64_t rows, std::int64_t cols,
+                                     bool wide) {
+  using C = compute_t<T>;
+  constexpr int N = kUnit<T>;
+  const GateUnit unit(cols, N);
+  if (unit.row >= rows) return;
+  const Pack<T, N> scores = load<N>(z + unit.at, unit.count, wide);
+  const math::GateNumbers<C> g = settings.numbers<C>(*state);
+  C noise[N], h[N], s[N];
+  unit.draw<T>(noise, drawn);
+#pragma unroll
+  for (int k = 0; k < N; ++k) {
+    if (k >= unit.count) break;
+    const Slope<C> y =
+        slope_of_gate<kSlope>(scores[k], noise[k], g, random, unit.row, unit.col + k, settings.samples);
+    h[k] = y.hard;
+    s[k] = y.slope;
+  }
+  store(hard + unit.at, h, unit.count, wide);
+  store(slope + unit.at, s, unit.count, wide);
 }
 
 }  // namespace
 
 void gate_slope(Tensor& hard, Tensor& slope, const Tensor& z, const Tensor& noise, const Tensor& state,
-                const GateRule& rule) {
+                const DropoutKey& drawn, const GateRule& rule) {
   const std::int64_t n = z.numel();
   if (n == 0) return;
-  const std::int64_t gates = rule.draws() ? n / rule.key.example.numel() : 1;
   const RandomRows random(rule.draws() ? rule.key : DropoutKey());
+  const Settings settings{rule.gap, rule.weight, rule.samples, rule.draws()};
+  const auto* const now = static_cast<const StepState*>(state.raw_data());
   dispatch_arithmetic(z.dtype(), "gate_slope", [&]<class T>() {
     dispatch_slope(rule.slope, [&]<GateSlope kSlope>() {
-      slope_of_gates<kSlope><<<blocks(n, kThreads), kThreads, 0, stream()>>>(
-          hard.data<T>(), slope.data<T>(), z.data<T>(), noise.data<T>(),
-          static_cast<const StepState*>(state.raw_data()), random, gates, rule.gap, rule.weight, rule.samples, n);
+      if (noise.defined()) {
+        const std::int64_t cols = rule.draws() ? n / rule.key.example.numel() : 1;
+        slope_of_gates<kSlope><<<blocks(n, kThreads), kThreads, 0, stream()>>>(
+            hard.data<T>(), slope.data<T>(), z.data<T>(), noise.data<T>(), now, random, settings, cols, n);
+      } else {
+        const std::int64_t rows = drawn.example.numel(), cols = n / rows;
+        slope_of_drawn_gates<kSlope><<<blocks(rows * blocks(cols, kUnit<T>), kThreads), kThreads, 0, stream()>>>(
+            hard.data<T>(), slope.data<T>(), z.data<T>(), now, RandomRows(drawn), random, settings, rows, cols,
+            wide_rows(cols, kUnit<T>, hard, slope, z));
+      }
       check_launch("gate_slope");
     });
   });

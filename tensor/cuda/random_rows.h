@@ -54,6 +54,12 @@ struct RandomRows {
     keep_scale = key.keep_scale();
   }
 
+  /// The stream of a row.
+  __device__ PhiloxRow numbers(std::int64_t row) const {
+    return PhiloxRow(state->seed, static_cast<std::uint32_t>(state->step), static_cast<std::uint32_t>(example[row]),
+                     stream | static_cast<std::uint32_t>(position[row]));
+  }
+
   /// The four numbers of columns [4 block, 4 block + 4) of a row.
   __device__ Philox words(std::int64_t row, std::int64_t block) const {
     return numbers(row).words(static_cast<std::uint32_t>(block));
@@ -62,12 +68,6 @@ struct RandomRows {
   /// Reads nothing without dropout.
   __device__ RandomRow row(std::int64_t row) const {
     return {threshold == 0 ? PhiloxRow() : numbers(row), threshold, keep_scale};
-  }
-
- private:
-  __device__ PhiloxRow numbers(std::int64_t row) const {
-    return PhiloxRow(state->seed, static_cast<std::uint32_t>(state->step), static_cast<std::uint32_t>(example[row]),
-                     stream | static_cast<std::uint32_t>(position[row]));
   }
 };
 

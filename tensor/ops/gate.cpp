@@ -13,6 +13,13 @@ void check_key(const char* op, const DropoutKey& key) {
 
 }  // namespace
 
+void check_gates_of_rows(const char* op, const Tensor& z, const DropoutKey& key) {
+  check_key(op, key);
+  const std::int64_t rows = key.example.numel();
+  TK_CHECK(rows == 0 ? z.numel() == 0 : z.numel() % rows == 0, op, ": expected gates ", z.shape(), " that belong to ",
+           rows, " rows");
+}
+
 Tensor logistic_noise(const DropoutKey& key, std::int64_t cols, DType dtype) {
   check_key("logistic_noise", key);
   Tensor y = empty({key.example.numel(), cols}, dtype, key.example.device());
@@ -45,7 +52,14 @@ GateOutput hard_gate(const Tensor& z, const Tensor& noise, const Tensor& state) 
   TK_CHECK(z.shape() == noise.shape() && z.dtype() == noise.dtype(), "hard_gate: expected noise like z ", z.dtype(),
            ' ', z.shape(), ", got ", noise.dtype(), ' ', noise.shape());
   GateOutput out{empty_like(z), empty_like(z)};
-  hard_gate_kernel(z.device(), out.hard, out.soft, z.contiguous(), noise.contiguous(), state);
+  hard_gate_kernel(z.device(), out.hard, out.soft, z.contiguous(), noise.contiguous(), state, {});
+  return out;
+}
+
+GateOutput hard_gate(const Tensor& z, const DropoutKey& key) {
+  check_gates_of_rows("hard_gate", z, key);
+  GateOutput out{empty_like(z), empty_like(z)};
+  hard_gate_kernel(z.device(), out.hard, out.soft, z.contiguous(), {}, key.state, key);
   return out;
 }
 

@@ -15,6 +15,9 @@ Tensor one_hot_of_largest(const Tensor& x);
 /// How far gates are above the step state's skim_threshold: z less that; any shape.
 Tensor gate_margin(const Tensor& z, const Tensor& state);
 
+/// Throws "<op>: ..." unless the key names rows that have the same number of gates z each.
+void check_gates_of_rows(const char* op, const Tensor& z, const DropoutKey& key);
+
 struct GateOutput {
   Tensor hard;  ///< 0 or 1: z + s noise > 0; NaN where that is
   Tensor soft;  ///< sigmoid((z + s noise) / temperature)
@@ -22,6 +25,9 @@ struct GateOutput {
 /// The two-class Gumbel-softmax sample of z = logit(keep) - logit(skim): one logistic number instead of two Gumbels.
 /// The temperature and s, the factor of the noise (gate_noise), are the step state's.
 GateOutput hard_gate(const Tensor& z, const Tensor& noise, const Tensor& state);
+/// The same with the logistic noise that the key names, which the kernel draws by itself; the state is the key's. Its
+/// rows have the same number of gates each.
+GateOutput hard_gate(const Tensor& z, const DropoutKey& key);
 /// Straight through the soft sample: dz = dy soft (1 - soft) / temperature.
 Tensor hard_gate_backward(const Tensor& dy, const Tensor& soft, const Tensor& state);
 

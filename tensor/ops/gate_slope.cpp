@@ -1,6 +1,7 @@
 #include "tensor/ops/gate_slope.h"
 
 #include "tensor/kernels.h"
+#include "tensor/ops/gate.h"
 
 namespace tk {
 namespace {
@@ -11,13 +12,7 @@ void check_rule(const Tensor& z, const GateRule& rule) {
   if (!rule.draws()) return;
   TK_CHECK(rule.samples >= 1 && rule.samples <= kMostSamples, "gate_slope: expected 1 to ", kMostSamples,
            " samples, got ", rule.samples);
-  const DropoutKey& key = rule.key;
-  TK_CHECK(key.state.defined() && key.example.defined() && key.example.rank() == 1 &&
-               key.position.shape() == key.example.shape(),
-           "gate_slope: expected a step state and the ids of each row");
-  const std::int64_t rows = key.example.numel();
-  TK_CHECK(rows == 0 ? z.numel() == 0 : z.numel() % rows == 0, "gate_slope: expected gates ", z.shape(),
-           " that belong to ", rows, " rows");
+  check_gates_of_rows("gate_slope", z, rule.key);
 }
 
 }  // namespace
@@ -27,7 +22,17 @@ SlopedGate gate_slope(const Tensor& z, const Tensor& noise, const Tensor& state,
            ' ', z.shape(), ", got ", noise.dtype(), ' ', noise.shape());
   check_rule(z, rule);
   SlopedGate out{empty_like(z), empty_like(z)};
-  gate_slope_kernel(z.device(), out.hard, out.slope, z.contiguous(), noise.contiguous(), state, rule);
+  gate_slope_kernel(z.device(), out.hard, out.slope, z.contiguous(), noise.contiguous(), state, {}, rule);
+  return out;
+}
+
+SlopedGate gate_slope(const Tensor& z, const DropoutKey& key, const GateRule& rule) {
+  check_gates_of_rows("gate_slope", z, key);
+  check_rule(z, rule);
+  TK_CHECK(!rule.draws() || rule.key.example.numel() == key.example.numel(), "gate_slope: noise of ",
+           key.example.numel(), " rows and samples of ", rule.key.example.numel());
+  SlopedGate out{empty_like(z), empty_like(z)};
+  gate_slope_kernel(z.device(), out.hard, out.slope, z.contiguous(), {}, key.state, key, rule);
   return out;
 }
 

@@ -14,5 +14,7 @@ struct SlopedGate {
 /// Where the noise fades (s < 1) the choices are those of a Bernoulli number of logit z / s; conditional noise follows
 /// them, while P in the formulas stays sigmoid(z), which keeps slopes bounded.
 SlopedGate gate_slope(const Tensor& z, const Tensor& noise, const Tensor& state, const GateRule& rule);
+/// The same with the logistic noise that the key names, which the kernel draws by itself; the state is the key's.
+SlopedGate gate_slope(const Tensor& z, const DropoutKey& key, const GateRule& rule);
 
 }  // namespace tk

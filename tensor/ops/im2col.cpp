@@ -1,5 +1,8 @@
 #include "tensor/ops/im2col.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "tensor/kernels.h"
 
 namespace tk {
@@ -34,6 +37,31 @@ Tensor col2im(const Tensor& y, const Window& window, std::int64_t height, std::i
   Tensor x = empty({y.shape()[0], y.shape()[2] / area, height, width}, y.dtype(), y.device());
   col2im_kernel(y.device(), x, y.contiguous(), window);
   return x;
+}
+
+Pooled max_pool2d(const Tensor& x, const Window& window) {
+  TK_CHECK(x.rank() == 4, "max_pool2d: expected [n, channels, height, width], got ", x.shape());
+  const std::int64_t height = x.shape()[2], width = x.shape()[3];
+  count_places("max_pool2d", window, height, width);
+  TK_CHECK(window.dilation == 1 && 2 * window.padding <= std::min(window.height, window.width),
+           "max_pool2d: expected a padding of at most half the window, ", window.height, " x ", window.width, ", got ",
+           window.padding, ", and a dilation of 1, got ", window.dilation);
+  TK_CHECK(height * width <= std::numeric_limits<std::int32_t>::max(), "max_pool2d: an image of ", height, " x ", width,
+           " has more elements than an int32 counts");
+  const Shape places = {x.shape()[0], x.shape()[1], window.places(height, window.height),
+                        window.places(width, window.width)};
+  Pooled pooled{empty(places, x.dtype(), x.device()), empty(places, DType::kInt32, x.device())};
+  max_pool_kernel(x.device(), pooled.y, pooled.index, x.contiguous(), window);
+  return pooled;
+}
+
+Tensor max_pool2d_backward(const Tensor& dy, const Tensor& index, const Window& window, std::int64_t height,
+                           std::int64_t width) {
+  TK_CHECK(dy.rank() == 4 && dy.shape() == index.shape(), "max_pool2d_backward: expected a gradient of ", index.shape(),
+           ", got ", dy.shape());
+  Tensor dx = empty({dy.shape()[0], dy.shape()[1], height, width}, dy.dtype(), dy.device());
+  max_pool_backward_kernel(dy.device(), dx, dy.contiguous(), index, window);
+  return dx;
 }
 
 }  // namespace tk

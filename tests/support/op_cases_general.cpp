@@ -167,6 +167,7 @@ void add_images(Table& table) {
   table.add_large("conv2d", convolved({.padding = 1}), {{{8, 4, 17, 19}}, {{6, 4, 3, 3}}, {{6}}});
   table.add("max_pool2d", [](const Variables& x) { return max_pool2d(x[0], 2); }, {{{2, 2, 4, 5}}});
   table.add("max_pool2d, padded", [](const Variables& x) { return max_pool2d(x[0], 3, 2, 1); }, {{{1, 2, 5, 5}}});
+  table.add_large("max_pool2d", [](const Variables& x) { return max_pool2d(x[0], 3, 2, 1); }, {{{8, 5, 17, 19}}});
   table.add("avg_pool2d", [](const Variables& x) { return avg_pool2d(x[0], 3, 2, 1); }, {{{1, 2, 5, 5}}});
 }
 

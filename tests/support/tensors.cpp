@@ -94,8 +94,14 @@ AttentionKey to(const AttentionKey& key, Device device) {
           key.weighting, to(key.dropout, device)};
 }
 
-ThreadCount::ThreadCount(int n) : before_(num_threads()) { set_num_threads(n); }
+ThreadCount::ThreadCount(int n) : before_(num_threads()), grain_(thread_grain()) {
+  set_num_threads(n);
+  set_thread_grain(0);
+}
 
-ThreadCount::~ThreadCount() { set_num_threads(before_); }
+ThreadCount::~ThreadCount() {
+  set_num_threads(before_);
+  set_thread_grain(grain_);
+}
 
 }  // namespace tk::test

@@ -50,7 +50,7 @@ std::string message_of(F&& f) {
   return "no error";
 }
 
-/// The number of threads as long as this lives.
+/// The number of threads as long as this lives, for all there is to do, however little.
 class ThreadCount {
  public:
   explicit ThreadCount(int n);
@@ -60,6 +60,7 @@ class ThreadCount {
 
  private:
   int before_;
+  std::int64_t grain_;
 };
 
 }  // namespace tk::test

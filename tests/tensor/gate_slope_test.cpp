@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "tensor/gate_slope_math.h"
+#include "tensor/ops/gate.h"
 #include "tests/support/catch.h"
 #include "tests/support/devices.h"
 #include "tests/support/tensors.h"
@@ -53,6 +54,33 @@ TEST_CASE("gate_slope: extreme scores have finite slopes, with noise and without
 TEST_CASE("cuda gate_slope: extreme scores have finite slopes, with noise and without, and NaN stays where it is") {
   if (!has_cuda()) return;
   check_extremes(Device::kCuda);
+}
+
+namespace {
+
+void check_drawn(Device device) {
+  const std::int64_t rows = 30;
+  DropoutKey key = to(dropout_key(0, make_packed({rows}, {3}), {Purpose::kGate, 3, 1}), device);
+  key.state = make_step_state({.seed = 7, .step = 2, .temperature = 0.7, .gate_noise = 0.9}, device);
+  for (const GateSlope slope : kSlopes) {
+    for (const std::int64_t cols : {1, 3, 4, 9}) {
+      const Tensor z = random_normal({rows, cols}, 3).to(device);
+      const GateRule rule = rule_of(slope, rows, device);
+      const SlopedGate drawn = gate_slope(z, key, rule);
+      const SlopedGate given = gate_slope(z, logistic_noise(key, cols), key.state, rule);
+      INFO("slope " << static_cast<int>(slope) << ", " << cols << " gates a row");
+      CHECK(same_bits(drawn.hard.to(Device::kCpu), given.hard.to(Device::kCpu)));
+      CHECK(same_bits(drawn.slope.to(Device::kCpu), given.slope.to(Device::kCpu)));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("gate_slope: gates that draw their noise are those to which it is given") { check_drawn(Device::kCpu); }
+
+TEST_CASE("cuda gate_slope: gates that draw their noise are those to which it is given") {
+  if (has_cuda()) check_drawn(Device::kCuda);
 }
 
 TEST_CASE("gate_slope: a gate and its mirror image have the same slope") {
@@ -105,6 +133,11 @@ TEST_CASE("gate_slope: what it needs is checked, by the op's name") {
   none.samples = 0;
   CHECK(message_of([&] { gate_slope(x, x, make_step_state({}), none); }) ==
         "gate_slope: expected 1 to 1048576 samples, got 0");
+  CHECK(message_of([&] { gate_slope(x, dropout_key(0, make_packed({2}, {0})), none); }) ==
+        "gate_slope: expected 1 to 1048576 samples, got 0");
+  none.samples = 1;
+  CHECK(message_of([&] { gate_slope(x, dropout_key(0, make_packed({2}, {0})), none); }) ==
+        "gate_slope: noise of 2 rows and samples of 4");
   CHECK(message_of([&] { gate_slope(x, x, make_step_state({.temperature = 0}), {}); }) ==
         "gate_slope: expected a temperature above 0, got 0");
 }

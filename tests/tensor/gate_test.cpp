@@ -62,11 +62,42 @@ TEST_CASE("gates: hard is the side of z + s noise, soft its sigmoid, and the slo
   CHECK(math::hard_gate_backward(2.0, 0.25, 0.5) == Approx(2 * 0.25 * 0.75 / 0.5));
 }
 
+namespace {
+
+// Gates of 1 to 9 to a row: as many as fill a Philox block, and not.
+void check_drawn(Device device) {
+  const Packed rows = make_packed({5, 1, 70}, {3, 14, 15});
+  DropoutKey key = to(dropout_key(0, rows, {Purpose::kGate, 3, 1}), device);
+  key.state = make_step_state({.seed = 7, .step = 2, .temperature = 0.7, .gate_noise = 0.9}, device);
+  for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+    for (const std::int64_t cols : {1, 3, 4, 8, 9}) {
+      const Tensor z = random_normal({rows.tokens, cols}, 3, dtype).to(device);
+      const GateOutput drawn = hard_gate(z, key), given = hard_gate(z, logistic_noise(key, cols, dtype), key.state);
+      INFO(dtype << ", " << cols << " gates a row");
+      CHECK(same_bits(drawn.hard.to(Device::kCpu), given.hard.to(Device::kCpu)));
+      CHECK(same_bits(drawn.soft.to(Device::kCpu), given.soft.to(Device::kCpu)));
+    }
+  }
+  CHECK(
+      hard_gate(empty({0, 3}, DType::kFloat32, device), to(dropout_key(0, make_packed({}, {})), device)).hard.numel() ==
+      0);
+}
+
+}  // namespace
+
+TEST_CASE("gates: those that draw their noise are those to which it is given") { check_drawn(Device::kCpu); }
+
+TEST_CASE("cuda gates: those that draw their noise are those to which it is given") {
+  if (has_cuda()) check_drawn(Device::kCuda);
+}
+
 TEST_CASE("noise: what it needs is checked, by the op's name") {
   const Packed rows = make_packed({2}, {0});
   CHECK(message_of([] { logistic_noise({}, 1); }) == "logistic_noise: expected a step state and the ids of each row");
   CHECK(message_of([&] { logistic_noise(dropout_key(0, rows), 1, DType::kInt32); }) ==
         "logistic_noise: expected float32 or float64, got int32");
+  CHECK(message_of([&] { hard_gate(zeros({3}), dropout_key(0, rows)); }) ==
+        "hard_gate: expected gates [3] that belong to 2 rows");
   CHECK(message_of([&] { gumbel_noise(dropout_key(0, rows), 1, DType::kInt32); }) ==
         "gumbel_noise: expected float32 or float64, got int32");
 }

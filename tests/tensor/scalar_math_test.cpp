@@ -61,10 +61,28 @@ TEST_CASE("scalar math: exp at its ends") {
 TEST_CASE("scalar math: erf, gelu and its derivative are good to 1e-6") {
   const auto erf = [](float x) { return math::erf_from_gauss(x, math::exp(-x * x)); };
   CHECK(largest_error(-6, 6, false, erf, [](double x) { return std::erf(x); }) < 1e-6);
-  CHECK(largest_error(-12, 12, false, [](float x) { return math::gelu(x); }, gelu64) < 1e-6);
-  CHECK(largest_error(-12, 12, false, [](float x) { return math::gelu_derivative(x); }, gelu_derivative64) < 1e-6);
-  CHECK(largest_error(-30, 30, false, [](float x) { return math::sigmoid(x); },
-                      [](double x) { return 1 / (1 + std::exp(-x)); }) < 2e-7);
+  CHECK(largest_error(
+            -12, 12, false, [](float x) { return math::gelu(x); }, gelu64) < 1e-6);
+  CHECK(largest_error(
+            -12, 12, false, [](float x) { return math::gelu_derivative(x); }, gelu_derivative64) < 1e-6);
+  CHECK(largest_error(
+            -30, 30, false, [](float x) { return math::sigmoid(x); }, [](double x) { return 1 / (1 + std::exp(-x)); }) <
+        2e-7);
+}
+
+TEST_CASE("scalar math: tanh is good to 3e-7 of its value, odd, and 1 far out") {
+  const auto tanh = [](float x) { return math::tanh(x); };
+  const auto tanh64 = [](double x) { return std::tanh(x); };
+  CHECK(largest_error(1e-6f, 12, true, tanh, tanh64) < 3e-7);
+  CHECK(largest_error(1e-30f, 0.7f, true, tanh, tanh64) < 3e-7);
+  for (const float x : {0.0f, 0.3f, 0.7f, 5.0f, 100.0f, 1e30f, kInfinity}) {
+    CHECK(math::tanh(-x) == -math::tanh(x));
+    CHECK(std::signbit(math::tanh(-x)));
+    CHECK(std::fabs(math::tanh(x)) <= 1.0f);
+  }
+  CHECK(math::tanh(20.0f) == 1.0f);
+  CHECK(math::tanh(kInfinity) == 1.0f);
+  CHECK(std::isnan(math::tanh(kNan)));
 }
 
 TEST_CASE("scalar math: gelu by tanh and silu, and their derivatives, are good to 3e-6") {
@@ -80,11 +98,14 @@ TEST_CASE("scalar math: gelu by tanh and silu, and their derivatives, are good t
     const double s = 1 / (1 + std::exp(-x));
     return s * (1 + x * (1 - s));
   };
-  CHECK(largest_error(-12, 12, false, [](float x) { return GeluTanh::forward(x); }, gelu_tanh64) < 3e-6);
-  CHECK(largest_error(-12, 12, false, [](float x) { return GeluTanh::derivative(x, 0.0f); }, gelu_tanh_derivative64) <
-        3e-6);
-  CHECK(largest_error(-12, 12, false, [](float x) { return Silu::forward(x); }, silu64) < 3e-6);
-  CHECK(largest_error(-12, 12, false, [](float x) { return Silu::derivative(x, 0.0f); }, silu_derivative64) < 3e-6);
+  CHECK(largest_error(
+            -12, 12, false, [](float x) { return GeluTanh::forward(x); }, gelu_tanh64) < 3e-6);
+  CHECK(largest_error(
+            -12, 12, false, [](float x) { return GeluTanh::derivative(x, 0.0f); }, gelu_tanh_derivative64) < 3e-6);
+  CHECK(largest_error(
+            -12, 12, false, [](float x) { return Silu::forward(x); }, silu64) < 3e-6);
+  CHECK(largest_error(
+            -12, 12, false, [](float x) { return Silu::derivative(x, 0.0f); }, silu_derivative64) < 3e-6);
   for (const float x : {100.0f, 1e4f, 1e30f}) {
     CHECK(GeluTanh::forward(x) == x);
     CHECK(GeluTanh::forward(-x) == 0.0f);
@@ -172,10 +193,12 @@ TEST_CASE("cross_entropy: a certain wrong answer costs its distance, a certain r
   const Tensor logits = from_values<float>({1e4f, -1e4f, 1e4f, -1e4f}, {2, 2});
   const Tensor loss = cross_entropy(logits, from_values<std::int32_t>({0, 1})).loss;
   CHECK(loss.to_vector<float>() == std::vector<float>{0, 2e4f});
-  CHECK(message_of([&] { cross_entropy(logits, from_values<std::int32_t>({0, 2})); }) ==
-        "cross_entropy: label 2 is out of range for 2 classes");
-  CHECK(message_of([&] { cross_entropy(logits, from_values<std::int32_t>({-1, 1})); }) ==
-        "cross_entropy: label -1 is out of range for 2 classes");
+  CHECK(message_of([&] {
+          cross_entropy(logits, from_values<std::int32_t>({0, 2}));
+        }) == "cross_entropy: label 2 is out of range for 2 classes");
+  CHECK(message_of([&] {
+          cross_entropy(logits, from_values<std::int32_t>({-1, 1}));
+        }) == "cross_entropy: label -1 is out of range for 2 classes");
   CHECK(message_of([&] { cross_entropy(logits, from_values<std::int32_t>({0})); }) ==
         "cross_entropy: expected logits [rows, classes] and int32 labels [rows], got [2, 2] and int32 [1]");
 }

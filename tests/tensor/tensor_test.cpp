@@ -400,3 +400,21 @@ TEST_CASE("allocator: what the system cannot give is an error with the sizes, af
   CHECK(stats.reserved == stats.allocated);
 }
 #endif
+
+TEST_CASE(
+    "tensor: a copy whose rows cross those of its source has every element in its place, in blocks and beside them") {
+  for (const std::int64_t rows : {1, 7, 8, 9, 40}) {
+    for (const std::int64_t cols : {1, 8, 15, 33}) {
+      const Tensor x = arange(3 * rows * cols, DType::kInt32).reshape({3, rows, cols});
+      const Tensor y = x.transpose(1, 2).contiguous();
+      bool right = true;
+      for (std::int64_t i = 0; i < y.numel(); ++i) {
+        const std::int64_t image = i / (rows * cols), col = i / rows % cols, row = i % rows;
+        right &= y.data<std::int32_t>()[i] == (image * rows + row) * cols + col;
+      }
+      INFO(rows << " x " << cols);
+      CHECK(right);
+      CHECK(same_bits(x.transpose(0, 2).contiguous().transpose(0, 2).contiguous(), x));
+    }
+  }
+}

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <thread>
 
+#include "tensor/cpu/parallel.h"
 #include "tensor/tensor.h"
 #include "tests/support/catch.h"
 #include "tests/support/tensors.h"
@@ -64,6 +65,22 @@ TEST_CASE("threads: a thread's own number is its alone, and stays") {
   CHECK(threads_of_new_thread([] {}) == 4);
   CHECK(message_of([] { set_num_threads(0); }) == "set_num_threads: expected at least 1, got 0");
   CHECK(message_of([] { set_own_num_threads(0); }) == "set_own_num_threads: expected at least 1, got 0");
+}
+
+TEST_CASE("threads: less than the grain is the calling thread's, and so is a product of less than 16 times as much") {
+  const ThreadCount threads(3);
+  const auto threads_for = [](std::int64_t elements) {
+    std::atomic<int> n = 0;
+    cpu::parallel_chunks(8, 1, elements, [&](std::int64_t, std::int64_t) { n = omp_get_num_threads(); });
+    return n.load();
+  };
+  CHECK(threads_for(1) == 3);  // tests share all that there is
+  set_thread_grain(100);
+  CHECK(threads_for(99) == 1);
+  CHECK(threads_for(100) == 3);
+  CHECK(cpu::threads_for(1599, 3) == 1);
+  CHECK(cpu::threads_for(1600, 3) == 3);
+  CHECK(message_of([] { set_thread_grain(-1); }) == "set_thread_grain: expected at least 0, got -1");
 }
 
 TEST_CASE("threads: those that a loop uses begin") {
