@@ -6,9 +6,9 @@
 
 #include "tensor/device.h"
 
-// exp, tanh, erf and what is built on them, for host and device. The float versions are branch-free polynomials, so that the
-// compiler vectorises a loop over them; their error is below 1e-6 (tests/tensor/scalar_math_test.cpp). The double
-// versions are the C library's.
+// exp, tanh, erf and what is built on them, for host and device. The float versions are branch-free polynomials, so
+// that the compiler vectorises a loop over them; their error is below 1e-6 (tests/tensor/scalar_math_test.cpp). The
+// double versions are the C library's.
 namespace tk::math {
 
 // exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2; Cephes' polynomial for exp(r). Relative error 2e-7; 0

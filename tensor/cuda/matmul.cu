@@ -119,8 +119,8 @@ std::int32_t multiprocessors_to_use() {
   return queue().of == 1 ? all : std::max(all / 3, 3 * all / (2 * queue().of));
 }
 
-// The same for a product beside the queue: as many as do it in some microseconds, so that what is in the queue finds room.
-// Where a step is bound by its kernels' number, that is 1 to 2 % of it.
+// The same for a product beside the queue: as many as do it in some microseconds, so that what is in the queue finds
+// room. Where a step is bound by its kernels' number, that is 1 to 2 % of it.
 std::int32_t multiprocessors_beside(const Product& p) {
   constexpr double kOperations = 5e6;  // of one in a microsecond, in bfloat16
   constexpr double kMicroseconds = 7;

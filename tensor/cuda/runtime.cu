@@ -106,7 +106,8 @@ constexpr std::size_t kSmallCopy = std::size_t{64} << 10;
 
 // A kernel that reads or writes pinned memory is there sooner than the engine that copies.
 __global__ void copy_small(std::byte* y, const std::byte* x, std::size_t n, bool wide) {
-  const std::size_t first = std::size_t{blockIdx.x} * blockDim.x + threadIdx.x, step = std::size_t{gridDim.x} * blockDim.x;
+  const std::size_t first = std::size_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  const std::size_t step = std::size_t{gridDim.x} * blockDim.x;
   const std::size_t units = wide ? n / sizeof(uint4) : 0;
   for (std::size_t i = first; i < units; i += step) {
     reinterpret_cast<uint4*>(y)[i] = reinterpret_cast<const uint4*>(x)[i];

@@ -26,12 +26,13 @@ TEST_CASE("max_pool2d: equals its composed twin, forward and backward, where win
   struct Case {
     std::int64_t kernel, stride, padding;
   };
-  for (const auto& [kernel, stride, padding] : {Case{2, 2, 0}, {3, 2, 1}, {3, 1, 1}, {2, 3, 1}, {4, 1, 2}, {1, 1, 0}}) {
+  for (const Case& of : {Case{2, 2, 0}, {3, 2, 1}, {3, 1, 1}, {2, 3, 1}, {4, 1, 2}, {1, 1, 0}}) {
     const Tensors inputs = {coarse({2, 3, 7, 6})};
-    const Pass fused = run([&](const Variables& x) { return max_pool2d(x[0], kernel, stride, padding); }, inputs);
+    const Pass fused =
+        run([&](const Variables& x) { return max_pool2d(x[0], of.kernel, of.stride, of.padding); }, inputs);
     const Pass composed =
-        run([&](const Variables& x) { return max_pool2d_composed(x[0], kernel, stride, padding); }, inputs);
-    INFO("kernel " << kernel << ", stride " << stride << ", padding " << padding);
+        run([&](const Variables& x) { return max_pool2d_composed(x[0], of.kernel, of.stride, of.padding); }, inputs);
+    INFO("kernel " << of.kernel << ", stride " << of.stride << ", padding " << of.padding);
     CHECK(difference(fused, composed, kSameInFloat64) == "");
   }
 }
