@@ -2,12 +2,14 @@
 
 #include "tensor/allocator.h"
 #include "tensor/backend.h"
+#include "tensor/beside.h"
 #include "tensor/error.h"
 
 namespace tk {
 
 Queue change_queue(const Backend& backend, Device device, const Queue& queue) {
   if (backend.use_queue == nullptr) return queue;
+  join_beside(device);  // work beside this queue is what it waits for, and no other
   const Queue before = backend.use_queue(queue);
   use_queue(device, queue.index);
   return before;
