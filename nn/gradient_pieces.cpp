@@ -64,6 +64,8 @@ Gradients gradients_of(const Variable& loss, const FlatParameters& parameters) {
                  [&](const Node& op) {
                    while (next < pieces.size() && op.sequence <= pieces[next].last_op) sum_next();
                  }});
+  while (next < pieces.size()) sum_next();  // to whose last op no gradient came
+  join_beside(squares.device());
   Gradients gradients = parameters.gather();
   gradients.squares = squares;
   return gradients;

@@ -7,7 +7,9 @@
 #include "nn/linear.h"
 #include "nn/optim/clip_grad.h"
 #include "tensor/communicator.h"
+#include "tensor/ops/elementwise.h"
 #include "tensor/ops/optim.h"
+#include "tensor/ops/reduce.h"
 #include "tensor/step_state.h"
 #include "tests/support/catch.h"
 #include "tests/support/devices.h"
@@ -103,6 +105,19 @@ TEST_CASE("gradients of a loss: those of a walk back, and the norm's sums with t
 
 TEST_CASE("cuda gradients of a loss: those of a walk back, and the norm's sums with the same bits") {
   if (has_cuda()) check_gradients_of_loss(Device::kCuda);
+}
+
+TEST_CASE("gradients of a loss: where no gradient comes to the first op of all, its parameters are zeros in the norm") {
+  Linear first(256, 256), second(256, 256);
+  const FlatParameters flat(parameters_of(first, second));
+  const Variable x(random_normal({4, 256}, 1));
+  const Variable unreached = first(x);
+  const Variable stopped =
+      record("stopped", unreached.value().clone(), {unreached}, [](const Tensor&) -> Tensors { return {Tensor()}; });
+  flat.grad.fill(7);
+  const Gradients gradients = gradients_of(sum(second(x)) + sum(stopped), flat);
+  CHECK(norm_of(gradients) == norm_of({.dense = gradients.dense, .sparse = {}}));
+  CHECK(max(abs(first.weight.grad().dense())).item() == 0);
 }
 
 TEST_CASE("gradients of a loss: what is no loss is refused") {
