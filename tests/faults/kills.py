@@ -182,6 +182,11 @@ class Undisturbed:
         return self
 
 
+def is_finished(out: Path) -> bool:
+    """Whether its run has come to its end: a kill may find it there, on its way out."""
+    return (out / "run.json").exists() and "finished" in json.loads((out / "run.json").read_text())
+
+
 newest_at_kill: list[str] = []  # for each kill that came in time: the newest checkpoint that it left
 
 
@@ -201,7 +206,7 @@ def resumed(place: Workplace, whole: Undisturbed, kills: int, seed: int, room: P
     finished = False
     for _ in range(kills):
         ran = kill_after(command, room, draw.uniform(0, 0.8 * expected.seconds), signal.SIGKILL)
-        finished = ran.code == 0
+        finished = ran.code == 0 or is_finished(room / "out")
         if not finished:
             there = harness.checkpoints(room / "out")
             newest_at_kill.append(there[-1].name if there else "none")
