@@ -62,7 +62,7 @@ Config demo_config(std::int64_t vocabulary) {
   return config;
 }
 
-std::string joined(const std::vector<std::string>& lines) {
+std::string lines_text(const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) text += line + '\n';
   return text;
@@ -87,7 +87,7 @@ void write_inputs(const fs::path& folder, std::uint64_t seed) {
   BertClassifier model(config);
   model.initialize(seed);
   save_model_folder(folder / "start", config, named_values(model.parameters()),
-                    new_tokenizer_files(config, joined(corpus.vocabulary)));
+                    new_tokenizer_files(config, lines_text(corpus.vocabulary)));
 }
 
 TrainingSettings settings(const DemoCommand& c, std::int64_t steps, double learning_rate) {

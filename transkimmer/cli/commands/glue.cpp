@@ -95,7 +95,7 @@ struct GlueCommand {
   bool partial = false;
 };
 
-std::string joined(const std::vector<std::string>& texts) {
+std::string words_text(const std::vector<std::string>& texts) {
   std::string all;
   for (const std::string& text : texts) all += (all.empty() ? "" : " ") + text;
   return all;
@@ -111,8 +111,9 @@ int print_info() {
   print("{:<6} {:<6} {:<7} {:<36} {:<33} {}\n", "task", "folder", "type", "rows of its files", "metrics", "labels");
   for (const GlueTask& task : glue_tasks()) {
     print("{:<6} {:<6} {:<7} {:<36} {:<33} {}\n", task.task.name, task.folder, task.task.texts == 2 ? "pair" : "single",
-          rows_text(task), joined(task.task.metrics),
-          task.task.regression() ? fmt::format("a number from 0 to {}", task.highest_score) : joined(task.task.labels));
+          rows_text(task), words_text(task.task.metrics),
+          task.task.regression() ? fmt::format("a number from 0 to {}", task.highest_score)
+                                 : words_text(task.task.labels));
   }
   return 0;
 }

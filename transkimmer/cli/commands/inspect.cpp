@@ -42,7 +42,7 @@ bool natural_order(const SafetensorsEntry& a, const SafetensorsEntry& b) {
   return ::strverscmp(a.name.c_str(), b.name.c_str()) < 0;
 }
 
-void print(const std::vector<Row>& rows, std::ostream& out) {
+void print_table(const std::vector<Row>& rows, std::ostream& out) {
   std::array<std::size_t, 4> widths = {};
   for (const Row& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
@@ -65,7 +65,7 @@ void print_weights(const WeightFiles& file, std::ostream& out) {
     elements += entry.numel();
     bytes += entry.end - entry.begin;
   }
-  print(rows, out);
+  print_table(rows, out);
   out << entries.size() << " tensors, " << grouped(elements) << " elements, " << megabytes(bytes) << " MB\n";
 }
 

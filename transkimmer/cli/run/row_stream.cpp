@@ -20,7 +20,7 @@ namespace tk {
 namespace {
 
 constexpr std::size_t kChunk = std::size_t{1} << 16;
-constexpr std::size_t kLongestLine = std::size_t{64} << 20;
+constexpr std::size_t kLongestInputLine = std::size_t{64} << 20;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr const char* kSource = "standard input";
 
@@ -76,8 +76,8 @@ std::string RowStream::where() const { return concat(kSource, ", line ", line_);
 bool RowStream::fill() {
   if (is_at_end_) return false;
   buffer_.erase(0, std::exchange(at_, 0));
-  TK_CHECK(buffer_.size() <= kLongestLine, kSource, ", line ", line_ + 1, ": is longer than ", kLongestLine >> 20,
-           " MiB");
+  TK_CHECK(buffer_.size() <= kLongestInputLine, kSource, ", line ", line_ + 1, ": is longer than ",
+           kLongestInputLine >> 20, " MiB");
   wait_for_input(fd_);
   const std::size_t before = buffer_.size();
   buffer_.resize(before + kChunk);

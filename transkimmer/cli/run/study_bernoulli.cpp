@@ -15,8 +15,6 @@
 namespace tk {
 namespace {
 
-constexpr std::int64_t kRowsOfWarmUp = 200;
-
 Cost cost_of(double target) {
   return [target](const Variable& b) { return square(reshape(b, {b.size(0)}) - target); };
 }
@@ -35,6 +33,7 @@ MeanAndDeviation measure_gradient(const std::string& estimator, std::uint64_t se
     sum(surrogate(cost_of(options.target), logits, draws_of_rows(state, rows))).backward();
     return logits.grad().to_vector<float>();
   };
+  constexpr std::int64_t kRowsOfWarmUp = 200;
   warm_up(chosen, [&](std::int64_t step) { gradients(step, kRowsOfWarmUp); });
   double sum_of_all = 0, squares = 0;
   std::int64_t done = 0;

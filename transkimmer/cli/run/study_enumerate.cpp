@@ -29,8 +29,7 @@ namespace tk {
 namespace {
 
 constexpr std::int64_t kRows = 512;  // sentences of a batch
-constexpr std::int64_t kRowsOfWarmUp = 32;
-constexpr double kOpen = 1e6;  // noise that opens any gate
+constexpr double kOpen = 1e6;        // noise that opens any gate
 
 Config model_config(SkimGate gate, std::int64_t vocabulary) {
   Config config;
@@ -177,6 +176,7 @@ Spread measure_gradients(const Problem& problem, const std::string& estimator, s
         .backward();
     return z.grad().to_vector<float>();
   };
+  constexpr std::int64_t kRowsOfWarmUp = 32;
   warm_up(chosen, [&](std::int64_t step) { gradients(step, kRowsOfWarmUp); });
   std::vector<double> sums(static_cast<std::size_t>(nodes), 0.0), squares = sums;
   std::int64_t done = 0;

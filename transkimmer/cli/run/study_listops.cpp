@@ -20,7 +20,6 @@
 namespace tk {
 namespace {
 
-constexpr std::int64_t kPoints = 20;
 constexpr std::int64_t kHeldOut = 4;  // one of so many
 constexpr std::int64_t kOutputs = 10;
 
@@ -103,6 +102,7 @@ StudyValues train(const ListOps& data, const std::string& estimator, std::uint64
   TreeLstm model(ListExpression::kTokens, options.hidden, kOutputs);
   AdamW adam(model.parameters());
   Generator random(seed, Purpose::kShuffle);
+  constexpr std::int64_t kPoints = 20;  // of a curve, and the one before the first step
   const std::int64_t every = std::max<std::int64_t>(1, options.steps / kPoints);
   StudyValues values;
   for (std::int64_t step = 0;; ++step) {

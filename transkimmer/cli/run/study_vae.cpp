@@ -30,7 +30,6 @@ constexpr const char* kFile = "train-images-idx3-ubyte";
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 31;
 constexpr std::int64_t kToyImages = 2000, kToySide = 16;
 constexpr std::int64_t kEvaluated = 2000;  // rows of a batch
-constexpr std::int64_t kPoints = 20;       // of a curve, and the one before the first step
 constexpr std::int64_t kEvaluation = 1;    // streams of random numbers; 0 is training's
 constexpr std::int64_t kDeviation = 2;
 
@@ -194,6 +193,7 @@ double Training::deviation() const {
 StudyValues train(const VaeStudyOptions& options, const Tensor& images, const std::string& estimator,
                   std::uint64_t seed) {
   Training training(options, images, estimator, seed);
+  constexpr std::int64_t kPoints = 20;  // of a curve, and the one before the first step
   const std::int64_t every = std::max<std::int64_t>(1, options.steps / kPoints);
   StudyValues values;
   for (;;) {
