@@ -163,7 +163,8 @@ readonly grace=4 # s, for two cores that others use, too
 
 # Of mpirun, too, which waits for a daemon that does not answer.
 end_mpirun() {
-  all_of_run | xargs -r kill -KILL
+  all_of_run | xargs -r kill -KILL 2> /dev/null || true  # some end by themselves meanwhile
+  wait_until_none 10 all_of_run > /dev/null
   wait "$mpirun" || true
 }
 
