@@ -8,7 +8,7 @@
 namespace tk {
 
 /// The weight decay of the parameters of `group`.
-TK_HOST_DEVICE inline double weight_decay(const StepState& state, const StepGroup& group) {
+TK_HOST_DEVICE double weight_decay(const StepState& state, const StepGroup& group) {
   return group.decays ? state.weight_decay[group.index] : 0.0;
 }
 

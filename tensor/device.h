@@ -5,11 +5,12 @@
 #include <iosfwd>
 #include <iterator>
 
-// Marks a function that host and device compilers both build.
+// Marks arithmetic that host and device compilers both build. It is inlined wherever it is called, so that loops over
+// it vectorise.
 #if defined(__CUDACC__)
-#define TK_HOST_DEVICE __host__ __device__
+#define TK_HOST_DEVICE __host__ __device__ inline
 #else
-#define TK_HOST_DEVICE
+#define TK_HOST_DEVICE inline __attribute__((always_inline))
 #endif
 
 namespace tk {
@@ -20,7 +21,7 @@ struct WideProduct {
 };
 
 /// One instruction on a CUDA device, whose compiler makes two of the product in 64 bits.
-TK_HOST_DEVICE inline WideProduct wide_product(std::uint32_t a, std::uint32_t b) {
+TK_HOST_DEVICE WideProduct wide_product(std::uint32_t a, std::uint32_t b) {
 #if defined(__CUDA_ARCH__)
   WideProduct y;
   asm("{ .reg .u64 t; mul.wide.u32 t, %2, %3; mov.b64 {%0, %1}, t; }" : "=r"(y.low), "=r"(y.high) : "r"(a), "r"(b));

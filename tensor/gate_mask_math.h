@@ -13,8 +13,8 @@ struct RowMasks {
 
 /// Where the answers [.., gates] for a row of sentence s lie; row `first` is that sentence's first, or a dummy's own. A
 /// first row that is not asked has none: -1.
-TK_HOST_DEVICE inline std::int64_t answer_of(std::int64_t row, std::int64_t first, std::int64_t s,
-                                             const FirstRowRule& rule, bool is_dummy) {
+TK_HOST_DEVICE std::int64_t answer_of(std::int64_t row, std::int64_t first, std::int64_t s, const FirstRowRule& rule,
+                                      bool is_dummy) {
   if (rule.asked) return row;
   if (is_dummy) return row - s;
   return row == first ? -1 : row - s - 1;

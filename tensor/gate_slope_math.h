@@ -15,7 +15,7 @@ namespace tk::math {
 
 // log(x) for x > 0: x = 2^e (1 + r) with 1 + r in [sqrt(1/2), sqrt(2)), Cephes' polynomial for log(1 + r). Branch-free,
 // so that loops vectorise; error 1e-7 of max(1, |log x|). -infinity below 2^-126, NaN of what is negative.
-TK_HOST_DEVICE inline float fast_log(float x) {
+TK_HOST_DEVICE float fast_log(float x) {
   constexpr std::int32_t kSqrtHalfBits = 0x3f3504f3;
   const std::int32_t above = std::bit_cast<std::int32_t>(x) - kSqrtHalfBits;
   const auto e = static_cast<float>(above >> 23);
@@ -36,7 +36,7 @@ TK_HOST_DEVICE inline float fast_log(float x) {
   const float high = x == HUGE_VALF ? x : log;
   return x < 0x1p-126f ? low : (x != x ? x : high);
 }
-TK_HOST_DEVICE inline double fast_log(double x) { return std::log(x); }
+TK_HOST_DEVICE double fast_log(double x) { return std::log(x); }
 
 /// log(1 + exp(x)) = -log(1 - sigmoid(x)).
 template <class T>

@@ -18,24 +18,24 @@ struct MacCoefficients {
   double head_sentence;  ///< d^2 + d C, pooler and classifier, of a head that reads first rows alone; else 0
   double head_row;       ///< d C of a head that reads all rows; else 0
 };
-TK_HOST_DEVICE inline double layer_macs(const MacCoefficients& c, double keys, double updated, double fed) {
+TK_HOST_DEVICE double layer_macs(const MacCoefficients& c, double keys, double updated, double fed) {
   return (keys + updated) * c.row + (updated * keys) * c.pair + fed * c.feed;
 }
 /// Of such a layer's attention, projections and all, where no keys and values are made.
-TK_HOST_DEVICE inline double unprojected_macs(const MacCoefficients& c, double keys, double updated) {
+TK_HOST_DEVICE double unprojected_macs(const MacCoefficients& c, double keys, double updated) {
   return updated * (2 * c.row) + (updated * keys) * c.heads_pair;
 }
 /// Of rows that enter a predictor.
-TK_HOST_DEVICE inline double predictor_macs(const MacCoefficients& c, double entering) {
+TK_HOST_DEVICE double predictor_macs(const MacCoefficients& c, double entering) {
   return (entering - c.unasked) * c.predict;
 }
 /// Of a layer in which R = U = F: layer_macs(c, n, n, n) with one product a coefficient.
-TK_HOST_DEVICE inline double full_layer_macs(const MacCoefficients& c, double n) {
+TK_HOST_DEVICE double full_layer_macs(const MacCoefficients& c, double n) {
   return n * (2 * c.row + c.feed) + (n * n) * c.pair;
 }
 
 /// Of the head, for sentences that have so many rows in all.
-TK_HOST_DEVICE inline double head_macs(const MacCoefficients& c, double sentences, double rows) {
+TK_HOST_DEVICE double head_macs(const MacCoefficients& c, double sentences, double rows) {
   return sentences * c.head_sentence + rows * c.head_row;
 }
 

@@ -34,16 +34,16 @@ struct RowCounts {
 };
 
 /// MACs of a sentence in a layer; `before` are the keys of the layer before, all rows before the first.
-TK_HOST_DEVICE inline double macs_of(const LayerCosting& layer, const RowCounts& rows, double before,
-                                     const MacCoefficients& c) {
+TK_HOST_DEVICE double macs_of(const LayerCosting& layer, const RowCounts& rows, double before,
+                              const MacCoefficients& c) {
   const double macs = layer_macs(c, rows.keys, rows.updated, rows.fed);
   if (layer.predicted == MaskedLayer::Predicted::kNone) return macs;
   return macs + predictor_macs(c, layer.predicted == MaskedLayer::Predicted::kKeys ? rows.keys : before);
 }
 
 /// Slopes in the sums of the masks that there are. `next_asks`: the keys enter the next layer's predictor.
-TK_HOST_DEVICE inline RowCounts slopes_of(const LayerCosting& layer, const RowCounts& rows, bool next_asks,
-                                          const MacCoefficients& c) {
+TK_HOST_DEVICE RowCounts slopes_of(const LayerCosting& layer, const RowCounts& rows, bool next_asks,
+                                   const MacCoefficients& c) {
   const bool predicts = layer.predicted == MaskedLayer::Predicted::kKeys;
   double keys = c.row + c.pair * rows.updated + (predicts ? c.predict : 0) + (next_asks ? c.predict : 0);
   double updated = layer.updates_first ? 0 : c.row + c.pair * rows.keys;

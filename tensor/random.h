@@ -62,15 +62,13 @@ class PhiloxRow {
   std::uint32_t mask1_, mask2_, mask3_[3];
 };
 
-TK_HOST_DEVICE inline Philox philox(std::uint64_t key, std::uint32_t c0, std::uint32_t c1, std::uint32_t c2,
-                                    std::uint32_t c3) {
+TK_HOST_DEVICE Philox philox(std::uint64_t key, std::uint32_t c0, std::uint32_t c1, std::uint32_t c2,
+                             std::uint32_t c3) {
   return PhiloxRow(key, c0, c1, c2).words(c3);
 }
 
 /// A uniform number in the open interval (0, 1): 23 bits and a half, so neither 0 nor 1 can come out.
-TK_HOST_DEVICE inline float open_uniform(std::uint32_t word) {
-  return (static_cast<float>(word >> 9) + 0.5f) * 0x1p-23f;
-}
+TK_HOST_DEVICE float open_uniform(std::uint32_t word) { return (static_cast<float>(word >> 9) + 0.5f) * 0x1p-23f; }
 
 /// What a stream of random numbers is for; part of the counter, so that no two purposes share a number.
 enum class Purpose : std::uint8_t {

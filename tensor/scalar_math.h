@@ -13,7 +13,7 @@ namespace tk::math {
 
 // exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2; Cephes' polynomial for exp(r). Relative error 2e-7; 0
 // below -87.3, infinity above 88.7.
-TK_HOST_DEVICE inline float exp(float x) {
+TK_HOST_DEVICE float exp(float x) {
   constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding and subtracting it rounds to an integer
   const float clamped = x < -87.3f ? -87.3f : (x > 88.7f ? 88.7f : x);
   const float n = (clamped * 1.44269504088896341f + kRound) - kRound;
@@ -33,11 +33,11 @@ TK_HOST_DEVICE inline float exp(float x) {
   const float low = x < -87.3f ? 0.0f : scaled;
   return x > 88.7f ? HUGE_VALF : (x != x ? x : low);
 }
-TK_HOST_DEVICE inline double exp(double x) { return std::exp(x); }
+TK_HOST_DEVICE double exp(double x) { return std::exp(x); }
 
 // x + x^3 p(x^2) below 0.625 (Cephes' polynomial), 1 - 2 / (exp(2 |x|) + 1) with the sign of x above. Relative error
 // 2e-7.
-TK_HOST_DEVICE inline float tanh(float x) {
+TK_HOST_DEVICE float tanh(float x) {
   const float size = std::fabs(x), square = x * x;
   float p = -5.70498872745e-3f;
   p = p * square + 2.06390887954e-2f;
@@ -48,12 +48,12 @@ TK_HOST_DEVICE inline float tanh(float x) {
   const float far = 1.0f - 2.0f / (math::exp(2.0f * size) + 1.0f);
   return std::copysign(size < 0.625f ? near : far, x);
 }
-TK_HOST_DEVICE inline double tanh(double x) { return std::tanh(x); }
+TK_HOST_DEVICE double tanh(double x) { return std::tanh(x); }
 
 // Abramowitz & Stegun 7.1.26: absolute error 1.5e-7. `gauss` is exp(-x^2), which callers have at hand or need too, and
 // t = 1 / (1 + kErfSlope |x|).
 inline constexpr float kErfSlope = 0.3275911f;
-TK_HOST_DEVICE inline float erf_from_gauss(float x, float gauss, float t) {
+TK_HOST_DEVICE float erf_from_gauss(float x, float gauss, float t) {
   float p = 1.061405429f;
   p = p * t - 1.453152027f;
   p = p * t + 1.421413741f;
@@ -61,10 +61,10 @@ TK_HOST_DEVICE inline float erf_from_gauss(float x, float gauss, float t) {
   p = p * t + 0.254829592f;
   return std::copysign(1.0f - p * t * gauss, x);
 }
-TK_HOST_DEVICE inline float erf_from_gauss(float x, float gauss) {
+TK_HOST_DEVICE float erf_from_gauss(float x, float gauss) {
   return erf_from_gauss(x, gauss, 1.0f / (1.0f + kErfSlope * std::fabs(x)));
 }
-TK_HOST_DEVICE inline double erf_from_gauss(double x, double) { return std::erf(x); }
+TK_HOST_DEVICE double erf_from_gauss(double x, double) { return std::erf(x); }
 
 template <class T>
 TK_HOST_DEVICE T sigmoid(T x) {

@@ -21,20 +21,27 @@ TK_SIMD void add_branch_row(T* z, const T* residual, const T* x, const T* bias, 
   }
 }
 
-// dx = scale * factor * dz; returns sum(dz * factor * (x + bias)), the scale's gradient.
+// sum(dz * factor * (x + bias)), the scale's gradient.
 template <class T>
-TK_SIMD T branch_backward_row(T* dx, const T* dz, const T* x, const T* bias, const T* factor, T scale, std::int64_t n) {
+TK_SIMD T branch_dot_row(const T* dz, const T* x, const T* bias, const T* factor, std::int64_t n) {
   T dot = 0;
+  if (bias != nullptr && factor != nullptr) {
 #pragma omp simd reduction(+ : dot)
-  for (std::int64_t i = 0; i < n; ++i) {
-    const T f = factor != nullptr ? factor[i] : T(1);
-    const T branch = x[i] + (bias != nullptr ? bias[i] : T(0));
-    dot += dz[i] * f * branch;
-    dx[i] = scale * f * dz[i];
+    for (std::int64_t i = 0; i < n; ++i) dot += dz[i] * factor[i] * (x[i] + bias[i]);
+  } else if (bias != nullptr) {
+#pragma omp simd reduction(+ : dot)
+    for (std::int64_t i = 0; i < n; ++i) dot += dz[i] * (x[i] + bias[i]);
+  } else if (factor != nullptr) {
+#pragma omp simd reduction(+ : dot)
+    for (std::int64_t i = 0; i < n; ++i) dot += dz[i] * factor[i] * x[i];
+  } else {
+#pragma omp simd reduction(+ : dot)
+    for (std::int64_t i = 0; i < n; ++i) dot += dz[i] * x[i];
   }
   return dot;
 }
 
+// dx = scale * factor * dz
 template <class T>
 TK_SIMD void scaled_copy_row(T* dx, const T* dz, const T* factor, T scale, std::int64_t n) {
   if (factor != nullptr) {
@@ -92,15 +99,12 @@ void residual_dropout_layer_norm_backward(Tensor& dx, const SumTarget& dresidual
         const T* factor = dropout.factors(row);
         T* to = dx.data<T>() + row * cols;
         const T* dsum = dz.data<T>() + row * cols;
-        if (row_scale == nullptr) {
-          scaled_copy_row(to, dsum, factor, T(1), cols);
-        } else {
-          const T slope = branch_backward_row(to, dsum, x.data<T>() + row * cols, data_or_null<T>(bias), factor,
-                                              row_scale[row], cols);
-          if (!dscale) continue;
+        if (dscale) {
+          const T slope = branch_dot_row(dsum, x.data<T>() + row * cols, data_or_null<T>(bias), factor, cols);
           T& at = dscale.out.data<T>()[row];
           at = dscale.add ? at + slope : slope;
         }
+        scaled_copy_row(to, dsum, factor, row_scale != nullptr ? row_scale[row] : T(1), cols);
       }
     });
     if (Tensor sum = dresidual.out; dresidual.add) add_to(sum, dz);
