@@ -205,7 +205,7 @@ def int8_commands(options, task: str) -> dict[str, list]:
         f"{runtime} sorted": [options.python, HERE / "inference.py", "--runtime", runtime, *shared]
         for runtime in ("onnxruntime", "ctranslate2", "openvino")
     }
-    isas = {isa: [*ours, "--cpu_isa", isa] for isa in ("avx512_vnni", "avx_vnni", "avx2")}
+    isas = {isa: [*ours, "--cpu_isa", isa] for isa in ("avx512_vnni", "avx_vnni", "avx2") if isa in processor_flags()}
     skimming = [*ours, "--skim", "--skim_keep", SKIM_KEEP]
     return {"transkimmer": ours, "float32": wide, "skimmed": skimming} | isas | peers
 
@@ -297,10 +297,18 @@ def peer_versions(python: Path) -> list[str]:
     return [line for line in output_of([python, "-c", say]).splitlines() if line.split("==")[0] in wanted]
 
 
-def processor() -> str:
+def cpu_field(name: str) -> str:
+    """Of the first processor."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    field = lambda name: next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), "unknown")
-    return f"{field('model name')} (family {field('cpu family')}, model {field('model')}), {platform.machine()}"
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), "unknown")
+
+
+def processor_flags() -> list[str]:
+    return cpu_field("flags").split()
+
+
+def processor() -> str:
+    return f"{cpu_field('model name')} (family {cpu_field('cpu family')}, model {cpu_field('model')}), {platform.machine()}"
 
 
 def checkout() -> str:
