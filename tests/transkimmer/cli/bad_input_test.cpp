@@ -377,7 +377,7 @@ TEST_CASE("output folder: another run is not touched, and overwriting leaves not
   write_bytes(place / "file", "");
   check_failed(place.train("file"), kRunTimeError, "not a folder");
   check_failed(place.train("file/below"), kRunTimeError, "file");
-  check_failed(run_program({"demo", "--output_dir", place / "out"}), kRunTimeError, "another run");
+  check_failed(run_program({"demo", "--output_dir", place / "out"}), kRunTimeError, "finished run");
 }
 
 TEST_CASE("model: what is not there, and what does not fit, is said") {

@@ -443,7 +443,7 @@ TEST_CASE("at once: of eight runs into one folder one writes, and the others say
     for (Running& program : programs) {
       const Ran ran = program.wait();
       if (ran.code == 0) ++done;
-      if (ran.code != 0) check_failed(ran, "another run");
+      if (ran.code != 0) check_failed(ran, "--output_dir");
     }
     CHECK(done >= 1);
     if (!overwrite) CHECK(done == 1);

@@ -258,7 +258,7 @@ TEST_CASE("skim: a stopped run goes on with its first unfinished stage, to the b
 
   const Ran finished = run_program(stopped);
   CHECK(finished.code == 1);
-  CHECK_THAT(finished.err, ContainsSubstring("holds another run"));
+  CHECK_THAT(finished.err, ContainsSubstring("holds a finished run"));
 }
 
 TEST_CASE("skim: all that is wrong with its flags is said at once") {

@@ -140,7 +140,9 @@ OutputFolder::OutputFolder(fs::path folder, EarlierRun earlier)
   goes_on_ = !run_manifest(path()).empty() &&
              (earlier == EarlierRun::kExtend || (earlier == EarlierRun::kContinue && !holds_finished_run(path())));
   if (goes_on_) return;
-  const std::string what = fs::exists(path() / kManifest) ? "holds another run" : "is not empty";
+  const std::string what = holds_finished_run(path())       ? "holds a finished run"
+                           : fs::exists(path() / kManifest) ? "holds another run"
+                                                            : "is not empty";
   throw Error(concat("--output_dir: ", path().string(), ": ", what, "; name another folder", way_out()));
 }
 

@@ -80,7 +80,7 @@ TEST_CASE("output folder: a run replaces an earlier one as a whole, at its end")
   fs::create_directories(place / "out/checkpoint-4");
   write_bytes(place / "out/checkpoint-4/config.json", "old");
   write_bytes(place / "out/notes.txt", "mine");
-  CHECK_THROWS_WITH(OutputFolder(place / "out", EarlierRun::kRefuse), ContainsSubstring("holds another run"));
+  CHECK_THROWS_WITH(OutputFolder(place / "out", EarlierRun::kRefuse), ContainsSubstring("holds a finished run"));
   {
     OutputFolder output(place / "out", EarlierRun::kReplace);
     Manifest manifest = manifest_of("new");
@@ -221,7 +221,7 @@ TEST_CASE("output folder: an unfinished run goes on with its finished parts, if 
 TEST_CASE("output folder: a finished run does not go on, and neither does what is no run") {
   const TemporaryFolder place;
   write_finished_run(place / "out", "old");
-  CHECK_THROWS_WITH(OutputFolder(place / "out", EarlierRun::kContinue), ContainsSubstring("holds another run"));
+  CHECK_THROWS_WITH(OutputFolder(place / "out", EarlierRun::kContinue), ContainsSubstring("holds a finished run"));
   fs::create_directories(place / "notes");
   write_bytes(place / "notes/mine.txt", "mine");
   CHECK_THROWS_WITH(OutputFolder(place / "notes", EarlierRun::kContinue), ContainsSubstring("is not empty"));
@@ -301,7 +301,7 @@ TEST_CASE("output folder: a replacement that was broken off at any rename is com
       fs::rename(moving / file, out / file);
     }
     INFO("broken off after " << steps << " renames");
-    CHECK_THROWS_WITH(OutputFolder(out, EarlierRun::kRefuse), ContainsSubstring("holds another run"));
+    CHECK_THROWS_WITH(OutputFolder(out, EarlierRun::kRefuse), ContainsSubstring("holds a finished run"));
     check_is(out, "new");
     CHECK(names_in(out).size() == files.size());
   }
