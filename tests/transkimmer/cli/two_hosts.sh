@@ -121,13 +121,13 @@ over_both() {
 
 # Begins a run of ranks that wait so many seconds for each other, with options for mpirun, and returns once it has saved;
 # what is said goes to $work/said.
-readonly steps=200
+readonly steps=400
 begin() {
   local output=$1 patience=$2
   shift 2
   over_both "$@" $(training "$output") --max_steps $steps --rank_timeout "$patience" > "$work/said" 2>&1 &
   mpirun=$!
-  until [ -e "$work/$output/checkpoint-10" ]; do
+  until ls "$work/$output" 2> /dev/null | grep -qx 'checkpoint-[0-9]*'; do  # the first may be gone again
     kill -0 "$mpirun" 2> /dev/null || fail "mpirun ended early: $(cat "$work/said")"
     sleep 0.02
   done
