@@ -11,6 +11,7 @@ namespace tk {
 /// here that has some; all ISAs have products of int8. BLAS has the processor to itself (tensor/threads.h).
 enum class CpuIsa : std::uint8_t {
   kBlas,        ///< no product of the project's own but that of int8, in plain C++
+  kNeon,        ///< of 64-bit Arm, which has nothing that follows
   kAvx2,        ///< with FMA
   kAvxVnni,     ///< dot products of int8 on AVX2's registers
   kAvx512,      ///< F, BW, DQ, VL
@@ -18,8 +19,8 @@ enum class CpuIsa : std::uint8_t {
   kAvx512Bf16,  ///< products of bfloat16
   kAmx,         ///< tiles for bfloat16 and int8
 };
-inline constexpr std::array kAllCpuIsas = {CpuIsa::kBlas,       CpuIsa::kAvx2,       CpuIsa::kAvxVnni, CpuIsa::kAvx512,
-                                           CpuIsa::kAvx512Vnni, CpuIsa::kAvx512Bf16, CpuIsa::kAmx};
+inline constexpr std::array kAllCpuIsas = {CpuIsa::kBlas,   CpuIsa::kNeon,       CpuIsa::kAvx2,       CpuIsa::kAvxVnni,
+                                           CpuIsa::kAvx512, CpuIsa::kAvx512Vnni, CpuIsa::kAvx512Bf16, CpuIsa::kAmx};
 
 std::string_view name(CpuIsa isa);
 /// Throws tk::Error that lists the names.

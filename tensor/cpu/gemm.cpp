@@ -60,6 +60,7 @@ const TileProducts* tile_products() {
     TK_CHECK(isa >= CpuIsa::kAvx512Bf16, "products of bfloat16 need AVX512_BF16 or AMX, and these run on ", name(isa));
     return isa >= CpuIsa::kAmx ? amx_bf16_products() : avx512_bf16_products();
   }
+  if (isa == CpuIsa::kNeon) return neon_products();
   return isa >= CpuIsa::kAvx512 ? avx512_products() : isa >= CpuIsa::kAvx2 ? avx2_products() : nullptr;
 }
 

@@ -57,11 +57,13 @@ void for_each_panel(std::int64_t k, std::int64_t n, std::int64_t depth, std::int
 /// Null where the build is for another architecture.
 const TileProducts* avx512_products();
 const TileProducts* avx2_products();
+const TileProducts* neon_products();
 /// Factors are rounded to bfloat16 as they are packed; bits of the two differ in the order of a sum.
 const TileProducts* avx512_bf16_products();
 const TileProducts* amx_bf16_products();
 
-/// The loops around a kernel K, which has kTileRows, kTileCols, kLanes (columns of a vector), kDepth, kStripCols and
+/// The loops around a kernel K, which has kTileRows of at most kLanes, kTileCols, a multiple of kLanes (columns that
+/// are packed at once), kDepth, kStripCols and
 ///
 ///     run(tile, rows)                              a tile of so many rows
 ///     pack_transposed(to, b, ldb, cols, k)         to[p, c] = b[c, p], rows kTileCols apart, for kLanes columns

@@ -16,8 +16,8 @@
 namespace tk {
 namespace {
 
-constexpr std::array<std::string_view, kAllCpuIsas.size()> kNames = {"blas",        "avx2",        "avx_vnni", "avx512",
-                                                                     "avx512_vnni", "avx512_bf16", "amx"};
+constexpr std::array<std::string_view, kAllCpuIsas.size()> kNames = {"blas",   "neon",        "avx2",        "avx_vnni",
+                                                                     "avx512", "avx512_vnni", "avx512_bf16", "amx"};
 
 using Found = std::array<bool, kAllCpuIsas.size()>;
 
@@ -46,8 +46,12 @@ Found find_all() {
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   const bool vnni = avx512 && __builtin_cpu_supports("avx512vnni");
   const bool bf16 = vnni && __builtin_cpu_supports("avx512bf16");
-  return {true, avx2, avx2 && has_avx_vnni(), avx512, vnni, bf16, bf16 && may_use_tiles()};
+  return {true, false, avx2, avx2 && has_avx_vnni(), avx512, vnni, bf16, bf16 && may_use_tiles()};
 }
+
+#elif defined(__aarch64__)
+
+Found find_all() { return {true, true}; }
 
 #else
 
@@ -62,6 +66,7 @@ const Found& found() {
 
 // What OpenBLAS' kernels for a core need.
 CpuIsa isa_of_core(std::string_view core) {
+  if (has_cpu_isa(CpuIsa::kNeon)) return CpuIsa::kNeon;
   if (core == "Cooperlake" || core == "SapphireRapids" || core == "SkylakeX") return CpuIsa::kAmx;
   return core == "Haswell" || core == "Zen" ? CpuIsa::kAvx2 : CpuIsa::kBlas;
 }
@@ -79,7 +84,7 @@ std::string_view name(CpuIsa isa) { return kNames[static_cast<std::size_t>(isa)]
 CpuIsa cpu_isa_from_name(std::string_view name) {
   const auto found = std::find(kNames.begin(), kNames.end(), name);
   TK_CHECK(found != kNames.end(),
-           "cpu_isa: expected blas, avx2, avx_vnni, avx512, avx512_vnni, avx512_bf16 or amx, got ", name);
+           "cpu_isa: expected blas, neon, avx2, avx_vnni, avx512, avx512_vnni, avx512_bf16 or amx, got ", name);
   return kAllCpuIsas[static_cast<std::size_t>(found - kNames.begin())];
 }
 

@@ -55,7 +55,7 @@ void add_cpu_isa_flag(Flags& flags, std::string& isa) {
   flags
       .add("--cpu_isa", isa,
            "what matrix products of the CPU run on, for comparisons; auto: the most that the processor has")
-      .choices({"auto", "blas", "avx2", "avx_vnni", "avx512", "avx512_vnni", "avx512_bf16", "amx"});
+      .choices({"auto", "blas", "neon", "avx2", "avx_vnni", "avx512", "avx512_vnni", "avx512_bf16", "amx"});
 }
 
 void add_runtime_flags(Flags& flags, RuntimeFlags& runtime) {
