@@ -1,7 +1,7 @@
 // Times the pathwise estimators on a million gates, forward and backward, as benchmarks/peers/estimators.py does in
 // PyTorch: median of the repetitions and their range. On a GPU beside the time that the bytes take which no program can
 // do without, at the rate of a large copy: z, its gradient and the names of the rows are read once, choices and their
-// gradient written once.
+// gradient written once; and beside two copies, of z and of the choices' gradient.
 #include <omp.h>
 
 #include <CLI/CLI.hpp>
@@ -88,11 +88,12 @@ void print_on_cpu(const Options& options) {
 }
 
 // Replays a graph of many passes, each on memory of its own and together more than any cache holds, and divides.
-Times seconds_of_pass(const Options& options, const ChosenEstimator& chosen, const std::vector<Inputs>& inputs) {
+template <class F>
+Times seconds_of_pass(const Options& options, const std::vector<Inputs>& inputs, F&& pass) {
   constexpr int kReplays = 10;
   std::vector<Tensors> outputs(inputs.size());
   const auto work = [&] {
-    for (std::size_t i = 0; i < inputs.size(); ++i) outputs[i] = pass(chosen, inputs[i]);
+    for (std::size_t i = 0; i < inputs.size(); ++i) outputs[i] = pass(inputs[i]);
   };
   work();
   const Capture graph = Capture::record(Device::kCuda, work);
@@ -128,12 +129,16 @@ void print_on_cuda(const Options& options) {
   } while (static_cast<double>(inputs.size()) * static_cast<double>(inputs.front().least_bytes()) < kBytesOfAll);
   const auto bytes = static_cast<double>(inputs.front().least_bytes());
   const double least = bytes / rate;
+  const auto timed = [&](auto&& pass) -> nlohmann::json {
+    const Times t = seconds_of_pass(options, inputs, pass);
+    return {
+        {"microseconds", 1e6 * t.median}, {"min", 1e6 * t.least}, {"max", 1e6 * t.most}, {"ratio", t.median / least}};
+  };
   nlohmann::json results;
   for (const std::string& name : options.names) {
-    const Times t = seconds_of_pass(options, choose_estimator(name), inputs);
-    results[name] = {
-        {"microseconds", 1e6 * t.median}, {"min", 1e6 * t.least}, {"max", 1e6 * t.most}, {"ratio", t.median / least}};
+    results[name] = timed([chosen = choose_estimator(name)](const Inputs& in) { return pass(chosen, in); });
   }
+  results["two copies"] = timed([](const Inputs& in) -> Tensors { return {in.z.clone(), in.dy.clone()}; });
   const nlohmann::json all = {{"device", backend(Device::kCuda).describe()},
                               {"gates", options.gates},
                               {"row_gates", options.row_gates},

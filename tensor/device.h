@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <iosfwd>
@@ -29,6 +30,31 @@ TK_HOST_DEVICE WideProduct wide_product(std::uint32_t a, std::uint32_t b) {
 #else
   const std::uint64_t y = std::uint64_t{a} * b;
   return {static_cast<std::uint32_t>(y), static_cast<std::uint32_t>(y >> 32)};
+#endif
+}
+
+#if defined(__CUDA_ARCH__)
+inline constexpr bool kOnDevice = true;
+#else
+inline constexpr bool kOnDevice = false;
+#endif
+
+/// What a CUDA device has instructions for, so that arithmetic in float takes these there (kOnDevice) and polynomials
+/// on the host: e^x to two units in the last place, log2(x) to 2^-22 of max(1, |log2 x|), 1 / x to two units, 0 for x
+/// above 2^126.
+TK_HOST_DEVICE float device_exp(float x) { return std::exp(x); }
+TK_HOST_DEVICE float device_log2(float x) {
+#if defined(__CUDA_ARCH__)
+  return __log2f(x);
+#else
+  return std::log2(x);
+#endif
+}
+TK_HOST_DEVICE float device_reciprocal(float x) {
+#if defined(__CUDA_ARCH__)
+  return __fdividef(1.0f, x);
+#else
+  return 1.0f / x;
 #endif
 }
 

@@ -16,6 +16,7 @@ namespace tk::math {
 // log(x) for x > 0: x = 2^e (1 + r) with 1 + r in [sqrt(1/2), sqrt(2)), Cephes' polynomial for log(1 + r). Branch-free,
 // so that loops vectorise; error 1e-7 of max(1, |log x|). -infinity below 2^-126, NaN of what is negative.
 TK_HOST_DEVICE float fast_log(float x) {
+  if constexpr (kOnDevice) return 0.693147181f * device_log2(x);
   constexpr std::int32_t kSqrtHalfBits = 0x3f3504f3;
   const std::int32_t above = std::bit_cast<std::int32_t>(x) - kSqrtHalfBits;
   const auto e = static_cast<float>(above >> 23);

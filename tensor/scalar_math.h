@@ -8,12 +8,14 @@
 
 // exp, tanh, erf and what is built on them, for host and device. The float versions are branch-free polynomials, so
 // that the compiler vectorises a loop over them; their error is below 1e-6 (tests/tensor/scalar_math_test.cpp). The
-// double versions are the C library's.
+// double versions are the C library's. The device has instructions for 2^x, log2(x) and 1 / x, and takes those in
+// float.
 namespace tk::math {
 
 // exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2; Cephes' polynomial for exp(r). Relative error 2e-7; 0
 // below -87.3, infinity above 88.7.
 TK_HOST_DEVICE float exp(float x) {
+  if constexpr (kOnDevice) return device_exp(x);
   constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding and subtracting it rounds to an integer
   const float clamped = x < -87.3f ? -87.3f : (x > 88.7f ? 88.7f : x);
   const float n = (clamped * 1.44269504088896341f + kRound) - kRound;
@@ -66,9 +68,13 @@ TK_HOST_DEVICE float erf_from_gauss(float x, float gauss) {
 }
 TK_HOST_DEVICE double erf_from_gauss(double x, double) { return std::erf(x); }
 
+/// 1 / x; on the device in float as device_reciprocal() has it.
+TK_HOST_DEVICE float reciprocal(float x) { return kOnDevice ? device_reciprocal(x) : 1.0f / x; }
+TK_HOST_DEVICE double reciprocal(double x) { return 1.0 / x; }
+
 template <class T>
 TK_HOST_DEVICE T sigmoid(T x) {
-  return T(1) / (T(1) + math::exp(-x));
+  return math::reciprocal(T(1) + math::exp(-x));
 }
 
 inline constexpr double kSqrtHalf = 0.70710678118654752440;

@@ -6,8 +6,8 @@
 Forward and backward with straight-through Gumbel-softmax, Gumbel-Rao of 10 samples and ReinMax, recorded in one graph and
 replayed: microseconds, and how many times as long as the bytes take which no program can do without, at the rate of a
 copy of 1 GiB in the same process. Those are z, its gradient, and 8 bytes for each row that names random numbers, read
-once, and choices and their gradient, written once. A case is ROWS x GATES: a name for each gate, as skimming has it, or
-for many.
+once, and choices and their gradient, written once. Beside them two copies, of z and of the choices' gradient,
+since a pass is two kernels, too. A case is ROWS x GATES: a name for each gate, as skimming has it, or for many.
 """
 
 import argparse

@@ -47,17 +47,18 @@ void transform_uniforms(const char* op, Tensor& y, const DropoutKey& key, std::i
 constexpr std::int64_t kGrain = 256;  // gates of a chunk
 
 template <class T>
-TK_SIMD void hard_gate_chunk(T* hard, T* soft, const T* z, const T* noise, T scale, T temperature, std::int64_t n) {
+TK_SIMD void hard_gate_chunk(T* hard, T* soft, const T* z, const T* noise, T scale, T inverse_temperature,
+                             std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) {
-    const math::Gate<T> gate = math::hard_gate(z[i], noise[i], scale, temperature);
+    const math::Gate<T> gate = math::hard_gate(z[i], noise[i], scale, inverse_temperature);
     soft[i] = gate.soft;
     hard[i] = gate.hard;
   }
 }
 
 template <class T>
-TK_SIMD void hard_gate_backward_chunk(T* dz, const T* dy, const T* soft, T temperature, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) dz[i] = math::hard_gate_backward(dy[i], soft[i], temperature);
+TK_SIMD void hard_gate_backward_chunk(T* dz, const T* dy, const T* soft, T inverse_temperature, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) dz[i] = math::hard_gate_backward(dy[i], soft[i], inverse_temperature);
 }
 
 }  // namespace
@@ -110,20 +111,20 @@ void hard_gate(Tensor& hard, Tensor& soft, const Tensor& z, const Tensor& given,
            step_state(state).temperature);
   const Tensor noise = noise_of_gates(z, given, drawn);
   dispatch_floating(z.dtype(), "hard_gate", [&]<class T>() {
-    const T temperature = static_cast<T>(step_state(state).temperature);
+    const T inverse_temperature = T(1) / static_cast<T>(step_state(state).temperature);
     const T scale = static_cast<T>(step_state(state).gate_noise);
     parallel_chunks(z.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
       hard_gate_chunk(hard.data<T>() + begin, soft.data<T>() + begin, z.data<T>() + begin, noise.data<T>() + begin,
-                      scale, temperature, end - begin);
+                      scale, inverse_temperature, end - begin);
     });
   });
 }
 
 void hard_gate_backward(Tensor& dz, const Tensor& dy, const Tensor& soft, const Tensor& state) {
   dispatch_floating(dz.dtype(), "hard_gate", [&]<class T>() {
-    const T temperature = static_cast<T>(step_state(state).temperature);
+    const T inverse_temperature = T(1) / static_cast<T>(step_state(state).temperature);
     parallel_chunks(dz.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-      hard_gate_backward_chunk(dz.data<T>() + begin, dy.data<T>() + begin, soft.data<T>() + begin, temperature,
+      hard_gate_backward_chunk(dz.data<T>() + begin, dy.data<T>() + begin, soft.data<T>() + begin, inverse_temperature,
                                end - begin);
     });
   });

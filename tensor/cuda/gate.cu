@@ -49,6 +49,11 @@ __global__ void mark_largest(T* y, const T* x, std::int64_t rows, std::int64_t c
   }
 }
 
+template <class C>
+__device__ C inverse_temperature(const StepState* state) {
+  return math::reciprocal(static_cast<C>(state->temperature));
+}
+
 // A thread an element.
 template <class T>
 __global__ void gate_elements(T* hard, T* soft, const T* z, const T* noise, const StepState* state, std::int64_t n) {
@@ -56,7 +61,7 @@ __global__ void gate_elements(T* hard, T* soft, const T* z, const T* noise, cons
   const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (i >= n) return;
   const math::Gate<C> gate = math::hard_gate(static_cast<C>(z[i]), static_cast<C>(noise[i]),
-                                             static_cast<C>(state->gate_noise), static_cast<C>(state->temperature));
+                                             static_cast<C>(state->gate_noise), inverse_temperature<C>(state));
   soft[i] = static_cast<T>(gate.soft);
   hard[i] = static_cast<T>(gate.hard);
 }
@@ -70,12 +75,13 @@ __global__ void drawn_gate_elements(T* hard, T* soft, const T* z, const StepStat
   const GateUnit unit(cols, N);
   if (unit.row >= rows) return;
   const Pack<T, N> scores = load<N>(z + unit.at, unit.count, wide);
+  const C factor = static_cast<C>(state->gate_noise), inverse = inverse_temperature<C>(state);
   C noise[N], h[N], s[N];
   unit.draw<T>(noise, random);
 #pragma unroll
   for (int k = 0; k < N; ++k) {
-    const math::Gate<C> gate = math::hard_gate(scores[k], noise[k], static_cast<C>(state->gate_noise),
-                                               static_cast<C>(state->temperature));
+    if (k >= unit.count) break;
+    const math::Gate<C> gate = math::hard_gate(scores[k], noise[k], factor, inverse);
     h[k] = gate.hard;
     s[k] = gate.soft;
   }
@@ -90,13 +96,20 @@ __global__ void margin_elements(T* y, const T* z, const StepState* state, std::i
   if (i < n) y[i] = static_cast<T>(static_cast<C>(z[i]) - static_cast<C>(state->skim_threshold));
 }
 
+// A thread a unit.
 template <class T>
-__global__ void gate_backward_elements(T* dz, const T* dy, const T* soft, const StepState* state, std::int64_t n) {
+__global__ void gate_backward_units(T* dz, const T* dy, const T* soft, const StepState* state, std::int64_t n,
+                                    bool wide) {
   using C = compute_t<T>;
-  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-  if (i >= n) return;
-  dz[i] = static_cast<T>(
-      math::hard_gate_backward(static_cast<C>(dy[i]), static_cast<C>(soft[i]), static_cast<C>(state->temperature)));
+  constexpr int N = kUnit<T>;
+  const std::int64_t at = (std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x) * N;
+  if (at >= n) return;
+  const Pack<T, N> from = load<N>(dy + at, n - at, wide), gate = load<N>(soft + at, n - at, wide);
+  const C inverse = inverse_temperature<C>(state);
+  C result[N];
+#pragma unroll
+  for (int k = 0; k < N; ++k) result[k] = math::hard_gate_backward(from[k], gate[k], inverse);
+  store(dz + at, result, n - at, wide);
 }
 
 // The sentence of a row, or -1 for a row behind the last one. A thread looks for itself.
@@ -186,8 +199,9 @@ void hard_gate_backward(Tensor& dz, const Tensor& dy, const Tensor& soft, const 
   const std::int64_t n = dz.numel();
   if (n == 0) return;
   dispatch_arithmetic(dz.dtype(), "hard_gate", [&]<class T>() {
-    gate_backward_elements<<<blocks(n, kThreads), kThreads, 0, stream()>>>(
-        dz.data<T>(), dy.data<T>(), soft.data<T>(), static_cast<const StepState*>(state.raw_data()), n);
+    gate_backward_units<<<blocks(blocks(n, kUnit<T>), kThreads), kThreads, 0, stream()>>>(
+        dz.data<T>(), dy.data<T>(), soft.data<T>(), static_cast<const StepState*>(state.raw_data()), n,
+        wide_rows(0, kUnit<T>, dz, dy, soft));
     check_launch("hard_gate_backward");
   });
 }

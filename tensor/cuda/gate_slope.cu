@@ -7,44 +7,70 @@
 namespace tk::cuda {
 namespace {
 
-// sigmoid_slope(margin) of a sample, by single instructions of the device in float32: the sum over samples is good to
-// 1e-5, where the choice of the samples is good to 1e-1. A margin is positive, so exp(-margin / t) is below 1.
+// The mean of sigmoid_slope(margin) over samples that a gate draws. In float32 by single instructions of the device:
+// good to 1e-5, where the choice of the samples is good to 1e-1. With M the margin, P the chance and v uniform,
+//
+//   e = exp(-M / t) = (b / a)^(s / t),    a = 1 - P v,    b = (1 - P) v,    slope = e / (1 + e)^2 / t,
+//
+// which is a b / (a + b)^2 / t where s = t, as at the start of training: one instruction that takes long in place of four.
 template <class C>
-__device__ C sampled_slope(const math::Margin<C>& margin, C v, const math::GateNumbers<C>& g) {
-  return math::sigmoid_slope(margin(v, g.noise), g.inverse_temperature);
-}
-__device__ float sampled_slope(const math::Margin<float>& margin, float v, const math::GateNumbers<float>& g) {
-  constexpr float kLn2 = 0.693147181f, kLog2E = 1.442695041f;
-  const float odds = (1 - margin.chance * v) * reciprocal_of(v);
-  const float x = g.noise * (log2_of(odds) * kLn2 + margin.rest);
-  const float e = exp2_of(-kLog2E * g.inverse_temperature * x), s = reciprocal_of(1 + e);
-  return s * (s * e) * g.inverse_temperature;  // s (1 - s) / t
-}
+struct Sampler {
+  math::Margin<C> margin;
+  math::GateNumbers<C> g;
+
+  __device__ Sampler(C m, const math::GateNumbers<C>& g) : margin(math::Margin<C>::of(m, g.noise)), g(g) {}
+
+  __device__ C operator()(C v) const { return math::sigmoid_slope(margin(v, g.noise), g.inverse_temperature); }
+};
+template <>
+struct Sampler<float> {
+  float chance, miss, scale, rest, inverse;
+  bool plain;  // s = t
+
+  __device__ Sampler(float m, const math::GateNumbers<float>& g)
+      : chance(math::sigmoid(m / g.noise)),
+        miss(math::sigmoid(-m / g.noise)),
+        scale(g.noise * g.inverse_temperature),
+        rest(1.442695041f * scale * math::softplus(m / g.noise)),
+        inverse(g.inverse_temperature),
+        plain(g.noise * g.inverse_temperature == 1) {}
+
+  __device__ float operator()(float v) const {
+    const float a = 1 - chance * v;
+    if (plain) {
+      const float b = miss * v, r = reciprocal_of(a + b);
+      return (a * r) * (b * r) * inverse;
+    }
+    const float e = exp2_of(scale * log2_of(v * reciprocal_of(a)) - rest), s = reciprocal_of(1 + e);
+    return s * (s * e) * inverse;
+  }
+};
 
 template <class C>
 struct Slope {
   C hard, slope;
 };
 
-// A gate of a row, which draws its own conditional noise, four numbers a Philox block.
+template <GateSlope kSlope>
+inline constexpr bool kDraws =
+    kSlope == GateSlope::kGumbelRao || kSlope == GateSlope::kReinMaxRao || kSlope == GateSlope::kReinMaxCv;
+
+// A gate of a row, which draws its own conditional noise from the row's numbers, four to a Philox block.
 template <GateSlope kSlope, class C>
-__device__ Slope<C> slope_of_gate(C logit, C drawn, const math::GateNumbers<C>& g, const RandomRows& random,
-                                  std::int64_t row, std::int64_t col, std::int64_t samples) {
-  constexpr bool kDraws =
-      kSlope == GateSlope::kGumbelRao || kSlope == GateSlope::kReinMaxRao || kSlope == GateSlope::kReinMaxCv;
+__device__ Slope<C> slope_of_gate(C logit, C drawn, const math::GateNumbers<C>& g, const PhiloxRow& numbers,
+                                  std::int64_t col, int samples) {
   const C noisy = logit + g.noise * drawn;
   const C m = noisy > C(0) ? logit : -logit;
   C y = noisy == noisy ? math::settled_slope<kSlope>(m, noisy > C(0) ? drawn : -drawn, g) : noisy;
-  if constexpr (kDraws) {
-    const auto margin = math::Margin<C>::of(math::sampled_logit(kSlope, m), g.noise);
-    const PhiloxRow numbers = random.numbers(row);
+  if constexpr (kDraws<kSlope>) {
+    const Sampler<C> sample(math::sampled_logit(kSlope, m), g);
     const auto first = static_cast<std::uint32_t>(col * ((samples + 3) / 4));
     C sum = 0;
-    for (std::int64_t k = 0; k < samples; k += 4) {
+    for (int k = 0; k < samples; k += 4) {
       const Philox words = numbers.words(first + static_cast<std::uint32_t>(k / 4));
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
-        if (k + j < samples) sum += sampled_slope(margin, static_cast<C>(open_uniform(words.word[j])), g);
+        if (k + j < samples) sum += sample(static_cast<C>(open_uniform(words.word[j])));
       }
     }
     y += math::sampled_weight(kSlope, g) / static_cast<C>(samples) * sum;
@@ -55,13 +81,14 @@ __device__ Slope<C> slope_of_gate(C logit, C drawn, const math::GateNumbers<C>& 
 // What a rule says beside its slope and its key.
 struct Settings {
   double gap, weight;
-  std::int64_t samples;
+  int samples;
   bool draws;
 
   template <class C>
   __device__ math::GateNumbers<C> numbers(const StepState& state) const {
-    const double noise = draws && state.gate_noise < math::kLeastNoise ? math::kLeastNoise : state.gate_noise;
-    return {static_cast<C>(noise), static_cast<C>(1 / state.temperature), static_cast<C>(gap), static_cast<C>(weight)};
+    const C noise = static_cast<C>(state.gate_noise), least = static_cast<C>(math::kLeastNoise);
+    return {draws && noise < least ? least : noise, math::reciprocal(static_cast<C>(state.temperature)),
+            static_cast<C>(gap), static_cast<C>(weight)};
   }
 };
 
@@ -74,7 +101,8 @@ __global__ void slope_of_gates(T* hard, T* slope, const T* z, const T* noise, co
   if (i >= n) return;
   const std::int64_t row = cols == 1 ? i : i / cols;
   const Slope<C> y = slope_of_gate<kSlope>(static_cast<C>(z[i]), static_cast<C>(noise[i]), settings.numbers<C>(*state),
-                                           random, row, i - row * cols, settings.samples);
+                                           kDraws<kSlope> ? random.numbers(row) : PhiloxRow(), i - row * cols,
+                                           settings.samples);
   hard[i] = static_cast<T>(y.hard);
   slope[i] = static_cast<T>(y.slope);
 }
@@ -90,13 +118,13 @@ __global__ void slope_of_drawn_gates(T* hard, T* slope, const T* z, const StepSt
   if (unit.row >= rows) return;
   const Pack<T, N> scores = load<N>(z + unit.at, unit.count, wide);
   const math::GateNumbers<C> g = settings.numbers<C>(*state);
+  const PhiloxRow numbers = kDraws<kSlope> ? random.numbers(unit.row) : PhiloxRow();
   C noise[N], h[N], s[N];
   unit.draw<T>(noise, drawn);
 #pragma unroll
   for (int k = 0; k < N; ++k) {
     if (k >= unit.count) break;
-    const Slope<C> y =
-        slope_of_gate<kSlope>(scores[k], noise[k], g, random, unit.row, unit.col + k, settings.samples);
+    const Slope<C> y = slope_of_gate<kSlope>(scores[k], noise[k], g, numbers, unit.col + k, settings.samples);
     h[k] = y.hard;
     s[k] = y.slope;
   }
@@ -111,7 +139,7 @@ void gate_slope(Tensor& hard, Tensor& slope, const Tensor& z, const Tensor& nois
   const std::int64_t n = z.numel();
   if (n == 0) return;
   const RandomRows random(rule.draws() ? rule.key : DropoutKey());
-  const Settings settings{rule.gap, rule.weight, rule.samples, rule.draws()};
+  const Settings settings{rule.gap, rule.weight, static_cast<int>(rule.samples), rule.draws()};
   const auto* const now = static_cast<const StepState*>(state.raw_data());
   dispatch_arithmetic(z.dtype(), "gate_slope", [&]<class T>() {
     dispatch_slope(rule.slope, [&]<GateSlope kSlope>() {

@@ -56,10 +56,10 @@ TEST_CASE("cuda gates: the margin is what z has above the threshold") {
 }
 
 TEST_CASE("gates: hard is the side of z + s noise, soft its sigmoid, and the slope that of the soft one") {
-  const math::Gate<double> gate = math::hard_gate(0.25, -1.0, 0.5, 0.2);
+  const math::Gate<double> gate = math::hard_gate(0.25, -1.0, 0.5, 5.0);
   CHECK(gate.hard == 0);
   CHECK(gate.soft == Approx(1 / (1 + std::exp(1.25))));
-  CHECK(math::hard_gate_backward(2.0, 0.25, 0.5) == Approx(2 * 0.25 * 0.75 / 0.5));
+  CHECK(math::hard_gate_backward(2.0, 0.25, 2.0) == Approx(2 * 0.25 * 0.75 / 0.5));
 }
 
 namespace {

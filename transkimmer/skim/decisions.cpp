@@ -44,10 +44,11 @@ Variable Decisions::draw(const SkimPredictor& predictor, const Variable& x, std:
                     .position = asked_.packed.position,
                     .purpose = Purpose::kGate,
                     .layer = static_cast<std::int64_t>(layer)};
-  const Tensor noise = options.noise != nullptr ? (*options.noise)[layer] : logistic_noise(draws.key(0), gates_);
-  const ChosenEstimator* const chosen = options.estimator;
-  return chosen != nullptr ? chosen->estimator->gates(z, noise, draws, chosen->options)
-                           : gumbel_gate(z, noise, context.state);
+  const Tensor noise = options.noise != nullptr ? (*options.noise)[layer] : Tensor();
+  if (const ChosenEstimator* const chosen = options.estimator) {
+    return chosen->estimator->gates(z, noise, draws, chosen->options);
+  }
+  return noise.defined() ? gumbel_gate(z, noise, context.state) : gumbel_gate(z, draws.key(0));
 }
 
 }  // namespace tk

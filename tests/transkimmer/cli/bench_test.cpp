@@ -83,7 +83,7 @@ TEST_CASE("cuda bench: what was asked of the device, and how much of its memory 
   };
   const json few = bench("4"), many = bench("40");
   CHECK(few["host_calls"]["replays"] > 0);
-  CHECK(few["peak_device_bytes"] > 32 << 20);   // the products' workspace
+  CHECK(few["peak_device_bytes"] > 1 << 20);    // the model
   CHECK(few["peak_device_bytes"] < 100 << 20);  // not what measuring the rates took
   CHECK(many["peak_device_bytes"] > few["peak_device_bytes"].get<std::int64_t>());
 }
