@@ -236,7 +236,8 @@ def write(result: dict, output: Path) -> None:
     before = run.of_file(output)
     merged = before.get("results", {}) | result["results"]
     results = {case.name: merged[case.name] for case in CASES if case.name in merged}
-    run.save(result | {"commands": before.get("commands", []) + result["commands"], "results": results}, output)
+    commands = list(dict.fromkeys(before.get("commands", []) + result["commands"]))  # each once: every group writes
+    run.save(result | {"commands": commands, "results": results}, output)
 
 
 def make_parser(description: str, output: str) -> argparse.ArgumentParser:

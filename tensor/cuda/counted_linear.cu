@@ -72,14 +72,16 @@ struct TileOf {
   int column;
 };
 
-// Tile by tile in the order in which all blocks take them: rows first, so that neighbours share w.
+// Tile by tile in the order in which all blocks take them: columns first, so that x, of which there is more than L2
+// holds, comes there once.
 class Tiles {
  public:
   __device__ explicit Tiles(const Problem& p) {
 #pragma unroll
     for (int i = 0; i < kParts; ++i) {
       rows_[i] = p.parts[i].count == nullptr ? 0 : *p.parts[i].count;
-      tiles_[i] = tiles_of(rows_[i]) * tiles_of(p.parts[i].columns);
+      across_[i] = tiles_of(p.parts[i].columns);
+      tiles_[i] = tiles_of(rows_[i]) * across_[i];
     }
   }
 
@@ -87,12 +89,13 @@ class Tiles {
   __device__ int rows(int part) const { return part == 0 ? rows_[0] : rows_[1]; }
   __device__ TileOf operator[](int i) const {
     const int part = i < tiles_[0] ? 0 : 1;
-    const int place = part == 0 ? i : i - tiles_[0], across = tiles_of(rows(part));
-    return {part, place % across * kTile, place / across * kTile};
+    const int place = part == 0 ? i : i - tiles_[0], across = part == 0 ? across_[0] : across_[1];
+    return {part, place / across * kTile, place % across * kTile};
   }
 
  private:
   int rows_[kParts];
+  int across_[kParts];  // tiles
   int tiles_[kParts];
 };
 
@@ -265,15 +268,6 @@ CUtensorMap map_of(const Tensor& x) {
                                    CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   TK_CHECK(result == CUDA_SUCCESS, "counted_linear: cuTensorMapEncodeTiled: error ", static_cast<int>(result));
   return map;
-}
-
-int multiprocessors() {
-  static const int count = [] {
-    int n = 0;
-    check(cudaDeviceGetAttribute(&n, cudaDevAttrMultiProcessorCount, 0), "cudaDeviceGetAttribute");
-    return n;
-  }();
-  return count;
 }
 
 Part part_of(const Tensor& y, const Tensor& count, int first) {

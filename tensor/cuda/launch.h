@@ -24,6 +24,8 @@ bool is_beside();
 /// Throws tk::Error with the call and CUDA's words unless `status` is success.
 void check(cudaError_t status, const char* call);
 
+/// How many the device has.
+int multiprocessors();
 /// Whether counted_linear runs on the device.
 bool has_counted_products();
 

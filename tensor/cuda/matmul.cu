@@ -96,14 +96,10 @@ struct Plan {
 // Created on first use and never destroyed, like the stream.
 struct Blas {
   cublasLtHandle_t handle = nullptr;
-  std::int32_t multiprocessors = 0;
   std::map<Key, Plan> plans;
   std::mutex mutex;  // of plans
 
-  Blas() {
-    check_blas(cublasLtCreate(&handle), "cublasLtCreate");
-    check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, 0), "cudaDeviceGetAttribute");
-  }
+  Blas() { check_blas(cublasLtCreate(&handle), "cublasLtCreate"); }
 };
 
 Blas& blas() {
@@ -115,7 +111,7 @@ Blas& blas() {
 // than a third: fewer and larger tiles waste less, as long as the other queues fill the rest. For skimmed BERT-base at
 // 32 x 128 on an H100 that is 7 % with 4 queues and 14 % with 6.
 std::int32_t multiprocessors_to_use() {
-  const std::int32_t all = blas().multiprocessors;
+  const std::int32_t all = multiprocessors();
   return queue().of == 1 ? all : std::max(all / 3, 3 * all / (2 * queue().of));
 }
 
@@ -127,7 +123,7 @@ std::int32_t multiprocessors_beside(const Product& p) {
   constexpr std::int32_t kLeast = 32;
   const double operations = 2.0 * static_cast<double>(p.y.rows * p.y.cols * p.inner());
   const double wanted = operations / kOperations / kMicroseconds;
-  return std::clamp(static_cast<std::int32_t>(std::min(wanted, 1e6)), kLeast, std::max(kLeast, blas().multiprocessors));
+  return std::clamp(static_cast<std::int32_t>(std::min(wanted, 1e6)), kLeast, std::max(kLeast, multiprocessors()));
 }
 
 cudaDataType_t data_type(DType dtype) {
@@ -170,7 +166,7 @@ cublasLtMatmulDescOpaque_t operation_of(const Product& p) {
              "cublasLtMatmulDescInit");
   set(&operation, CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
   set(&operation, CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
-  if (const std::int32_t n = multiprocessors_beside(p); is_beside() && n < blas().multiprocessors) {
+  if (const std::int32_t n = multiprocessors_beside(p); is_beside() && n < multiprocessors()) {
     set(&operation, CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET, n);
   }
   if (queue().of > 1) set(&operation, CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET, multiprocessors_to_use());

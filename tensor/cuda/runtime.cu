@@ -402,6 +402,15 @@ cudaStream_t stream() { return runtime().stream; }
 
 bool is_beside() { return runtime().beside != nullptr && runtime().stream == runtime().beside; }
 
+int multiprocessors() {
+  static const int count = [] {
+    int n = 0;
+    check(cudaDeviceGetAttribute(&n, cudaDevAttrMultiProcessorCount, 0), "cudaDeviceGetAttribute");
+    return n;
+  }();
+  return count;
+}
+
 cudaStream_t exchange_stream(cudaStream_t next) { return std::exchange(runtime().stream, next); }
 
 const Queue& queue() { return runtime().queue; }
