@@ -1,13 +1,13 @@
 #include "data/example.h"
 
 #include <algorithm>
-#include <exception>
 #include <numeric>
 #include <optional>
 #include <utility>
 
 #include "data/tokenizer.h"
 #include "tensor/error.h"
+#include "tensor/parallel_for.h"
 #include "tensor/threads.h"
 
 namespace tk {
@@ -80,20 +80,10 @@ std::vector<std::int64_t> word_starts(const Tokenizer& tokenizer, const Example&
 }
 
 std::vector<TokenizedExample> tokenize_examples(const Tokenizer& tokenizer, std::span<const Example> examples,
-                                                std::int64_t max_length, int threads) {
+                                                std::int64_t max_length) {
   std::vector<TokenizedExample> tokenized(examples.size());
-  std::exception_ptr failure;  // an exception must not leave the parallel region
-  const int most = threads > 0 ? threads : num_threads();
-#pragma omp parallel for num_threads(most) schedule(dynamic, 64)
-  for (std::int64_t i = 0; i < std::ssize(examples); ++i) {
-    try {
-      tokenized[i] = tokenize_example(tokenizer, examples[i], max_length);
-    } catch (...) {
-#pragma omp critical(tk_tokenize_examples)
-      failure = std::current_exception();
-    }
-  }
-  if (failure) std::rethrow_exception(failure);
+  parallel_for(std::ssize(examples), num_threads(),
+               [&](std::int64_t i) { tokenized[i] = tokenize_example(tokenizer, examples[i], max_length); });
   return tokenized;
 }
 

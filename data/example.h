@@ -50,10 +50,10 @@ struct Split {
   std::int64_t size() const { return static_cast<std::int64_t>(examples.size()); }
 };
 
-/// Tokenizes in order, truncated to `max_length` tokens, on at most `threads` threads (0 = num_threads()).
-/// The result does not depend on their number. Throws when an example has not as many word labels as words, or none.
+/// Tokenizes in order, truncated to `max_length` tokens. The result does not depend on the number of threads. Throws
+/// when an example has not as many word labels as words, or none.
 std::vector<TokenizedExample> tokenize_examples(const Tokenizer& tokenizer, std::span<const Example> examples,
-                                                std::int64_t max_length, int threads = 0);
+                                                std::int64_t max_length);
 
 /// Fills split.tokenized; throws, naming the file, when the split has no examples.
 void tokenize(Split& split, const Tokenizer& tokenizer, std::int64_t max_length);

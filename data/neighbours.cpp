@@ -6,6 +6,7 @@
 
 #include "tensor/error.h"
 #include "tensor/ops/matmul.h"
+#include "tensor/parallel_for.h"
 #include "tensor/threads.h"
 
 namespace tk {
@@ -71,11 +72,10 @@ Neighbours::Neighbours(const Tensor& embeddings, std::span<const std::int32_t> t
   for (std::int64_t begin = 0; begin < std::ssize(tokens); begin += kBlock) {
     const std::int64_t n = std::min(kBlock, std::ssize(tokens) - begin);
     const Tensor cosines = matmul(directions(embeddings, tokens.subspan(begin, n)), towards, false, true);
-#pragma omp parallel for num_threads(num_threads()) schedule(dynamic, 8)
-    for (std::int64_t i = 0; i < n; ++i) {
+    parallel_for(n, num_threads(), [&](std::int64_t i) {
       choose({cosines.data<float>() + i * columns, columns}, candidates, tokens[begin + i],
              {nearest_.data() + (begin + i) * count, static_cast<std::size_t>(count)});
-    }
+    });
   }
 }
 

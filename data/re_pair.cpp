@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "tensor/error.h"
+#include "tensor/parallel_for.h"
 #include "tensor/threads.h"
 
 namespace tk {
@@ -104,25 +105,27 @@ std::vector<RePaired> re_pair(std::span<const TokenizedExample> pairs, std::int6
   std::vector<std::vector<std::int64_t>> chosen(pairs.size());
   std::vector<Words> firsts;
   for (const TokenizedExample& pair : pairs) firsts.push_back(words_of(pair, false, is_word));
-#pragma omp parallel num_threads(num_threads())
-  {
-    std::vector<double> scores(static_cast<std::size_t>(texts.size()));
+  struct Work {
+    std::vector<double> scores;
     std::vector<std::int64_t> found;
-#pragma omp for schedule(dynamic, 64)
-    for (std::int64_t i = 0; i < std::ssize(pairs); ++i) {
-      found.clear();
-      texts.score(firsts[i], scores, found);
-      const auto better = [&](std::int64_t a, std::int64_t b) {
-        return scores[a] > scores[b] || (scores[a] == scores[b] && a < b);
-      };
-      std::vector<std::int64_t> others = found;
-      std::erase(others, texts.of_row(i));
-      const auto n = std::min<std::ptrdiff_t>(each, std::ssize(others));
-      std::partial_sort(others.begin(), others.begin() + n, others.end(), better);
-      chosen[i].assign(others.begin(), others.begin() + n);
-      for (const std::int64_t text : found) scores[text] = 0;
-    }
-  }
+  };
+  const int threads = num_threads();
+  std::vector<Work> work(static_cast<std::size_t>(threads),
+                         {std::vector<double>(static_cast<std::size_t>(texts.size())), {}});
+  parallel_for(std::ssize(pairs), threads, [&](std::int64_t i) {
+    auto& [scores, found] = work[thread_index()];
+    found.clear();
+    texts.score(firsts[i], scores, found);
+    const auto better = [&scores = scores](std::int64_t a, std::int64_t b) {
+      return scores[a] > scores[b] || (scores[a] == scores[b] && a < b);
+    };
+    std::vector<std::int64_t> others = found;
+    std::erase(others, texts.of_row(i));
+    const auto n = std::min<std::ptrdiff_t>(each, std::ssize(others));
+    std::partial_sort(others.begin(), others.begin() + n, others.end(), better);
+    chosen[i].assign(others.begin(), others.begin() + n);
+    for (const std::int64_t text : found) scores[text] = 0;
+  });
   std::vector<RePaired> result;
   for (std::int64_t i = 0; i < std::ssize(pairs); ++i) {
     for (const std::int64_t text : chosen[i]) result.push_back({i, texts.row(text)});

@@ -9,8 +9,9 @@ step is done). Peers live in a virtual environment that is made on the first run
 
 All programs run on the same cores, pinned, one after the other, in --rounds rounds: ours, then each peer, then ours
 again, so that a machine that slows down slows all of them. A figure is the median over the rounds; the spread is the
-smallest and the largest round. OPENBLAS_CORETYPE and the rest of the environment are passed on as they are. Needs Python
-3.10 and nothing else.
+smallest and the largest round. OPENBLAS_CORETYPE and the rest of the environment are passed on as they are. --avx2 shows
+the processor to all programs as one without AVX-512, AMX and VNNI (avx2_processor.cpp; results/NAME_avx2_cpu.json).
+Needs Python 3.10 and, for --avx2, a C++ compiler.
 """
 
 import argparse
@@ -51,6 +52,13 @@ def start(command: list, cores: set[int], **streams) -> subprocess.Popen:
     words = [str(word) for word in command]
     print(f"$ {shlex.join(words)}", file=sys.stderr)
     return subprocess.Popen(words, text=True, preexec_fn=lambda: os.sched_setaffinity(0, cores), **streams)
+
+
+def hold_on_avx2(folder: Path) -> None:
+    """Programs that are started from here on see a processor with AVX2 and no more."""
+    auditor = folder / "avx2_processor.so"
+    subprocess.run(["c++", "-O2", "-shared", "-fPIC", HERE / "avx2_processor.cpp", "-o", auditor], check=True)
+    os.environ["LD_AUDIT"] = str(auditor)
 
 
 def run_cases(command: list, cores: set[int]) -> list[dict]:
@@ -205,9 +213,14 @@ def int8_commands(options, task: str) -> dict[str, list]:
         f"{runtime} sorted": [options.python, HERE / "inference.py", "--runtime", runtime, *shared]
         for runtime in ("onnxruntime", "ctranslate2", "openvino")
     }
-    isas = {isa: [*ours, "--cpu_isa", isa] for isa in ("avx512_vnni", "avx_vnni", "avx2") if isa in processor_flags()}
+    isas = {isa: [*ours, "--cpu_isa", isa] for isa in lesser_isas(options)}
     skimming = [*ours, "--skim", "--skim_keep", SKIM_KEEP]
     return {"transkimmer": ours, "float32": wide, "skimmed": skimming} | isas | peers
+
+
+def lesser_isas(options) -> list[str]:
+    """What products of int8 can be told to run on, beside the processor's best."""
+    return [] if options.avx2 else [isa for isa in ("avx512_vnni", "avx_vnni", "avx2") if isa in processor_flags()]
 
 
 def skim_commands(options, task: str) -> dict[str, list]:
@@ -394,7 +407,8 @@ def parse_options():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cores", help="comma-separated; the first --threads that this process may use")
     parser.add_argument("--venv", type=Path, default=ROOT / "build" / "peers-venv")
-    parser.add_argument("--output", type=Path, help="benchmarks/results/NAME_cpu.json")
+    parser.add_argument("--avx2", action="store_true", help="show the processor as one with AVX2 and FMA and no more")
+    parser.add_argument("--output", type=Path, help="benchmarks/results/NAME_cpu.json, with --avx2 NAME_avx2_cpu.json")
     return parse_paths(parser, "transkimmer", "model_name_or_path", "data_dir")
 
 
@@ -407,12 +421,16 @@ def main() -> None:
     result = manifest(options, checkout(), cores) | {"results": {}}
     with tempfile.TemporaryDirectory() as scratch:
         options.scratch = Path(scratch)
+        if options.avx2:
+            hold_on_avx2(options.scratch)
+            result["cpu"] += ", held on AVX2"
         for case in options.cases or benchmark.cases:
             figures = compare(benchmark, benchmark.commands(options, case), options.rounds, cores)
             result["results"][case] = figures
             print_figures(benchmark, case, figures)
 
-    output = options.output or ROOT / "benchmarks" / "results" / f"{options.what}_cpu.json"
+    processors = "avx2_cpu" if options.avx2 else "cpu"
+    output = options.output or ROOT / "benchmarks" / "results" / f"{options.what}_{processors}.json"
     write(result, output)
     print(f"wrote {output}")
 

@@ -201,8 +201,7 @@ void for_each_head(const AttentionKey& key, std::int64_t head_size, const Tensor
   }
   // Twice the products of queries and keys, and as much again for what is done with each pair.
   threads = threads_for(key.heads * pairs * 4 * head_size, threads);
-#pragma omp parallel for schedule(dynamic, 4) num_threads(threads)
-  for (std::int64_t unit = 0; unit < sentences * key.heads; ++unit) {
+  parallel_for(sentences * key.heads, threads, [&](std::int64_t unit) {
     const std::int64_t s = unit / key.heads;
     Problem<T> p;
     p.head = unit % key.heads;
@@ -213,7 +212,7 @@ void for_each_head(const AttentionKey& key, std::int64_t head_size, const Tensor
     p.kv_rows = kv_offsets[s + 1] - kv_offsets[s];
     p.weight = weight.defined() ? weight.data<T>() + p.first_kv : nullptr;
     if (p.q_rows > 0 || p.kv_rows > 0) f(p);
-  }
+  });
 }
 
 enum class As : std::uint8_t { kStored, kTransposed };

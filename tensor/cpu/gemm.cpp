@@ -1,7 +1,5 @@
 #include "tensor/cpu/gemm.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <type_traits>
 
@@ -45,7 +43,7 @@ void in_pieces(const Product<T>& p, const Pieces& pieces) {
              [&](const Piece& piece) { gemm(piece_of(p, piece)); });
 }
 
-int blas_threads() { return std::min(omp_get_max_threads(), most_blas_threads()); }
+int blas_threads() { return std::min(num_threads(), most_blas_threads()); }
 
 template <class T>
 const TileProducts* tiles_for() {
@@ -70,7 +68,7 @@ Gemm<T>::Gemm() : Gemm(tiles_for<T>()) {}
 template <class T>
 Gemm<T>::Gemm(const TileProducts* tiles)
     : tiles_(tiles),
-      threads_(tiles == nullptr ? blas_threads() : omp_get_max_threads()),
+      threads_(tiles == nullptr ? blas_threads() : num_threads()),
       scratch_(tiles == nullptr ? 0 : tiles->scratch),
       blas_(tiles == nullptr ? threads_ : 0) {}
 

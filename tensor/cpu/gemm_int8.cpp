@@ -1,7 +1,5 @@
 #include "tensor/cpu/gemm_int8.h"
 
-#include <omp.h>
-
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -69,8 +67,7 @@ struct Plain {
 void pack_int8(std::int8_t* panels, std::int32_t* start, const std::int8_t* w, std::int64_t n, std::int64_t k) {
   const std::int64_t depth = padded(k, kDepthUnit);
   const std::int64_t count = padded(n, kPanelCols) / kPanelCols;
-#pragma omp parallel for schedule(static) if (n * k >= thread_grain())
-  for (std::int64_t j = 0; j < count; ++j) {
+  parallel_for(count, n * k >= thread_grain() ? num_threads() : 1, [&](std::int64_t j) {
     std::int8_t* panel = panels + j * kPanelCols * depth;
     std::memset(panel, 0, static_cast<std::size_t>(kPanelCols * depth));
     for (std::int64_t c = 0; c < kPanelCols; ++c) {
@@ -82,7 +79,7 @@ void pack_int8(std::int8_t* panels, std::int32_t* start, const std::int8_t* w, s
       }
       start[row] = -128 * sum;
     }
-  }
+  });
 }
 
 void activate(const Int8Product& p, const Piece& part) {
@@ -114,7 +111,7 @@ void parallel_gemm(const Int8Product& p, const Int8Kernel& kernel) {
     x_scale[i] = kernel.quantize(row, p.x + i * p.ldx, p.k);
     std::memset(row + used, 0, static_cast<std::size_t>(row_bytes - used));
   });
-  for_pieces(p.m, p.n, kernel.pieces(p), threads_for(p.m * p.n * p.k / 4, omp_get_max_threads()),
+  for_pieces(p.m, p.n, kernel.pieces(p), threads_for(p.m * p.n * p.k / 4, num_threads()),
              [&](const Piece& piece) { kernel.gemm(p, q.data(), x_scale.data(), piece); });
 }
 

@@ -46,12 +46,11 @@ template <class F>
 void for_each_panel(std::int64_t k, std::int64_t n, std::int64_t depth, std::int64_t width, F&& f) {
   const std::int64_t panels = (n + width - 1) / width;
   const std::int64_t parts = std::max<std::int64_t>(1, (k + depth - 1) / depth);
-#pragma omp parallel for schedule(static) if (k * n >= thread_grain())
-  for (std::int64_t i = 0; i < parts * panels; ++i) {
+  parallel_for(parts * panels, k * n >= thread_grain() ? num_threads() : 1, [&](std::int64_t i) {
     const std::int64_t k0 = i / panels * depth;
     const std::int64_t col = i % panels * width;
     f(k0, std::min(depth, k - k0), col, std::min(width, n - col));
-  }
+  });
 }
 
 /// Null where the build is for another architecture.

@@ -43,14 +43,13 @@ void batched_matmul(Tensor& y, const Tensor& a, bool transpose_a, const Tensor& 
     const Product<T> first = product<T>(y, a, transpose_a, b, transpose_b);
     Gemm<T> gemm;
     const int threads = threads_for(y.shape()[0] * first.m * first.n * first.k, gemm.threads());
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (std::int64_t i = 0; i < y.shape()[0]; ++i) {
+    parallel_for(y.shape()[0], threads, [&](std::int64_t i) {
       Product<T> p = first;
       p.a += i * a.strides()[0];
       p.b += i * b.strides()[0];
       p.y += i * y.strides()[0];
       gemm(p);
-    }
+    });
   });
 }
 

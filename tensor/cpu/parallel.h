@@ -1,12 +1,11 @@
 #pragma once
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <utility>
 
 #include "tensor/allocator.h"
+#include "tensor/parallel_for.h"
 #include "tensor/threads.h"
 
 namespace tk::cpu {
@@ -22,8 +21,8 @@ void parallel_chunks(std::int64_t n, std::int64_t grain, std::int64_t elements, 
     if (n > 0) f(std::int64_t{0}, n);
     return;
   }
-#pragma omp parallel for schedule(static) if (elements >= thread_grain())
-  for (std::int64_t c = 0; c < chunks; ++c) f(c * grain, std::min(n, (c + 1) * grain));
+  parallel_for(chunks, elements >= thread_grain() ? num_threads() : 1,
+               [&](std::int64_t c) { f(c * grain, std::min(n, (c + 1) * grain)); });
 }
 template <class F>
 void parallel_chunks(std::int64_t n, std::int64_t grain, F&& f) {
@@ -65,10 +64,9 @@ class Scratch {
 template <class T>
 class ThreadScratch {
  public:
-  explicit ThreadScratch(std::int64_t n)
-      : stride_((n + kLine - 1) / kLine * kLine), all_(stride_ * omp_get_max_threads()) {}
+  explicit ThreadScratch(std::int64_t n) : stride_((n + kLine - 1) / kLine * kLine), all_(stride_ * num_threads()) {}
   /// The calling thread's part.
-  T* mine() { return all_.data() + stride_ * omp_get_thread_num(); }
+  T* mine() { return all_.data() + stride_ * thread_index(); }
 
  private:
   static constexpr std::int64_t kLine = 64;  // elements: no two threads write to one cache line

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "tensor/parallel_for.h"
+
 namespace tk::cpu {
 
 /// How y is cut into pieces, each one product of one thread: at most `rows` by `cols`, at multiples of the units.
@@ -28,12 +30,11 @@ template <class F>
 void for_pieces(std::int64_t m, std::int64_t n, const Pieces& pieces, int threads, F&& f) {
   const Cuts rows(m, pieces.rows, pieces.row_unit);
   const Cuts cols(n, pieces.cols, pieces.col_unit);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-  for (std::int64_t i = 0; i < rows.count * cols.count; ++i) {
+  parallel_for(rows.count * cols.count, threads, [&](std::int64_t i) {
     const std::int64_t r = i % rows.count;
     const std::int64_t c = i / rows.count;
     f(Piece{rows.at(r), rows.at(r + 1), cols.at(c), cols.at(c + 1)});
-  }
+  });
 }
 
 }  // namespace tk::cpu

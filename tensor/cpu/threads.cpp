@@ -11,6 +11,7 @@
 
 #include "tensor/cpu/gemm.h"
 #include "tensor/error.h"
+#include "tensor/parallel_for.h"
 
 namespace tk {
 
@@ -28,20 +29,20 @@ void tell_openmp(int n) {
   omp_set_num_threads(std::min(n, omp_get_thread_limit()));
 }
 
-// Has as many threads at once begin and end, the calling one among them.
+// Has as many threads at once begin and end as loops on n take: one sleeps for the calling one (parallel_for.cpp).
 void check_threads(int n) {
   std::string problem;
   std::atomic<bool> tried = false;
   std::vector<std::jthread> others;
   try {
-    while (std::ssize(others) + 1 < n) others.emplace_back([&] { tried.wait(false); });
+    while (std::ssize(others) < n) others.emplace_back([&] { tried.wait(false); });
   } catch (const std::exception& error) {
     problem = error.what();
   }
   tried = true;
   tried.notify_all();
-  TK_CHECK(problem.empty(), "start_threads: the system gives ", others.size() + 1, " of ", n, " threads: ", problem,
-           "; use fewer, or raise its limits (ulimit -u, -v)");
+  TK_CHECK(problem.empty(), "start_threads: the system gives ", std::max<std::size_t>(1, others.size()), " of ", n,
+           " threads: ", problem, "; use fewer, or raise its limits (ulimit -u, -v)");
 }
 
 }  // namespace
@@ -55,7 +56,8 @@ void adopt_num_threads() {
 
 int num_threads() {
   adopt_num_threads();
-  return omp_get_active_level() < omp_get_max_active_levels() ? omp_get_max_threads() : 1;
+  const bool may_share = !in_parallel_for() && omp_get_active_level() < omp_get_max_active_levels();
+  return may_share ? omp_get_max_threads() : 1;
 }
 
 void set_num_threads(int n) {
@@ -78,9 +80,10 @@ void set_thread_grain(std::int64_t elements) {
 }
 
 void start_threads() {
-  check_threads(num_threads());
-#pragma omp parallel
-  std::atomic_signal_fence(std::memory_order_seq_cst);  // OpenMP keeps its threads for the regions to come
+  const int n = num_threads();
+  if (n == 1) return;
+  check_threads(n);
+  parallel_for(n, n, [](std::int64_t) {});
 }
 
 std::string blas_info() { return openblas_get_config(); }

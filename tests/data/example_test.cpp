@@ -3,8 +3,11 @@
 #include "data/tokenizer.h"
 #include "tensor/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/tensors.h"
 
 namespace tk {
+
+using test::ThreadCount;
 
 TEST_CASE("tokenize_examples: order, ids, types and labels stay, whatever the number of threads") {
   const Tokenizer tokenizer(Vocabulary({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "b", "##b"}));
@@ -12,8 +15,11 @@ TEST_CASE("tokenize_examples: order, ids, types and labels stay, whatever the nu
   for (std::int32_t i = 0; i < 1000; ++i) {
     examples.push_back({i, std::string(static_cast<std::size_t>(i % 7), 'b'), "a a", i % 2 == 1, float(i % 3), {}});
   }
-  const auto one = tokenize_examples(tokenizer, examples, 6, 1);
-  const auto two = tokenize_examples(tokenizer, examples, 6, 2);
+  const auto with_threads = [&](int n) {
+    const ThreadCount threads(n);
+    return tokenize_examples(tokenizer, examples, 6);
+  };
+  const auto one = with_threads(1), two = with_threads(2);
   REQUIRE(one.size() == 1000);
   CHECK(one[3].ids == std::vector<std::int32_t>{2, 5, 6, 3, 4, 3});  // bbb + a a, cut to 3 tokens
   CHECK(one[3].token_types == std::vector<std::int32_t>{0, 0, 0, 0, 1, 1});
@@ -31,7 +37,8 @@ TEST_CASE("tokenize_examples: order, ids, types and labels stay, whatever the nu
 
 TEST_CASE("tokenize_examples: an error inside a thread arrives") {
   const Tokenizer tokenizer(Vocabulary({"[PAD]", "[UNK]", "[CLS]", "[SEP]"}));
-  CHECK_THROWS_AS(tokenize_examples(tokenizer, std::vector<Example>(200), 1, 2), Error);
+  const ThreadCount threads(2);
+  CHECK_THROWS_AS(tokenize_examples(tokenizer, std::vector<Example>(200), 1), Error);
 }
 
 TEST_CASE("tokenize_examples: the label of a word goes to the token that begins it") {

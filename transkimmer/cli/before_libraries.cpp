@@ -1,5 +1,5 @@
-// What has to be settled before the constructors of shared libraries run, since two of them act on the environment and
-// never look at it again: OpenBLAS chooses its kernels and takes its buffers, libgomp reads how idle threads wait.
+// What has to be settled before the constructors of shared libraries run: OpenBLAS chooses its kernels in its own, and
+// takes its buffers.
 // Functions in .preinit_array come first. The C library is not initialised then: no getenv, and nothing that allocates.
 #include <cstdlib>
 
@@ -48,17 +48,14 @@ class Line {
   std::size_t size_ = 0;
 };
 
-char** entry(char** environment, std::string_view name) {
-  for (char** at = environment; *at != nullptr; ++at) {
-    const std::string_view text = *at;
-    if (text.size() > name.size() && text[name.size()] == '=' && text.starts_with(name)) return at;
+const char* value(char** environment, std::string_view name) {
+  for (; *environment != nullptr; ++environment) {
+    const std::string_view text = *environment;
+    if (text.size() > name.size() && text[name.size()] == '=' && text.starts_with(name)) {
+      return *environment + name.size() + 1;
+    }
   }
   return nullptr;
-}
-
-const char* value(char** environment, std::string_view name) {
-  char** const found = entry(environment, name);
-  return found == nullptr ? nullptr : *found + name.size() + 1;
 }
 
 // Kernels of another processor end the program at their first instruction that this one lacks.
@@ -69,34 +66,6 @@ void check_core(char** environment) {
   if (lacking.empty()) return;
   (Line() << "OPENBLAS_CORETYPE: the kernels of " << core << " need " << lacking << ", which this processor lacks")
       .fail();
-}
-
-// Threads that wait sleep. Those that spin take the core from the thread that they wait for wherever others compute
-// too, and on an idle machine they gain nothing (docs/performance.md). libgomp takes the policy from the environment
-// alone, which cannot grow here: the entry of a variable that no library reads while it starts is lent for so long. Who
-// has set a policy keeps it.
-char policy[] = "OMP_WAIT_POLICY=passive";
-char* lender = nullptr;
-
-void lend_policy(char** environment) {
-  for (const char* name : {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}) {
-    if (entry(environment, name) != nullptr) return;
-  }
-  for (const char* name : {"_", "SHLVL", "OLDPWD", "PWD", "TERM", "LOGNAME", "USER", "SHELL", "HOME", "PATH"}) {
-    char** const found = entry(environment, name);
-    if (found == nullptr) continue;
-    lender = *found;
-    *found = policy;
-    return;
-  }
-}
-
-// In whatever array a library may have moved the environment to.
-void give_back_policy() {
-  if (lender == nullptr) return;
-  for (char** at = environ; at != nullptr && *at != nullptr; ++at) {
-    if (*at == policy) *at = lender;
-  }
 }
 
 // OpenBLAS up to 0.3.23 tries for ever to get its buffers. Libraries start in milliseconds; when they have computed for
@@ -166,17 +135,13 @@ void end_watch() {
 
 void before_libraries(int /*argc*/, char** /*argv*/, char** environment) {
   check_core(environment);
-  lend_policy(environment);
   start_watch(environment);
 }
 
 [[gnu::section(".preinit_array"), gnu::used]] void (*const first)(int, char**, char**) = before_libraries;
 
 // Those of the program come after those of all its libraries; this is the first of them.
-[[gnu::constructor(101)]] void after_libraries() {
-  end_watch();
-  give_back_policy();
-}
+[[gnu::constructor(101)]] void after_libraries() { end_watch(); }
 
 }  // namespace
 

@@ -87,23 +87,6 @@ TEST_CASE("surroundings: kernels that this processor cannot run are refused") {
   CHECK(refused > 0);  // no processor has both 3DNow! and AVX-512
 }
 
-TEST_CASE("surroundings: threads that wait sleep, unless the user says otherwise") {
-  const auto spins = [](const Arguments& variables) {
-    const Ran ran = run_in(variables + Arguments{"OMP_DISPLAY_ENV=verbose"}, {"--version"});
-    CHECK(ran.code == 0);
-    const std::string key = "GOMP_SPINCOUNT = '";
-    const std::size_t at = ran.err.find(key);  // of GCC's OpenMP alone
-    return at == std::string::npos ? -1 : std::stoll(ran.err.substr(at + key.size()));
-  };
-  if (spins({}) == -1) return;
-  CHECK(spins({}) == 0);
-  CHECK(spins({"OMP_WAIT_POLICY=passive"}) == 0);
-  CHECK(spins({"OMP_WAIT_POLICY=active"}) > 0);
-  CHECK(spins({"GOMP_SPINCOUNT=77"}) == 77);
-  CHECK(spins({"-i", "HOME=/"}) == 0);
-  CHECK(spins({"-i"}) != -1);
-}
-
 #ifndef __SANITIZE_ADDRESS__  // which takes terabytes of address space
 TEST_CASE("surroundings: at any limit of memory a run ends, with its result or one line") {
   const Workplace place;
