@@ -26,8 +26,11 @@ Variable Linear::operator()(const Variable& x) const {
 Variable Linear::without_bias(const Variable& x) const { return times(x, weight.as(x.dtype()), Variable(), 0); }
 
 Variable Linear::activated(const Variable& x, Activation activation) const {
-  if (!weight.is_quantized()) return bias_activation(without_bias(x), bias, activation);
-  return Variable(linear(x.value(), packed_int8(x, 0, weight.value().shape()[0]), bias.value(), activation));
+  const std::int64_t out = weight.value().shape()[0];
+  if (weight.is_quantized()) return Variable(linear(x.value(), packed_int8(x, 0, out), bias.value(), activation));
+  const PackedWeight packed = packed_if_it_may_be(x, 0, out);
+  if (packed.serves()) return Variable(linear(x.value(), packed, bias.value(), activation));
+  return bias_activation(without_bias(x), bias, activation);
 }
 
 Variable Linear::columns(const Variable& x, std::int64_t begin, std::int64_t n) const {
@@ -40,13 +43,15 @@ Variable Linear::times(const Variable& x, const Variable& some_weight, const Var
   if (weight.is_quantized()) {
     return Variable(linear(x.value(), packed_int8(x, begin, some_weight.shape()[0]), some_bias.value()));
   }
-  const bool may_be_packed = !grad_enabled() && !weight.is_kept() && x.shape().rank() == 2 &&
-                             x.dtype() == DType::kFloat32 && x.device() == Device::kCpu;
-  if (may_be_packed) {
-    const PackedWeight packed = packed_->range(weight.value(), begin, some_weight.shape()[0]);
-    if (packed.serves()) return Variable(linear(x.value(), packed, some_bias.value()));
-  }
+  const PackedWeight packed = packed_if_it_may_be(x, begin, some_weight.shape()[0]);
+  if (packed.serves()) return Variable(linear(x.value(), packed, some_bias.value()));
   return linear(x, some_weight, some_bias);
+}
+
+PackedWeight Linear::packed_if_it_may_be(const Variable& x, std::int64_t begin, std::int64_t n) const {
+  const bool may_be = !grad_enabled() && !weight.is_kept() && x.shape().rank() == 2 && x.dtype() == DType::kFloat32 &&
+                      x.device() == Device::kCpu;
+  return may_be ? packed_->range(weight.value(), begin, n) : PackedWeight();
 }
 
 PackedInt8Weight Linear::packed_int8(const Variable& x, std::int64_t begin, std::int64_t n) const {

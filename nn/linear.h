@@ -34,6 +34,8 @@ struct Linear {
   Variable times(const Variable& x, const Variable& some_weight, const Variable& some_bias, std::int64_t begin) const;
 
   PackedInt8Weight packed_int8(const Variable& x, std::int64_t begin, std::int64_t n) const;
+  // Of rows begin to begin + n; one that serves nobody where x has a graph or the weight may change.
+  PackedWeight packed_if_it_may_be(const Variable& x, std::int64_t begin, std::int64_t n) const;
 
   std::shared_ptr<PackedWeights> packed_ = std::make_shared<PackedWeights>();
 };

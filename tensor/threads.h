@@ -16,8 +16,8 @@ void set_num_threads(int n);
 /// For the calling thread alone. Throws unless n >= 1.
 void set_own_num_threads(int n);
 /// What kernels do by the calling thread alone: less than so many elements, or 16 times as many multiply-adds. By
-/// default 131,072, some 50 us: to wake another thread takes some microseconds, and where other programs compute too it
-/// gets no core for milliseconds, for which all wait. Bits do not depend on it. 0: all is shared.
+/// default 32,768, some 10 us: to call others takes one or two, and they may come late. Bits do not depend on it. 0: all
+/// is shared.
 std::int64_t thread_grain();
 /// For the whole process. Throws unless elements >= 0.
 void set_thread_grain(std::int64_t elements);

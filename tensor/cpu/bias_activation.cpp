@@ -1,3 +1,4 @@
+#include "tensor/cpu/bias_activation_row.h"
 #include "tensor/cpu/column_sums.h"
 #include "tensor/cpu/parallel.h"
 #include "tensor/cpu/simd.h"
@@ -5,11 +6,6 @@
 
 namespace tk::cpu {
 namespace {
-
-template <class F, class T>
-TK_SIMD void bias_activation_row(T* y, const T* x, const T* bias, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) y[i] = F::forward(x[i] + bias[i]);
-}
 
 template <class F, class T>
 TK_SIMD void bias_activation_backward_row(T* dx, const T* dy, const T* x, const T* bias, std::int64_t n) {

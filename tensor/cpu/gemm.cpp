@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "tensor/cpu/bias_activation_row.h"
 #include "tensor/cpu/blas.h"
 #include "tensor/cpu/gemm_tiles.h"
 #include "tensor/cpu_isa.h"
@@ -78,6 +79,16 @@ void Gemm<T>::operator()(const Product<T>& p) {
     if (tiles_ != nullptr) return tiles_->gemm(p, scratch_.mine());
   }
   blas_with_bias(p);
+}
+
+void activate(const Product<float>& p, const Piece& part) {
+  if (!p.activation) return;
+  dispatch_activation(*p.activation, [&]<class F>() {
+    for (std::int64_t i = part.i0; i < part.i1; ++i) {
+      float* const y = p.y + i * p.ldy + part.j0;
+      bias_activation_row<F>(y, y, p.bias + part.j0, part.j1 - part.j0);
+    }
+  });
 }
 
 template class Gemm<float>;

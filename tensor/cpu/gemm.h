@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
+#include "tensor/activation.h"
 #include "tensor/cpu/blas.h"
 #include "tensor/cpu/parallel.h"
 #include "tensor/cpu/pieces.h"
@@ -31,7 +33,8 @@ struct Product {
   bool add = false;
   const T* bias = nullptr;  // [n]
   T alpha = 1;
-  PackedFactor packed = {};  // in place of b; the tiles' of those that packed it
+  PackedFactor packed = {};                   // in place of b; the tiles' of those that packed it
+  std::optional<Activation> activation = {};  // y = f(a b + bias), the bits of bias_activation; where b is packed
 };
 
 struct TileProducts;

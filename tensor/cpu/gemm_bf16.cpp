@@ -188,7 +188,7 @@ TK_BF16 void run_rows(const PairTile& t, std::int64_t i0) {
 
 // By dot products of pairs, which are added to a sum one after the other.
 struct Avx512Bf16 {
-  static constexpr std::int64_t kTileRows = 14;
+  static constexpr std::int64_t kTileRows = 14, kStripBytes = 1 << 19;
 
   static void begin() {}
   static void end() {}
@@ -238,7 +238,7 @@ TK_AMX void sum_pairs(const PairTile& t, float* sums) {
 
 // By tiles, which add 16 pairs to a sum at once.
 struct Amx {
-  static constexpr std::int64_t kTileRows = 32;
+  static constexpr std::int64_t kTileRows = 32, kStripBytes = 1 << 20;
 
   static TK_AMX void begin() { _tile_loadconfig(&kTileConfig); }
   static TK_AMX void end() { _tile_release(); }
@@ -271,9 +271,10 @@ class PairLoops {
   static constexpr std::int64_t kScratch = kMostPairs * (kStripCols + kA) + K::kTileRows * kTileCols;
 
   static void gemm(const Product<float>& p, float* scratch) {
+    const std::int64_t strip = strip_cols(p);
     K::begin();
-    for (std::int64_t col = 0; col < p.n; col += kStripCols) {
-      const std::int64_t cols = std::min(kStripCols, p.n - col);
+    for (std::int64_t col = 0; col < p.n; col += strip) {
+      const std::int64_t cols = std::min(strip, p.n - col);
       for (std::int64_t k0 = 0; k0 == 0 || k0 < p.k; k0 += kDepth) {
         compute(p, {.col = col, .cols = cols, .k0 = k0, .k = std::min(kDepth, p.k - k0)}, scratch);
       }
@@ -282,10 +283,11 @@ class PairLoops {
   }
 
   static Pieces pieces(const Product<float>& p) {
-    const std::int64_t wide = std::max<std::int64_t>(1, (p.n + kStripCols - 1) / kStripCols);
+    const std::int64_t strip = strip_cols(p);
+    const std::int64_t wide = std::max<std::int64_t>(1, (p.n + strip - 1) / strip);
     const std::int64_t tall = (2 * num_threads() + wide - 1) / wide;
     return {.rows = std::max(2 * K::kTileRows, (p.m + tall - 1) / tall),
-            .cols = kStripCols,
+            .cols = strip,
             .row_unit = K::kTileRows,
             .col_unit = kTileCols};
   }
@@ -301,6 +303,13 @@ class PairLoops {
   }
 
  private:
+  // Columns whose part of b stays in the L2 cache. a is packed once for each: the fewer, the better.
+  static std::int64_t strip_cols(const Product<float>& p) {
+    if (p.packed.data == nullptr) return kStripCols;
+    const std::int64_t bytes_of_column = 2 * std::max<std::int64_t>(1, std::min(p.k, kDepth));
+    return std::max(kStripCols, K::kStripBytes / bytes_of_column / kTileCols * kTileCols);
+  }
+
   static std::int64_t padded_cols(std::int64_t n) { return (n + kTileCols - 1) / kTileCols * kTileCols; }
 
   // Of the panel of column `col` in a packed b of n columns.
@@ -333,10 +342,11 @@ class PairLoops {
                 .y = p.y + i0 * p.ldy + col,
                 .y_row = p.ldy,
                 .add = p.add || part.k0 > 0,
-                .bias = p.bias != nullptr ? p.bias + col : nullptr,
+                .bias = p.bias != nullptr && !p.activation ? p.bias + col : nullptr,
                 .alpha = part.k0 + part.k == p.k ? p.alpha : 1.0F},
                sums);
       }
+      if (part.k0 + part.k == p.k) activate(p, {i0, i0 + rows, part.col, part.col + part.cols});
     }
   }
 };

@@ -53,6 +53,9 @@ void for_each_panel(std::int64_t k, std::int64_t n, std::int64_t depth, std::int
   });
 }
 
+/// The activation of a part of y that is summed up, after the bias, if there is one.
+void activate(const Product<float>& p, const Piece& part);
+
 /// Null where the build is for another architecture.
 const TileProducts* avx512_products();
 const TileProducts* avx2_products();
@@ -179,10 +182,11 @@ class TileLoops {
                 .y_row = p.ldy,
                 .cols = std::min(K::kTileCols, p.n - col),
                 .add = p.add || part.k0 > 0,
-                .bias = p.bias != nullptr ? p.bias + col : nullptr,
+                .bias = p.bias != nullptr && !p.activation ? p.bias + col : nullptr,
                 .alpha = part.k0 + part.k == p.k ? p.alpha : 1.0f},
                rows);
       }
+      if (part.k0 + part.k == p.k) activate(p, {i0, i0 + rows, part.col, part.col + part.cols});
     }
   }
 };

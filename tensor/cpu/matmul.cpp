@@ -59,7 +59,8 @@ void pack_weight(Tensor& panels, const Tensor& w) {
               panels.data<float>());
 }
 
-void packed_linear(Tensor& y, const Tensor& x, const Tensor& panels, const Tensor& bias) {
+void packed_linear(Tensor& y, const Tensor& x, const Tensor& panels, const Tensor& bias,
+                   std::optional<Activation> activation) {
   parallel_gemm({.m = y.shape()[0],
                  .n = y.shape()[1],
                  .k = x.shape()[1],
@@ -68,7 +69,8 @@ void packed_linear(Tensor& y, const Tensor& x, const Tensor& panels, const Tenso
                  .y = y.data<float>(),
                  .ldy = leading(y),
                  .bias = bias.defined() ? bias.data<float>() : nullptr,
-                 .packed = {.data = panels.data<float>(), .cols = y.shape()[1]}});
+                 .packed = {.data = panels.data<float>(), .cols = y.shape()[1]},
+                 .activation = activation});
 }
 
 void pack_int8_weight(Tensor& panels, Tensor& start, const Tensor& w) {

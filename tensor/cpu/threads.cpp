@@ -21,7 +21,7 @@ namespace {
 std::atomic<int> of_process = 0;  // 0: nobody chose one
 thread_local int adopted = -1;    // that of the process which this thread's OpenMP was told
 thread_local bool has_own = false;
-std::atomic<std::int64_t> grain = 1 << 17;
+std::atomic<std::int64_t> grain = 1 << 15;
 
 // A region then has as many threads as OpenMP says it may have, if the system gives them.
 void tell_openmp(int n) {

@@ -61,13 +61,14 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   return y;
 }
 
-Tensor linear(const Tensor& x, const PackedWeight& w, const Tensor& bias) {
+Tensor linear(const Tensor& x, const PackedWeight& w, const Tensor& bias, std::optional<Activation> activation) {
   TK_CHECK(w.serves(),
            "linear: products run on another instruction set, or in another precision, than the weight was "
            "packed for");
   check_packed(x, w.out(), w.in(), bias);
   Tensor y = empty({x.shape()[0], w.out()});
-  packed_linear_kernel(Device::kCpu, y, row_major(x), w.panels(), contiguous_if_given(bias));
+  TK_CHECK(bias.defined() || !activation, "linear: an activation of a packed product needs a bias");
+  packed_linear_kernel(Device::kCpu, y, row_major(x), w.panels(), contiguous_if_given(bias), activation);
   return y;
 }
 

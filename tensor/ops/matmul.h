@@ -15,8 +15,9 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a = false, bool t
 void matmul_into(const Tensor& y, bool add, const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b);
 /// x [n, in] @ w [out, in]^T + bias [out]; bias may be undefined.
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias);
-/// The same bits with a weight that is packed already: float32 on the CPU. Throws unless w.serves().
-Tensor linear(const Tensor& x, const PackedWeight& w, const Tensor& bias);
+/// The same bits with a weight that is packed already: float32 on the CPU; those of bias_activation after it with an
+/// activation, which needs a bias. Throws unless w.serves().
+Tensor linear(const Tensor& x, const PackedWeight& w, const Tensor& bias, std::optional<Activation> activation = {});
 /// The same of rows x that are rounded to int8, each by its own scale max |x| / 127, and an int8 weight: float32 on the
 /// CPU, with the same bits on every instruction set, through an activation if one is given. A row with a NaN or an
 /// infinity makes a row of NaN.

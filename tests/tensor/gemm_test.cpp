@@ -11,6 +11,7 @@
 #include "tensor/cpu/parallel.h"
 #include "tensor/cpu_isa.h"
 #include "tensor/dtype.h"
+#include "tensor/ops/bias_activation.h"
 #include "tensor/ops/matmul.h"
 #include "tensor/precision.h"
 #include "tests/support/catch.h"
@@ -237,6 +238,9 @@ TEST_CASE("linear: with a packed weight, whole or in parts of a matrix, it has t
       if (!packed.serves()) continue;
       CHECK(same_bits(linear(x, packed, bias), linear(x, part, bias)));
       CHECK(same_bits(linear(x, packed, Tensor()), linear(x, part, Tensor())));
+      for (const Activation f : {Activation::kGelu, Activation::kRelu}) {
+        CHECK(same_bits(linear(x, packed, bias, f), bias_activation(linear(x, part, Tensor()), bias, f)));
+      }
     }
     const PackedWeight large(random_normal({500, 1800}, 4));
     if (!large.serves()) return;
@@ -252,6 +256,7 @@ TEST_CASE("linear: a weight that was packed for other products is refused, and s
   CHECK(packed.bytes() > 0);
   CHECK_THROWS_WITH(linear(full({4, 5}, 1.0), packed, Tensor()), ContainsSubstring("expected float32 x [n, 2]"));
   CHECK_THROWS_WITH(linear(full({4, 2}, 1.0), packed, full({2}, 1.0)), ContainsSubstring("bias of [3]"));
+  CHECK_THROWS_WITH(linear(full({4, 2}, 1.0), packed, Tensor(), Activation::kGelu), ContainsSubstring("needs a bias"));
   const WithCpuIsa other(CpuIsa::kBlas);
   CHECK_FALSE(packed.serves());
   CHECK_FALSE(PackedWeight(full({3, 2}, 1.0)).serves());
