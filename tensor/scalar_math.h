@@ -7,7 +7,7 @@
 #include "tensor/device.h"
 
 // exp, tanh, erf and what is built on them, for host and device. The float versions are branch-free polynomials, so
-// that the compiler vectorises a loop over them; their error is below 1e-6 (tests/tensor/scalar_math_test.cpp). The
+// that the compiler vectorises a loop over them; tests/tensor/scalar_math_test.cpp says how good they are. The
 // double versions are the C library's. The device has instructions for 2^x, log2(x) and 1 / x, and takes those in
 // float.
 namespace tk::math {

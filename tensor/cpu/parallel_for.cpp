@@ -59,10 +59,10 @@ bool may_look() {
 class Rivals {
  public:
   bool seen(Clock::time_point now) {
-    if (now - looked_ >= kOften) {
+    if (const auto since = now - looked_; since >= kOften) {
       looked_ = now;
       const std::int64_t lost = times_lost();
-      if (lost - lost_ >= kMany) until_ = now + kLong;
+      if (lost - lost_ >= kMany * (since / kOften)) until_ = now + kLong;
       lost_ = lost;
     }
     return now < until_;
@@ -70,7 +70,7 @@ class Rivals {
 
  private:
   static constexpr Clock::duration kOften = std::chrono::milliseconds(20), kLong = std::chrono::milliseconds(100);
-  static constexpr std::int64_t kMany = 3;  // an idle system takes the core a few times a second
+  static constexpr std::int64_t kMany = 3;  // in kOften; an idle system takes the core some times a second
 
   static std::int64_t times_lost() {
 #ifdef RUSAGE_THREAD
