@@ -9,9 +9,9 @@ step is done). Peers live in a virtual environment that is made on the first run
 
 All programs run on the same cores, pinned, one after the other, in --rounds rounds: ours, then each peer, then ours
 again, so that a machine that slows down slows all of them. A figure is the median over the rounds; the spread is the
-smallest and the largest round. OPENBLAS_CORETYPE and the rest of the environment are passed on as they are. --avx2 shows
-the processor to all programs as one without AVX-512, AMX and VNNI (avx2_processor.cpp; results/NAME_avx2_cpu.json).
-Needs Python 3.10 and, for --avx2, a C++ compiler.
+smallest and the largest round. OPENBLAS_CORETYPE and the rest of the environment are passed on as they are. --processor
+shows the processor to all programs as one that has less (lesser_processor.cpp; results/NAME_avx2_cpu.json). Needs Python
+3.10 and, for --processor, a C++ compiler.
 """
 
 import argparse
@@ -54,10 +54,14 @@ def start(command: list, cores: set[int], **streams) -> subprocess.Popen:
     return subprocess.Popen(words, text=True, preexec_fn=lambda: os.sched_setaffinity(0, cores), **streams)
 
 
-def hold_on_avx2(folder: Path) -> None:
-    """Programs that are started from here on see a processor with AVX2 and no more."""
-    auditor = folder / "avx2_processor.so"
-    subprocess.run(["c++", "-O2", "-shared", "-fPIC", HERE / "avx2_processor.cpp", "-o", auditor], check=True)
+PROCESSORS = {"avx2": [], "avx512_vnni": ["-DKEEP_AVX512_VNNI"]}
+
+
+def hide_features(processor: str, folder: Path) -> None:
+    """Programs that are started from here on see a processor with so much and no more."""
+    auditor = folder / "lesser_processor.so"
+    build = ["c++", "-O2", "-shared", "-fPIC", *PROCESSORS[processor], HERE / "lesser_processor.cpp", "-o", auditor]
+    subprocess.run(build, check=True)
     os.environ["LD_AUDIT"] = str(auditor)
 
 
@@ -220,7 +224,7 @@ def int8_commands(options, task: str) -> dict[str, list]:
 
 def lesser_isas(options) -> list[str]:
     """What products of int8 can be told to run on, beside the processor's best."""
-    return [] if options.avx2 else [isa for isa in ("avx512_vnni", "avx_vnni", "avx2") if isa in processor_flags()]
+    return [] if options.processor else [isa for isa in ("avx512_vnni", "avx_vnni", "avx2") if isa in processor_flags()]
 
 
 def skim_commands(options, task: str) -> dict[str, list]:
@@ -407,8 +411,8 @@ def parse_options():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cores", help="comma-separated; the first --threads that this process may use")
     parser.add_argument("--venv", type=Path, default=ROOT / "build" / "peers-venv")
-    parser.add_argument("--avx2", action="store_true", help="show the processor as one with AVX2 and FMA and no more")
-    parser.add_argument("--output", type=Path, help="benchmarks/results/NAME_cpu.json, with --avx2 NAME_avx2_cpu.json")
+    parser.add_argument("--processor", choices=list(PROCESSORS), help="show the processor as one with so much and no more")
+    parser.add_argument("--output", type=Path, help="benchmarks/results/NAME_cpu.json, or NAME_PROCESSOR_cpu.json")
     return parse_paths(parser, "transkimmer", "model_name_or_path", "data_dir")
 
 
@@ -421,16 +425,16 @@ def main() -> None:
     result = manifest(options, checkout(), cores) | {"results": {}}
     with tempfile.TemporaryDirectory() as scratch:
         options.scratch = Path(scratch)
-        if options.avx2:
-            hold_on_avx2(options.scratch)
-            result["cpu"] += ", held on AVX2"
+        if options.processor:
+            hide_features(options.processor, options.scratch)
+            result["cpu"] += f", shown as {options.processor}"
         for case in options.cases or benchmark.cases:
             figures = compare(benchmark, benchmark.commands(options, case), options.rounds, cores)
             result["results"][case] = figures
             print_figures(benchmark, case, figures)
 
-    processors = "avx2_cpu" if options.avx2 else "cpu"
-    output = options.output or ROOT / "benchmarks" / "results" / f"{options.what}_{processors}.json"
+    of_what = "_".join(filter(None, [options.what, options.processor, "cpu"]))
+    output = options.output or ROOT / "benchmarks" / "results" / f"{of_what}.json"
     write(result, output)
     print(f"wrote {output}")
 

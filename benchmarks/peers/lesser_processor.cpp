@@ -1,8 +1,9 @@
-// Shows this processor to one program as one with AVX2 and FMA but without AVX-512, AMX and VNNI: CPUID traps (Linux'
-// ARCH_SET_CPUID, arch_prctl(2)) and is answered here with those features taken out. So programs are held back that
-// cannot be told to (ONNX Runtime), and all by the same means. `run.py --avx2` builds it and starts all programs so:
+// Shows this processor to one program as one that has less: AVX2 and FMA without AVX-512, AMX and VNNI, or, with
+// KEEP_AVX512_VNNI, AVX-512 with VNNI without bfloat16 and AMX. CPUID traps (Linux' ARCH_SET_CPUID, arch_prctl(2)) and
+// is answered here with those features taken out. So programs are held back that cannot be told to (ONNX Runtime), and
+// all by the same means. `run.py --processor avx2` builds it and starts all programs so:
 //
-//     c++ -shared -fPIC avx2_processor.cpp -o avx2_processor.so && LD_AUDIT=$PWD/avx2_processor.so PROGRAM
+//     c++ -shared -fPIC lesser_processor.cpp -o lesser_processor.so && LD_AUDIT=$PWD/lesser_processor.so PROGRAM
 //
 // An auditor (rtld-audit(7)) and no LD_PRELOAD, since resolvers of indirect functions ask for the processor before any
 // constructor runs. glibc's own functions (memcpy) have chosen before, and keep what the processor really has.
@@ -29,14 +30,32 @@ constexpr std::uint32_t bits(std::initializer_list<int> positions) {
 }
 
 // Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2A, CPUID.
-// Leaf 7: AVX512 F, DQ, IFMA, PF, ER, CD, BW, VL; VBMI, VBMI2, VNNI, BITALG, VPOPCNTDQ; 4VNNIW, 4FMAPS, VP2INTERSECT,
-// AMX BF16, AVX512 FP16, AMX TILE, AMX INT8.
-constexpr std::uint32_t kLeaf7Ebx = bits({16, 17, 21, 26, 27, 28, 30, 31});
-constexpr std::uint32_t kLeaf7Ecx = bits({1, 6, 11, 12, 14});
-constexpr std::uint32_t kLeaf7Edx = bits({2, 3, 8, 22, 23, 24, 25});
-// Its subleaf 1: AVX VNNI, AVX512 BF16, AMX FP16, AVX IFMA; AVX VNNI INT8, NE CONVERT, AMX COMPLEX, VNNI INT16, AVX10.
-constexpr std::uint32_t kSubleaf1Eax = bits({4, 5, 21, 23});
-constexpr std::uint32_t kSubleaf1Edx = bits({4, 5, 8, 10, 19});
+struct Features {
+  std::uint32_t leaf7_ebx, leaf7_ecx, leaf7_edx, subleaf1_eax, subleaf1_edx;
+};
+// AMX BF16, AVX512 FP16, AMX TILE, AMX INT8; AVX512 BF16, AMX FP16; AMX COMPLEX, AVX10.
+constexpr Features kAmxAndBfloat16 = {0, 0, bits({22, 23, 24, 25}), bits({5, 21}), bits({8, 19})};
+// AVX512 F, DQ, IFMA, PF, ER, CD, BW, VL; VBMI, VBMI2, VNNI, BITALG, VPOPCNTDQ; 4VNNIW, 4FMAPS, VP2INTERSECT; AVX VNNI,
+// AVX IFMA; AVX VNNI INT8, NE CONVERT, VNNI INT16.
+constexpr Features kAvx512AndVnni = {bits({16, 17, 21, 26, 27, 28, 30, 31}), bits({1, 6, 11, 12, 14}), bits({2, 3, 8}),
+                                     bits({4, 23}), bits({4, 5, 10})};
+#ifdef KEEP_AVX512_VNNI
+constexpr bool kKeepsAvx512 = true;
+#else
+constexpr bool kKeepsAvx512 = false;
+#endif
+
+void take_out(const Features& features, std::uint32_t subleaf, std::uint32_t& eax, std::uint32_t& ebx,
+              std::uint32_t& ecx, std::uint32_t& edx) {
+  if (subleaf == 0) {
+    ebx &= ~features.leaf7_ebx;
+    ecx &= ~features.leaf7_ecx;
+    edx &= ~features.leaf7_edx;
+  } else if (subleaf == 1) {
+    eax &= ~features.subleaf1_eax;
+    edx &= ~features.subleaf1_edx;
+  }
+}
 
 void trap_cpuid(bool on) { syscall(SYS_arch_prctl, ARCH_SET_CPUID, on ? 0L : 1L); }
 
@@ -53,13 +72,9 @@ void answer(int signal_number, siginfo_t*, void* context) {
   trap_cpuid(false);
   __cpuid_count(leaf, subleaf, eax, ebx, ecx, edx);
   trap_cpuid(true);
-  if (leaf == 7 && subleaf == 0) {
-    ebx &= ~kLeaf7Ebx;
-    ecx &= ~kLeaf7Ecx;
-    edx &= ~kLeaf7Edx;
-  } else if (leaf == 7 && subleaf == 1) {
-    eax &= ~kSubleaf1Eax;
-    edx &= ~kSubleaf1Edx;
+  if (leaf == 7) {
+    take_out(kAmxAndBfloat16, subleaf, eax, ebx, ecx, edx);
+    if (!kKeepsAvx512) take_out(kAvx512AndVnni, subleaf, eax, ebx, ecx, edx);
   }
   registers[REG_RAX] = eax;
   registers[REG_RBX] = ebx;
@@ -83,7 +98,7 @@ extern "C" unsigned la_version(unsigned) {
   action.sa_flags = SA_SIGINFO;
   sigaction(SIGSEGV, &action, nullptr);
   if (syscall(SYS_arch_prctl, ARCH_SET_CPUID, 0L) != 0) {
-    perror("avx2_processor: CPUID cannot be trapped on this processor or under its hypervisor");
+    perror("lesser_processor: CPUID cannot be trapped on this processor or under its hypervisor");
     _exit(1);
   }
   return LAV_CURRENT;
