@@ -172,11 +172,10 @@ def inference(options) -> list:
 def finetune_commands(options, task: str) -> dict[str, list]:
     shared = [*arguments(options, task), "--threads", options.threads, *training(options)]
     peer = [options.python, HERE / "finetune.py", *shared]
-    return {
-        "transkimmer": bench(options, task, options.threads, "--train", *training(options)),
-        "transformers": peer,
-        "transformers bfloat16": [*peer, "--dtype", "bfloat16"],
-    }
+    commands = {"transkimmer": bench(options, task, options.threads, "--train", *training(options)), "transformers": peer}
+    if options.processor is None:  # in software it takes minutes
+        commands["transformers bfloat16"] = [*peer, "--dtype", "bfloat16"]
+    return commands
 
 
 def inference_commands(options, task: str) -> dict[str, list]:
