@@ -15,9 +15,9 @@ int num_threads();
 void set_num_threads(int n);
 /// For the calling thread alone. Throws unless n >= 1.
 void set_own_num_threads(int n);
-/// What kernels do by the calling thread alone: less than so many elements, or 16 times as many multiply-adds. By
-/// default 32,768, some 10 us: to call others takes one or two, and they may come late. Bits do not depend on it. 0: all
-/// is shared.
+/// What kernels do by the calling thread alone: less than so many elements, or 64 times as many multiply-adds. By
+/// default 32,768, some 10 us: to call others takes one or two, and they may come late. A product is worth it later, as
+/// what it reads has to go to their caches. Bits do not depend on it. 0: all is shared.
 std::int64_t thread_grain();
 /// For the whole process. Throws unless elements >= 0.
 void set_thread_grain(std::int64_t elements);

@@ -162,7 +162,7 @@ TEST_CASE("readme: flags are the program's") {
       "--rounds", "--venv",   "--sorted",          "--transkimmer",   "--install",
       "--prefix", "--strip",  "--bind_to",         "--map_by",        "--host",
       "--mca",    "--mpi",    "--ntasks_per_node", "--gpus_per_node", "--python",
-      "--nccl",   "--vocab",  "--parts",           "--cases"};
+      "--nccl",   "--vocab",  "--parts",           "--cases",         "--processor"};
   CHECK(known.size() > 40);
   std::set<std::string> used;
   for (const fs::path& page : pages()) {

@@ -39,7 +39,7 @@ void parallel_rows(std::int64_t rows, std::int64_t cols, F&& f) {
 }
 
 /// How many of `threads` a product of so many multiply-adds is worth: all or one.
-inline int threads_for(std::int64_t macs, int threads) { return macs >= 16 * thread_grain() ? threads : 1; }
+inline int threads_for(std::int64_t macs, int threads) { return macs >= 64 * thread_grain() ? threads : 1; }
 
 /// Working memory of a kernel, from the caching allocator.
 template <class T>

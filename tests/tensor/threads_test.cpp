@@ -68,7 +68,7 @@ TEST_CASE("threads: a thread's own number is its alone, and stays") {
   CHECK(message_of([] { set_own_num_threads(0); }) == "set_own_num_threads: expected at least 1, got 0");
 }
 
-TEST_CASE("threads: less than the grain is the calling thread's, and so is a product of less than 16 times as much") {
+TEST_CASE("threads: less than the grain is the calling thread's, and so is a product of less than 64 times as much") {
   const ThreadCount threads(3);
   const auto are_shared = [](std::int64_t elements) {
     std::atomic<bool> has_helper = false;
@@ -84,8 +84,8 @@ TEST_CASE("threads: less than the grain is the calling thread's, and so is a pro
   set_thread_grain(100);
   CHECK_FALSE(are_shared(99));
   CHECK(are_shared(100));
-  CHECK(cpu::threads_for(1599, 3) == 1);
-  CHECK(cpu::threads_for(1600, 3) == 3);
+  CHECK(cpu::threads_for(6399, 3) == 1);
+  CHECK(cpu::threads_for(6400, 3) == 3);
   CHECK(message_of([] { set_thread_grain(-1); }) == "set_thread_grain: expected at least 0, got -1");
 }
 
