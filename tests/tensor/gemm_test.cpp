@@ -1,7 +1,5 @@
 #include "tensor/cpu/gemm.h"
 
-#include <omp.h>
-
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -111,8 +109,9 @@ std::vector<CpuIsa> isas_of_bfloat16() {
 template <class T>
 void run_alone(const Product<T>& p) {
   Gemm<T> gemm;
-#pragma omp parallel for
-  for (int i = 0; i < 1; ++i) gemm(p);
+  parallel_for(2, gemm.threads(), [&](std::int64_t i) {
+    if (i == 0) gemm(p);
+  });
 }
 
 template <class T>
