@@ -16,6 +16,15 @@ __device__ C activate(C x) {
     return F::forward(x);
   }
 }
+/// The same, where what follows rounds it to bfloat16.
+template <class F>
+__device__ float activate_to_bfloat16(float x) {
+  if constexpr (std::is_same_v<F, Gelu>) {
+    return gelu_to_bfloat16(x);
+  } else {
+    return F::forward(x);
+  }
+}
 template <class F, class C>
 __device__ C activation_derivative(C x) {
   if constexpr (std::is_same_v<F, Gelu>) {

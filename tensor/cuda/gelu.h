@@ -30,4 +30,18 @@ __device__ C gelu_derivative(C x) {
   return math::gelu_derivative_from_erf(x, erf_of(x, gauss), gauss);
 }
 
+/// GELU for a result that is rounded to bfloat16: max(x, 0) - |x| Phi(-|x|), with log2 Phi(-a) as a polynomial that was
+/// fitted for a < 4. Its relative error is 5e-5 there, an eightieth of what the rounding may be, and its absolute one
+/// 1e-5 anywhere. It takes one instruction of the special unit in place of two, and half of the others.
+__device__ inline float gelu_to_bfloat16(float x) {
+  const float a = std::fabs(x);
+  float p = -3.597326451e-4f;
+  p = p * a + 6.196004326e-3f;
+  p = p * a - 4.943549525e-2f;
+  p = p * a - 4.625559996e-1f;
+  p = p * a - 1.149877557f;
+  p = p * a - 1.000071436f;
+  return fmaxf(x, 0.0f) - a * exp2_of(p);
+}
+
 }  // namespace tk::cuda

@@ -24,8 +24,8 @@ void check_if_given(const char* op, const char* name, const Tensor& x, const Sha
 void check_product(const Tensor& x, const Tensor& count, const Tensor& w, const Tensor& bias) {
   constexpr const char* kOp = "counted_linear";
   TK_CHECK(
-      x.rank() == 2 && w.rank() == 2 && x.shape()[1] == w.shape()[1] && w.shape()[0] % 8 == 0 && w.shape()[1] % 8 == 0,
-      kOp, ": expected x [rows, inner] and w [columns, inner], both multiples of 8, got ", x.shape(), " and ",
+      x.rank() == 2 && w.rank() == 2 && x.shape()[1] == w.shape()[1] && w.shape()[0] % 32 == 0 && w.shape()[1] % 8 == 0,
+      kOp, ": expected x [rows, inner] and w [columns, inner], multiples of 8 and 32, got ", x.shape(), " and ",
       w.shape());
   check(kOp, "x", x, x.shape(), DType::kBFloat16, x);
   check(kOp, "w", w, w.shape(), DType::kBFloat16, x);
@@ -71,7 +71,7 @@ TwoProducts counted_linear(const Tensor& x, const Tensor& count, std::int64_t fi
                            const Tensor& more_count, const Tensor& w, const Tensor& bias) {
   check_product(x, count, w, bias);
   check_product(more_x, more_count, w, bias);
-  TK_CHECK(first > 0 && first < w.shape()[0] && first % 8 == 0, "counted_linear: cannot take ", first, " rows of w ",
+  TK_CHECK(first > 0 && first < w.shape()[0] && first % 32 == 0, "counted_linear: cannot take ", first, " rows of w ",
            w.shape());
   TwoProducts products{empty({x.shape()[0], first}, x.dtype(), x.device()),
                        empty({more_x.shape()[0], w.shape()[0] - first}, x.dtype(), x.device())};

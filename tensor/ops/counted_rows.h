@@ -16,11 +16,13 @@ bool has_counted_rows(Device device, DType dtype, std::int64_t hidden, std::int6
 /// Batches of more rows have none: places of a row in three sets share a word.
 inline constexpr std::int64_t kMostCountedRows = (std::int64_t{1} << 20) - 1;
 
-/// x w^T + bias, w [columns, inner] and bias [columns], through the activation if one is given.
+/// x w^T + bias, w [columns, inner] and bias [columns], through the activation if one is given. Columns are a
+/// multiple of 32, the inner dimension is one of 8.
 Tensor counted_linear(const Tensor& x, const Tensor& count, const Tensor& w, const Tensor& bias,
                       std::optional<Activation> activation = {});
 
-/// Of one matrix w: `first` rows of it for the rows of `x`, the others for those of `more_x`. One kernel.
+/// Of one matrix w: `first` rows of it, a multiple of 32, for the rows of `x`, the others for those of `more_x`. One
+/// kernel.
 struct TwoProducts {
   Tensor y;
   Tensor more_y;

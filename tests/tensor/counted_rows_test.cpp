@@ -2,6 +2,8 @@
 #include "tensor/ops/counted_rows.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "tensor/backend.h"
 #include "tensor/capture.h"
@@ -76,7 +78,7 @@ TEST_CASE("cuda counted_linear: the first rows alone, any number of them, near t
     std::int64_t inner, columns;
   };
   constexpr std::int64_t kMost = 700;
-  for (const Case& c : {Case{64, 128}, Case{384, 1152}, Case{72, 40}, Case{768, 3072}, Case{8, 8}, Case{3072, 136}}) {
+  for (const Case& c : {Case{64, 128}, Case{384, 1152}, Case{72, 32}, Case{768, 3072}, Case{8, 96}, Case{3072, 160}}) {
     const Tensor x = on_device({kMost, c.inner}, 1), w = on_device({c.columns, c.inner}, 2);
     const Tensor bias = on_device({c.columns}, 3, DType::kFloat32);
     const Tensor product = linear(x, w, Tensor()).to(DType::kFloat32);
@@ -100,6 +102,30 @@ TEST_CASE("cuda counted_linear: the first rows alone, any number of them, near t
   }
 }
 
+TEST_CASE("cuda counted_linear: GELU is right to bfloat16, small values and NaN too") {
+  if (!has_device()) return;
+  constexpr std::int64_t kInner = 8, kColumns = 32;
+  std::vector<float> values;
+  for (int i = -1024; i <= 1024; ++i) values.push_back(static_cast<float>(i) / 128);
+  values.push_back(std::numeric_limits<float>::quiet_NaN());
+  const std::int64_t n = std::ssize(values);
+  const Tensor x = zeros({n, kInner}), w = zeros({kColumns, kInner});
+  x.narrow(1, 0, 1).copy_from(from_values(values).reshape({n, 1}));
+  w.narrow(1, 0, 1).fill(1);
+  const auto given = [](const Tensor& t) { return t.to(DType::kBFloat16).to(Device::kCuda); };
+  const Tensor y = counted_linear(given(x), count_of(n), given(w), Tensor(), Activation::kGelu);
+  const std::vector<float> got = y.to(DType::kFloat32).to(Device::kCpu).to_vector<float>();
+  const std::vector<float> rounded = x.to(DType::kBFloat16).to(DType::kFloat32).to_vector<float>();
+  CHECK(std::isnan(got[static_cast<std::size_t>((n - 1) * kColumns)]));
+  double worst = 0;  // in parts of what may be: half a unit of bfloat16, the function's error beside it, and its tail's
+  for (std::size_t i = 0; i + 1 < values.size(); ++i) {
+    const double value = rounded[i * kInner], expected = 0.5 * value * std::erfc(-value * std::sqrt(0.5));
+    const double allowed = (1.0 / 256 + 1e-4) * std::abs(expected) + 2e-5;
+    worst = std::max(worst, std::abs(got[i * kColumns] - expected) / allowed);
+  }
+  CHECK(worst <= 1);
+}
+
 TEST_CASE("cuda counted_linear: two sets of rows meet their own parts of one matrix") {
   if (!has_device()) return;
   constexpr std::int64_t kInner = 384, kFirst = 384, kColumns = 1152;
@@ -118,17 +144,25 @@ TEST_CASE("cuda counted_linear: two sets of rows meet their own parts of one mat
 
 TEST_CASE("cuda counted_linear: one recorded product follows its count, and a row's bits do not depend on it") {
   if (!has_device()) return;
-  const Tensor x = on_device({1000, 256}, 1), w = on_device({512, 256}, 2), count = count_of(1000);
-  const Tensor all = counted_linear(x, count, w, Tensor()).clone();
-  Tensor y = unwritten(1000, 512), none;
-  const Capture capture = Capture::record(
-      Device::kCuda, [&] { counted_linear_kernel(Device::kCuda, y, x, count, none, none, none, w, none, {}); });
-  for (const std::int64_t n : {1000, 1, 640, 0, 129}) {
-    count.copy_from(count_of(n));
-    y.fill(kUnwritten);
-    capture.replay();
-    CHECK(same_bits(rows_from(y, 0, n).to(Device::kCpu), rows_from(all, 0, n).to(Device::kCpu)));
-    CHECK(all_unwritten(rows_from(y, n, 1000)));
+  struct Case {
+    std::int64_t inner, columns;
+  };
+  constexpr std::int64_t kMost = 6000;  // of which a block has up to nine tiles
+  for (const Case& c : {Case{64, 3072}, Case{256, 768}, Case{768, 384}}) {
+    INFO(c.inner << " -> " << c.columns);
+    const Tensor x = on_device({kMost, c.inner}, 1), w = on_device({c.columns, c.inner}, 2), count = count_of(kMost);
+    const Tensor all = counted_linear(x, count, w, Tensor()).clone();
+    CHECK(relative_difference(all, linear(x, w, Tensor())) <= kBFloat16);
+    Tensor y = unwritten(kMost, c.columns), none;
+    const Capture capture = Capture::record(
+        Device::kCuda, [&] { counted_linear_kernel(Device::kCuda, y, x, count, none, none, none, w, none, {}); });
+    for (const std::int64_t n : {6000, 1, 640, 0, 129, 1200, 2500, 3300, 4900}) {
+      count.copy_from(count_of(n));
+      y.fill(kUnwritten);
+      capture.replay();
+      CHECK(same_bits(rows_from(y, 0, n).to(Device::kCpu), rows_from(all, 0, n).to(Device::kCpu)));
+      CHECK(all_unwritten(rows_from(y, n, kMost)));
+    }
   }
 }
 

@@ -176,7 +176,7 @@ class CountedRows final : public RowSets {
 
 bool can_count_rows(const Config& config, HeadReads reads, Device device, DType dtype) {
   return config.num_predictors() > 0 && config.skim_attention == SkimAttention::kExact &&
-         reads == HeadReads::kFirstRows && config.hidden_size % 8 == 0 && config.intermediate_size % 8 == 0 &&
+         reads == HeadReads::kFirstRows && config.hidden_size % 32 == 0 && config.intermediate_size % 32 == 0 &&
          has_counted_rows(device, dtype, config.hidden_size, config.skim_width);
 }
 
