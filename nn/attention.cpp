@@ -7,6 +7,7 @@
 #include "autograd/ops/shape.h"
 #include "tensor/ops/index.h"
 #include "tensor/ops/matmul.h"
+#include "tensor/ops/residual_branch.h"
 #include "tensor/ops/unprojected_attention.h"
 
 namespace tk {
@@ -22,7 +23,7 @@ Variable Attention::operator()(const Variable& x, const Packed& rows, const Kept
   const Packed& asking_rows = queries != nullptr ? queries->packed : rows;
   const Variable asking = queries != nullptr ? take_rows(x, queries->rows) : x;
   const Variable attended = attend(x, asking, queries, key_weight, key_of(rows, asking_rows, context));
-  return update(asking, asking_rows, attended, context);
+  return finish(asking, asking_rows, attended, context);
 }
 
 Variable Attention::unprojected(const Variable& x, const Packed& rows, const Kept& queries,
@@ -35,12 +36,27 @@ Variable Attention::unprojected(const Variable& x, const Packed& rows, const Kep
   const Tensor q = linear(asking, part(weight, 0), part(bias, 0));
   const Tensor attended = unprojected_attention(q, x.value(), part(weight, 1), part(weight, 2), part(bias, 2),
                                                 key_of(rows, queries.packed, context));
-  return update(Variable(asking), queries.packed, Variable(attended), context);
+  return finish(Variable(asking), queries.packed, Variable(attended), context);
 }
 
 Variable Attention::projected(const Variable& x, const Variable& query_key_value, const Packed& rows,
                               const Context& context) const {
-  return update(x, rows, packed_attention(query_key_value, Variable(), key_of(rows, rows, context)), context);
+  return finish(x, rows, packed_attention(query_key_value, Variable(), key_of(rows, rows, context)), context);
+}
+
+void Attention::update(const Tensor& x, const Packed& rows, const Kept& queries, const Context& context) const {
+  const Variable asking(index_select(x, queries.rows));
+  const Variable attended = attend(Variable(x), asking, &queries, Variable(), key_of(rows, queries.packed, context));
+  if (const std::optional<ResidualBranch> branch = packed(attended)) {
+    return residual_branch_into(x, x, queries.rows, attended.value(), *branch);
+  }
+  index_copy_to(x, queries.rows, finish(asking, queries.packed, attended, context).value());
+}
+
+std::optional<ResidualBranch> Attention::packed(const Variable& attended) const {
+  const PackedMatrix last = output.packed_without_bias(attended);
+  if (!last.defined()) return std::nullopt;
+  return ResidualBranch{.inner = {}, .last = last, .norm = norm.of_residual(output.bias)};
 }
 
 AttentionKey Attention::key_of(const Packed& rows, const Packed& asking_rows, const Context& context) const {
@@ -53,10 +69,15 @@ AttentionKey Attention::key_of(const Packed& rows, const Packed& asking_rows, co
               context.dropout(options_.attention_dropout, asking_rows, {Purpose::kAttentionDropout, options_.layer})};
 }
 
-Variable Attention::update(const Variable& asking, const Packed& asking_rows, const Variable& attended,
+Variable Attention::finish(const Variable& asking, const Packed& asking_rows, const Variable& attended,
                            const Context& context) const {
   const DropoutKey dropout =
       context.dropout(options_.hidden_dropout, asking_rows, {Purpose::kHiddenDropout, options_.layer, 0});
+  if (const std::optional<ResidualBranch> branch = packed(attended); branch && dropout.p == 0) {
+    const Tensor y = empty_like(asking.value());
+    residual_branch_into(y, asking.value(), Tensor(), attended.value(), *branch);
+    return Variable(y);
+  }
   return residual_dropout_layer_norm(output.without_bias(attended), output.bias, asking, Variable(), norm.weight,
                                      norm.bias, norm.epsilon, dropout);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "nn/context.h"
@@ -31,6 +32,8 @@ class Attention {
   /// key_weight [rows] may be undefined.
   Variable operator()(const Variable& x, const Packed& rows, const Kept* queries, const Variable& key_weight,
                       const Context& context) const;
+  /// In evaluation, the rows of x that ask where they lie: what operator() makes of them. None is a dummy on the CPU.
+  void update(const Tensor& x, const Packed& rows, const Kept& queries, const Context& context) const;
   /// The same in evaluation for few queries: they ask the rows themselves, of which no keys and values are made
   /// (tensor/ops/unprojected_attention.h). Exact weighting, on the CPU.
   Variable unprojected(const Variable& x, const Packed& rows, const Kept& queries, const Context& context) const;
@@ -49,8 +52,10 @@ class Attention {
                   const AttentionKey& key) const;
   AttentionKey key_of(const Packed& rows, const Packed& asking_rows, const Context& context) const;
   // y = LN(asking + dropout(W_o attended + b_o)).
-  Variable update(const Variable& asking, const Packed& asking_rows, const Variable& attended,
+  Variable finish(const Variable& asking, const Packed& asking_rows, const Variable& attended,
                   const Context& context) const;
+  // W_o and what follows it for rows like `attended`, where there is a packed weight.
+  std::optional<ResidualBranch> packed(const Variable& attended) const;
 
   AttentionOptions options_;
 };

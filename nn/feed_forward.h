@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "nn/context.h"
@@ -29,6 +30,8 @@ class FeedForward {
 
   /// y [rows, hidden]; scale [rows] may be undefined (1).
   Variable operator()(const Variable& y, const Packed& rows, const Variable& scale, const Context& context) const;
+  /// In evaluation, some rows of y where they lie: what operator() makes of them. None is a dummy on the CPU.
+  void update(const Tensor& y, const Kept& some, const Context& context) const;
   void collect(ParameterList& list, const std::string& layer_path, const FeedForwardNames& names);
 
   Linear intermediate;
@@ -36,6 +39,9 @@ class FeedForward {
   LayerNorm norm;
 
  private:
+  // For rows like y, where there are packed weights.
+  std::optional<ResidualBranch> packed(const Variable& y) const;
+
   FeedForwardOptions options_;
 };
 

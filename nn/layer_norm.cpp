@@ -10,6 +10,10 @@ LayerNorm::LayerNorm(std::int64_t dim, double epsilon) : weight({dim}, false), b
 
 Variable LayerNorm::operator()(const Variable& x) const { return layer_norm(x, weight, bias, epsilon); }
 
+ResidualNorm LayerNorm::of_residual(const Parameter& branch_bias) const {
+  return {.bias = branch_bias.value(), .gamma = weight.value(), .beta = bias.value(), .epsilon = epsilon};
+}
+
 void LayerNorm::collect(ParameterList& list, const std::string& path) {
   list.push_back({{path + ".weight"}, &weight});
   list.push_back({{path + ".bias"}, &bias});

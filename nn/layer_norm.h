@@ -3,6 +3,7 @@
 #include <string>
 
 #include "nn/parameter.h"
+#include "tensor/kernel_arguments.h"
 
 namespace tk {
 
@@ -16,6 +17,8 @@ struct LayerNorm {
   LayerNorm(std::int64_t dim, double epsilon);
 
   Variable operator()(const Variable& x) const;
+  /// As the end of a residual branch whose last product has this bias.
+  ResidualNorm of_residual(const Parameter& branch_bias) const;
   void collect(ParameterList& list, const std::string& path);
 };
 

@@ -38,6 +38,19 @@ Variable Linear::columns(const Variable& x, std::int64_t begin, std::int64_t n) 
   return times(x, narrow(weight.as(x.dtype()), 0, begin, n), some_bias, begin);
 }
 
+PackedMatrix Linear::packed(const Variable& x) const {
+  PackedMatrix matrix = packed_without_bias(x);
+  if (bias.defined()) matrix.bias = bias.value();
+  return matrix;
+}
+
+PackedMatrix Linear::packed_without_bias(const Variable& x) const {
+  const std::int64_t out = weight.value().shape()[0];
+  if (weight.is_quantized()) return packed_int8(x, 0, out).matrix();
+  const PackedWeight packed = packed_if_it_may_be(x, 0, out);
+  return packed.serves() ? packed.matrix() : PackedMatrix();
+}
+
 Variable Linear::times(const Variable& x, const Variable& some_weight, const Variable& some_bias,
                        std::int64_t begin) const {
   if (weight.is_quantized()) {

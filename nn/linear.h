@@ -28,6 +28,9 @@ struct Linear {
   Variable activated(const Variable& x, Activation activation) const;
   /// Columns [begin, begin + n) of y alone.
   Variable columns(const Variable& x, std::int64_t begin, std::int64_t n) const;
+  /// The packed weight for rows like x, with the bias or without; undefined where products with them have none.
+  PackedMatrix packed(const Variable& x) const;
+  PackedMatrix packed_without_bias(const Variable& x) const;
   void collect(ParameterList& list, const std::string& path);
 
  private:

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "tensor/activation.h"
 #include "tensor/random.h"
 #include "tensor/step_state.h"
 #include "tensor/tensor.h"
@@ -104,6 +105,37 @@ struct ResidualNorm {
   template <class F>
   void for_each_tensor(F&& f) const {
     for (const Tensor* tensor : {&bias, &gamma, &beta}) f(*tensor);
+  }
+};
+
+/// A weight [out, in] as products of the CPU read it (tensor/packed_weight.h), and the product's bias.
+struct PackedMatrix {
+  Tensor panels;        ///< undefined: there is none
+  Tensor start, scale;  ///< of an int8 weight
+  Tensor bias;          ///< [out], or undefined
+  std::int64_t out = 0, in = 0;
+
+  bool defined() const { return panels.defined(); }
+  bool is_int8() const { return scale.defined(); }
+
+  template <class F>
+  void for_each_tensor(F&& f) const {
+    for (const Tensor* tensor : {&panels, &start, &scale, &bias}) f(*tensor);
+  }
+};
+
+/// What a residual gets: last(x), or last(f(inner(x))); see tensor/ops/residual_branch.h.
+struct ResidualBranch {
+  PackedMatrix inner;  ///< undefined: there is one product alone
+  Activation activation = Activation::kGelu;
+  PackedMatrix last;  ///< its bias is the norm's
+  ResidualNorm norm;
+
+  template <class F>
+  void for_each_tensor(F&& f) const {
+    inner.for_each_tensor(f);
+    last.for_each_tensor(f);
+    norm.for_each_tensor(f);
   }
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tensor/kernel_arguments.h"
 #include "tensor/ops/quantize.h"
 #include "tensor/tensor.h"
 
@@ -24,6 +25,10 @@ class PackedWeight {
   std::int64_t in() const { return in_; }
   const Tensor& panels() const { return panels_; }
   std::int64_t bytes() const { return panels_.defined() ? panels_.bytes() : 0; }
+  /// Without a bias.
+  PackedMatrix matrix() const {
+    return {.panels = panels_, .start = {}, .scale = {}, .bias = {}, .out = out_, .in = in_};
+  }
 
  private:
   const cpu::TileProducts* tiles_ = nullptr;
@@ -44,6 +49,9 @@ class PackedInt8Weight {
   const Tensor& start() const { return start_; }
   const Tensor& scale() const { return scale_; }
   std::int64_t bytes() const { return panels_.bytes() + start_.bytes() + scale_.bytes(); }
+  PackedMatrix matrix() const {
+    return {.panels = panels_, .start = start_, .scale = scale_, .bias = {}, .out = out(), .in = in_};
+  }
 
  private:
   std::int64_t in_ = 0;

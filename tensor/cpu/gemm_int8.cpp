@@ -100,17 +100,19 @@ const Int8Kernel& int8_kernel() {
   return isa >= CpuIsa::kAvx2 ? avx2_int8() : plain_int8();
 }
 
+void quantize(const Int8Rows& to, const Int8Product& p, const Int8Kernel& kernel, std::int64_t i) {
+  const std::int64_t row_bytes = padded(p.k, kDepthUnit) * kernel.element, used = p.k * kernel.element;
+  std::byte* row = to.q + i * row_bytes;
+  const std::int64_t from = p.rows != nullptr ? std::max(p.rows[i], 0) : i;
+  to.scale[i] = kernel.quantize(row, p.x + from * p.ldx, p.k);
+  std::memset(row + used, 0, static_cast<std::size_t>(row_bytes - used));
+}
+
 void parallel_gemm(const Int8Product& p, const Int8Kernel& kernel) {
-  constexpr std::int64_t kMoreRows = 31;  // tiles of AMX read beyond the last row
-  const std::int64_t row_bytes = padded(p.k, kDepthUnit) * kernel.element;
-  Scratch<std::byte> q((p.m + kMoreRows) * row_bytes);
+  Scratch<std::byte> q(Int8Rows::bytes(p.m, p.k, kernel));
   Scratch<float> x_scale(p.m);
-  const std::int64_t used = p.k * kernel.element;
-  parallel_rows(p.m, p.k, [&](std::int64_t i) {
-    std::byte* row = q.data() + i * row_bytes;
-    x_scale[i] = kernel.quantize(row, p.x + i * p.ldx, p.k);
-    std::memset(row + used, 0, static_cast<std::size_t>(row_bytes - used));
-  });
+  const Int8Rows rounded{q.data(), x_scale.data()};
+  parallel_rows(p.m, p.k, [&](std::int64_t i) { quantize(rounded, p, kernel, i); });
   for_pieces(p.m, p.n, kernel.pieces(p), threads_for(p.m * p.n * p.k / 4, num_threads()),
              [&](const Piece& piece) { kernel.gemm(p, q.data(), x_scale.data(), piece); });
 }

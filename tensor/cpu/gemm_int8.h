@@ -32,6 +32,7 @@ struct Int8Product {
   std::int64_t m = 0, n = 0, k = 0;
   const float* x = nullptr;  // rows ldx apart
   std::int64_t ldx = 0;
+  const std::int32_t* rows = nullptr;  // which of them, -1: any; null: the first m
   const std::int8_t* panels = nullptr;
   const std::int32_t* start = nullptr;
   const float* scale = nullptr;  // [n]
@@ -57,6 +58,7 @@ struct Int8Tile {
 /// Products on one instruction set, by loops of Int8Loops.
 struct Int8Kernel {
   std::int64_t element;  // bytes of one of x' rounded elements
+  std::int64_t tile_rows;
   float (*quantize)(void* q, const float* x, std::int64_t n);
   Pieces (*pieces)(const Int8Product& p);
   void (*gemm)(const Int8Product& p, const void* q, const float* x_scale, const Piece& piece);
@@ -74,6 +76,19 @@ const Int8Kernel& int8_kernel();
 
 /// The activation of a part of y, if there is one.
 void activate(const Int8Product& p, const Piece& part);
+
+/// Room for p.m rounded rows of x.
+struct Int8Rows {
+  std::byte* q;
+  float* scale;
+
+  static constexpr std::int64_t kMore = 31;  // tiles of AMX read so many rows beyond the last
+  static std::int64_t bytes(std::int64_t rows, std::int64_t k, const Int8Kernel& kernel) {
+    return (rows + kMore) * padded(k, kDepthUnit) * kernel.element;
+  }
+};
+/// Rounds row i of those that p takes.
+void quantize(const Int8Rows& to, const Int8Product& p, const Int8Kernel& kernel, std::int64_t i);
 
 /// By all threads.
 void parallel_gemm(const Int8Product& p, const Int8Kernel& kernel);
@@ -135,7 +150,7 @@ class Int8Loops {
 };
 
 template <class K>
-inline constexpr Int8Kernel kInt8Kernel = {sizeof(typename K::Element), &Int8Loops<K>::quantize, &Int8Loops<K>::pieces,
-                                           &Int8Loops<K>::gemm};
+inline constexpr Int8Kernel kInt8Kernel = {sizeof(typename K::Element), K::kTileRows, &Int8Loops<K>::quantize,
+                                           &Int8Loops<K>::pieces, &Int8Loops<K>::gemm};
 
 }  // namespace tk::cpu

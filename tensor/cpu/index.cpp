@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <numeric>
 
 #include "tensor/cpu/column_sums.h"
@@ -86,11 +87,14 @@ void index_copy(Tensor& y, const Tensor& x, const Tensor& index) {
     const std::int64_t bytes = row_size(y) * size_of(y.dtype());
     if (bytes == 0) return;
     const I* rows = index.data<I>();
-    for (std::int64_t i = 0; i < index.numel(); ++i) {
-      if (rows[i] < 0) continue;
+    const auto copy = [&](std::int64_t i) {
+      if (rows[i] < 0) return;
       std::memcpy(static_cast<std::byte*>(y.raw_data()) + rows[i] * bytes,
                   static_cast<const std::byte*>(x.raw_data()) + i * bytes, static_cast<std::size_t>(bytes));
-    }
+    };
+    if (std::is_sorted(rows, rows + index.numel(), std::less_equal<I>()))
+      return parallel_rows(index.numel(), row_size(y), copy);
+    for (std::int64_t i = 0; i < index.numel(); ++i) copy(i);  // of rows that are named twice the last one stays
   });
 }
 

@@ -1,6 +1,8 @@
 #include "nn/attention.h"
 
+#include "autograd/grad_mode.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/index.h"
 #include "tests/nn/layer_names.h"
 #include "tests/support/catch.h"
 #include "tests/support/tensors.h"
@@ -69,4 +71,15 @@ TEST_CASE("attention: from known queries, keys and values it gives what it gives
   const Packed rows = make_packed({4, 5}, {0, 1});
   const Tensor expected = attention(x, rows, nullptr, Variable(), {}).value();
   CHECK(same_bits(attention.projected(x, attention.query_key_value(x), rows, {}).value(), expected));
+}
+
+TEST_CASE("attention: rows that ask, updated where they lie, are those that operator() makes, and the others stay") {
+  const Attention attention = random_attention();
+  const Tensor x = random_normal({9, 8}, 2), here = x.clone();
+  const Packed rows = make_packed({4, 5}, {0, 1});
+  const Kept asking = keep(rows, greater(from_values<float>({1, 0, 1, 0, 1, 1, 0, 0, 1}), 0.5));
+  const NoGrad no_grad;
+  const Tensor some = attention(Variable(x), rows, &asking, Variable(), {}).value();
+  attention.update(here, rows, asking, {});
+  CHECK(difference(here, index_copy(x, asking.rows, some), kFloat32) == "");
 }

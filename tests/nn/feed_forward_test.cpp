@@ -1,5 +1,8 @@
 #include "nn/feed_forward.h"
 
+#include "autograd/grad_mode.h"
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/index.h"
 #include "tests/nn/layer_names.h"
 #include "tests/support/catch.h"
 #include "tests/support/tensors.h"
@@ -40,4 +43,16 @@ TEST_CASE("feed forward: a row of scale 0 is normalised and nothing else, one of
   CHECK(difference(scaled.narrow(0, 0, 1), feed_forward.norm(y).value().narrow(0, 0, 1), kFloat32) == "");
   CHECK(difference(scaled.narrow(0, 1, 1), all.narrow(0, 1, 1), kFloat32) == "");
   CHECK(difference(scaled.narrow(0, 0, 1), all.narrow(0, 0, 1), kFloat32) != "");
+}
+
+TEST_CASE("feed forward: some rows updated where they lie are those of all rows, and the others stay") {
+  FeedForward feed_forward({.hidden = 4, .intermediate = 8});
+  fill(feed_forward);
+  const Tensor y = random_normal({5, 4}, 2), here = y.clone();
+  const Packed rows = make_packed({3, 2}, {0, 1});
+  const Kept some = keep(rows, greater(from_values<float>({1, 0, 1, 0, 1}), 0.5));
+  const NoGrad no_grad;
+  const Tensor all = feed_forward(Variable(y), rows, Variable(), {}).value();
+  feed_forward.update(here, some, {});
+  CHECK(difference(here, index_copy(y, some.rows, index_select(all, some.rows)), kFloat32) == "");
 }

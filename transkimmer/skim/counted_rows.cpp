@@ -24,11 +24,6 @@ struct States {
   Tensor count() const { return offsets.select(0, offsets.numel() - 1); }
 };
 
-ResidualNorm norm_of(const Linear& output, const LayerNorm& norm) {
-  return {
-      .bias = output.bias.value(), .gamma = norm.weight.value(), .beta = norm.bias.value(), .epsilon = norm.epsilon};
-}
-
 class CountedRows final : public RowSets {
  public:
   CountedRows(const Variable& embedded, const PassInputs& in)
@@ -62,7 +57,7 @@ class CountedRows final : public RowSets {
                            .fills_dummies = false};
     const Tensor attended = packed_attention(q, kv.narrow(1, 0, d), kv.narrow(1, d, d), Tensor(), key).y;
     leave_branch(counted_linear(attended, asking_.count(), weight_of(attention.output), Tensor()),
-                 norm_of(attention.output, attention.norm));
+                 attention.norm.of_residual(attention.output.bias));
   }
 
   void decide(std::size_t layer) override {
@@ -120,7 +115,7 @@ class CountedRows final : public RowSets {
     const Tensor inner = counted_linear(fed.x, fed.count(), weight_of(feed_forward.intermediate),
                                         feed_forward.intermediate.bias.value(), in_.config.hidden_act);
     const Tensor branch = counted_linear(inner, fed.count(), weight_of(feed_forward.output), Tensor());
-    const ResidualNorm norm = norm_of(feed_forward.output, feed_forward.norm);
+    const ResidualNorm norm = feed_forward.norm.of_residual(feed_forward.output.bias);
     if (rows_are_chosen) {
       counted_residual_norm_into(keys_.x, asking_place_.defined() ? asking_.x : Tensor(), fed.x, branch, norm,
                                  fed.count(), fed_place_, asking_place_);

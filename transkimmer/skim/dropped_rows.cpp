@@ -40,12 +40,12 @@ class DroppedRows final : public RowSets {
       : RowSets(in),
         staged_(gate_.decides == GatePlace::kAfterAttention),
         step_(row_step(in.rows, in.options)),
-        left_(staged_ ? embedded.value().clone() : empty_like(embedded.value())),
+        left_{empty_like(embedded.value()), staged_ ? empty_like(embedded.value()) : Tensor()},
         x_(embedded.value()),
         here_(in.rows) {
-    const Device device = left_.device();
-    const std::int64_t tokens = in.rows.tokens, d = left_.shape()[1];
-    result_ = empty({reads_all() ? tokens + 1 : in.rows.sentences, d}, left_.dtype(), device);
+    const Device device = x_.device();
+    const std::int64_t tokens = in.rows.tokens, d = x_.shape()[1];
+    result_ = empty({reads_all() ? tokens + 1 : in.rows.sentences, d}, x_.dtype(), device);
     if (staged_) updated_ = full({tokens}, 1, DType::kFloat32, device);
     rooms_ = make_rooms();
     if (!reads_all()) return;
@@ -56,7 +56,7 @@ class DroppedRows final : public RowSets {
   void on_keys(std::size_t layer, const std::function<void()>& work) override {
     const auto on = [&](const Packed& rows) {
       here_ = rows;
-      x_ = left_.narrow(0, 0, rows.tokens);
+      if (layer > 0 || !staged_) x_ = before(layer).narrow(0, 0, rows.tokens);
       work();
       x_ = y_ = Tensor();
     };
@@ -83,7 +83,7 @@ class DroppedRows final : public RowSets {
       const std::int64_t n = here_.tokens;
       const std::int64_t ask = exact() ? static_cast<std::int64_t>(asking.packed.count().item()) : n;
       const Kept queries = front(asking, ask);
-      y_ = exact() && ask == n ? attention(layer) : index_copy(x_, queries.rows, attention(layer, queries));
+      y_ = exact() && ask == n ? attention(layer) : updated(layer, queries);
     }
   }
 
@@ -91,11 +91,7 @@ class DroppedRows final : public RowSets {
 
   void feed(std::size_t layer) override {
     const FeedForward& feed_forward = in_.layers[layer].feed_forward;
-    if (staged_ && !is_last(layer)) {
-      const Variable y(index_select(left_, fed_.rows));
-      index_copy_to(left_, fed_.rows, feed_forward(y, fed_.packed, Variable(), in_.context).value());
-      return;
-    }
+    if (staged_ && !is_last(layer)) return feed_forward.update(before(layer + 1), fed_, in_.context);
     const Packed& rows = only_first(layer) ? first_.packed : here_;
     x_ = feed_forward(Variable(y_), rows, Variable(), in_.context).value();
     if (only_first(layer)) result_.copy_from(x_);
@@ -109,6 +105,8 @@ class DroppedRows final : public RowSets {
 
  private:
   bool exact() const { return step_ == 1; }
+  // The rows before a layer but the first one, at its front.
+  const Tensor& before(std::size_t layer) const { return left_[staged_ ? layer % 2 : 0]; }
   const Kept& room(std::int64_t set) const { return rooms_[static_cast<std::size_t>(set)]; }
 
   Tensor attention(std::size_t layer) {
@@ -126,6 +124,16 @@ class DroppedRows final : public RowSets {
       return in_.layers[layer].attention.unprojected(Variable(x_), here_, queries, in_.context).value();
     }
     return in_.layers[layer].attention(Variable(x_), here_, &queries, Variable(), in_.context).value();
+  }
+  // x_ with the rows that ask updated, where they lie: no one reads what they were.
+  Tensor updated(std::size_t layer, const Kept& queries) {
+    const Attention& attention = in_.layers[layer].attention;
+    if (attends_unprojected(layer, here_, queries.packed)) {
+      index_copy_to(x_, queries.rows, attention.unprojected(Variable(x_), here_, queries, in_.context).value());
+    } else {
+      attention.update(x_, here_, queries, in_.context);
+    }
+    return x_;
   }
   Tensor norm(std::size_t layer, const Tensor& y) const {
     return in_.layers[layer].feed_forward.norm(Variable(y)).value();
@@ -160,7 +168,7 @@ class DroppedRows final : public RowSets {
     const Kept& kept = room(sets(layer).keys);
     keep_into(kept, here_, passing(z, 0, share(layer)));
     const Tensor index = kept.rows.narrow(0, 0, here_.tokens);
-    index_select_into(left_.narrow(0, 0, here_.tokens), x_, index);
+    index_select_into(before(layer).narrow(0, 0, here_.tokens), x_, index);
     if (reads_all()) move_rows(place_, index);
   }
 
@@ -182,9 +190,10 @@ class DroppedRows final : public RowSets {
       index_select_into(u, passing(z, 1, 1).to(DType::kFloat32), next.rows);
       keep_into(room(following.updated), next.packed, is_one(u));
     }
-    index_select_into(x_, y_, next.rows);
+    const Tensor following_x = before(layer + 1).narrow(0, 0, here_.tokens);
+    index_select_into(following_x, y_, next.rows);
     const Kept unfed = kept_rows(next.packed, is_one(sub(staying, feeding)));
-    index_copy_to(x_, unfed.rows, norm(layer, index_select(x_, unfed.rows)));
+    index_copy_to(following_x, unfed.rows, norm(layer, index_select(following_x, unfed.rows)));
     if (reads_all()) move_rows(place_, next.rows);
   }
 
@@ -196,7 +205,7 @@ class DroppedRows final : public RowSets {
 
   const bool staged_;
   const std::int64_t step_;
-  Tensor left_;              // [rows, d]: the rows before a layer, at its front
+  const Tensor left_[2];     // [rows, d]: by turns, as a layer's rows are chosen while those before are there
   Tensor updated_;           // [rows]: u of those rows
   Tensor place_;             // [rows] int32: the row of result_ that is theirs; a dummy's is row 0, which nobody reads
   Tensor result_;            // [sentences, d], or [1 + rows, d] where the head reads all rows
