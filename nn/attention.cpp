@@ -5,6 +5,7 @@
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/residual_dropout_layer_norm.h"
 #include "autograd/ops/shape.h"
+#include "tensor/ops/attention_branch.h"
 #include "tensor/ops/index.h"
 #include "tensor/ops/matmul.h"
 #include "tensor/ops/residual_branch.h"
@@ -21,8 +22,15 @@ Attention::Attention(const AttentionOptions& options)
 Variable Attention::operator()(const Variable& x, const Packed& rows, const Kept* queries, const Variable& key_weight,
                                const Context& context) const {
   const Packed& asking_rows = queries != nullptr ? queries->packed : rows;
+  const AttentionKey key = key_of(rows, asking_rows, context);
+  if (!key_weight.defined() && pays_in_one(x, key, asking_rows)) {
+    const Tensor y = empty({asking_rows.tokens, options_.hidden});
+    attention_branch_into(y, x.value(), queries != nullptr ? queries->rows : Tensor(), key, query_key_value.packed(x),
+                          *packed(x));
+    return Variable(y);
+  }
   const Variable asking = queries != nullptr ? take_rows(x, queries->rows) : x;
-  const Variable attended = attend(x, asking, queries, key_weight, key_of(rows, asking_rows, context));
+  const Variable attended = attend(x, asking, queries, key_weight, key);
   return finish(asking, asking_rows, attended, context);
 }
 
@@ -45,12 +53,22 @@ Variable Attention::projected(const Variable& x, const Variable& query_key_value
 }
 
 void Attention::update(const Tensor& x, const Packed& rows, const Kept& queries, const Context& context) const {
+  const AttentionKey key = key_of(rows, queries.packed, context);
+  if (const Variable all(x); pays_in_one(all, key, queries.packed)) {
+    return attention_branch_into(x, x, queries.rows, key, query_key_value.packed(all), *packed(all));
+  }
   const Variable asking(index_select(x, queries.rows));
-  const Variable attended = attend(Variable(x), asking, &queries, Variable(), key_of(rows, queries.packed, context));
+  const Variable attended = attend(Variable(x), asking, &queries, Variable(), key);
   if (const std::optional<ResidualBranch> branch = packed(attended)) {
     return residual_branch_into(x, x, queries.rows, attended.value(), *branch);
   }
   index_copy_to(x, queries.rows, finish(asking, queries.packed, attended, context).value());
+}
+
+bool Attention::pays_in_one(const Variable& x, const AttentionKey& key, const Packed& asking_rows) const {
+  if (x.device() != Device::kCpu || !query_key_value.is_packed_for(x) || !output.is_packed_for(x)) return false;
+  return x.value().is_contiguous() &&
+         attention_branch_pays(query_key_value.factor_dtype(), options_.hidden, key, x.shape()[0], asking_rows.tokens);
 }
 
 std::optional<ResidualBranch> Attention::packed(const Variable& attended) const {

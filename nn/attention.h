@@ -54,6 +54,8 @@ class Attention {
   // y = LN(asking + dropout(W_o attended + b_o)).
   Variable finish(const Variable& asking, const Packed& asking_rows, const Variable& attended,
                   const Context& context) const;
+  // Whether all of it, in evaluation, is faster in one kernel.
+  bool pays_in_one(const Variable& x, const AttentionKey& key, const Packed& asking_rows) const;
   // W_o and what follows it for rows like `attended`, where there is a packed weight.
   std::optional<ResidualBranch> packed(const Variable& attended) const;
 

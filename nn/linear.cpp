@@ -38,6 +38,12 @@ Variable Linear::columns(const Variable& x, std::int64_t begin, std::int64_t n) 
   return times(x, narrow(weight.as(x.dtype()), 0, begin, n), some_bias, begin);
 }
 
+bool Linear::is_packed_for(const Variable& x) const {
+  const bool may_be = !grad_enabled() && !weight.is_kept() && x.shape().rank() == 2 && x.dtype() == DType::kFloat32 &&
+                      x.device() == Device::kCpu;
+  return weight.is_quantized() || (may_be && PackedWeight::serve());
+}
+
 PackedMatrix Linear::packed(const Variable& x) const {
   PackedMatrix matrix = packed_without_bias(x);
   if (bias.defined()) matrix.bias = bias.value();
@@ -62,9 +68,7 @@ Variable Linear::times(const Variable& x, const Variable& some_weight, const Var
 }
 
 PackedWeight Linear::packed_if_it_may_be(const Variable& x, std::int64_t begin, std::int64_t n) const {
-  const bool may_be = !grad_enabled() && !weight.is_kept() && x.shape().rank() == 2 && x.dtype() == DType::kFloat32 &&
-                      x.device() == Device::kCpu;
-  return may_be ? packed_->range(weight.value(), begin, n) : PackedWeight();
+  return is_packed_for(x) ? packed_->range(weight.value(), begin, n) : PackedWeight();
 }
 
 PackedInt8Weight Linear::packed_int8(const Variable& x, std::int64_t begin, std::int64_t n) const {

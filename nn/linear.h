@@ -28,7 +28,11 @@ struct Linear {
   Variable activated(const Variable& x, Activation activation) const;
   /// Columns [begin, begin + n) of y alone.
   Variable columns(const Variable& x, std::int64_t begin, std::int64_t n) const;
-  /// The packed weight for rows like x, with the bias or without; undefined where products with them have none.
+  /// What products round their factors to.
+  DType factor_dtype() const { return weight.is_quantized() ? DType::kInt8 : tk::factor_dtype(); }
+  /// Whether products with rows like x, which have no graph, read a packed weight.
+  bool is_packed_for(const Variable& x) const;
+  /// That weight, with the bias or without; undefined where there is none.
   PackedMatrix packed(const Variable& x) const;
   PackedMatrix packed_without_bias(const Variable& x) const;
   void collect(ParameterList& list, const std::string& path);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "tensor/activation.h"
+#include "tensor/precision.h"
 #include "tensor/random.h"
 #include "tensor/step_state.h"
 #include "tensor/tensor.h"
@@ -117,6 +118,7 @@ struct PackedMatrix {
 
   bool defined() const { return panels.defined(); }
   bool is_int8() const { return scale.defined(); }
+  DType dtype() const { return is_int8() ? DType::kInt8 : factor_dtype(); }  ///< that of the product's factors
 
   template <class F>
   void for_each_tensor(F&& f) const {

@@ -19,7 +19,9 @@ class PackedWeight {
   /// Of a float32 matrix on the CPU whose rows are contiguous; of nothing where BLAS computes the products.
   explicit PackedWeight(const Tensor& weight);
 
-  /// Whether products that the calling thread asks for now can read it.
+  /// Whether products that the calling thread asks for now can read such weights, made now.
+  static bool serve();
+  /// Whether they can read this one.
   bool serves() const;
   std::int64_t out() const { return out_; }
   std::int64_t in() const { return in_; }

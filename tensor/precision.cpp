@@ -16,6 +16,12 @@ WithProductPrecision::WithProductPrecision(ProductPrecision precision) : before_
 
 WithProductPrecision::~WithProductPrecision() { current = before_; }
 
+DType factor_dtype() { return product_precision() == ProductPrecision::kBFloat16 ? DType::kBFloat16 : DType::kFloat32; }
+
+bool products_outrun_memory(DType dtype) {
+  return dtype == DType::kInt8 || (dtype == DType::kBFloat16 && cpu_isa() >= CpuIsa::kAmx);
+}
+
 DType activation_dtype(Device device, DType dtype) { return device == Device::kCpu ? DType::kFloat32 : dtype; }
 
 ProductPrecision precision_of(Device device, DType dtype) {

@@ -27,6 +27,12 @@ class WithProductPrecision {
   ProductPrecision before_;
 };
 
+/// What the factors of the calling thread's products with a weight are rounded to, if that is not int8.
+DType factor_dtype();
+/// Whether products of the CPU with weights in a dtype, int8 or bfloat16 by AMX, are so fast that they wait for memory:
+/// then what lies between them should stay in a cache, and what replaces a product costs more than it.
+bool products_outrun_memory(DType dtype);
+
 /// How a model is computed in a dtype there: on the CPU bfloat16 and int8 round the factors of products alone, and
 /// activations are float32.
 DType activation_dtype(Device device, DType dtype);

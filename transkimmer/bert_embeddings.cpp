@@ -31,8 +31,9 @@ Variable BertEmbeddings::sum(const PackedTokens& inputs) const {
 Variable BertEmbeddings::operator()(const PackedTokens& inputs, const Context& context, DType dtype) const {
   check(inputs);
   if (!grad_enabled() && !context.training && has_embedding_norm(inputs.input_ids.device(), dtype)) {
+    const QuantizedRows words = word_.weight.quantized();
     return Variable(embedding_norm(
-        {word_.weight.value(), inputs.input_ids}, {position_.weight.value(), inputs.rows.position},
+        {words.values, inputs.input_ids, words.scale}, {position_.weight.value(), inputs.rows.position},
         {token_type_.weight.value(), inputs.token_types}, norm_.weight.value(), norm_.bias.value(), norm_.epsilon));
   }
   return to(dropout_(norm_(sum(inputs)), inputs.rows, context), dtype);

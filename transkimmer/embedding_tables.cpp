@@ -5,13 +5,14 @@
 #include "tensor/ops/index.h"
 #include "tensor/ops/matmul.h"
 #include "tensor/ops/reduce.h"
+#include "tensor/precision.h"
 
 namespace tk {
 
 bool EmbeddingTables::serve(const Config& config, Device device, DType compute_dtype) {
   const bool masked = config.skim_gate != SkimGate::kNone && config.skim_attention == SkimAttention::kPaper;
   const bool first_is_last = config.num_hidden_layers == 1;  // where it may be that first rows alone ask
-  return device == Device::kCpu && compute_dtype != DType::kInt8 && !masked && !first_is_last;
+  return device == Device::kCpu && !products_outrun_memory(compute_dtype) && !masked && !first_is_last;
 }
 
 Tensor EmbeddingTables::operator()(const BertEmbeddings& embeddings, const Linear& query_key_value,

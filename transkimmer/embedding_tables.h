@@ -17,8 +17,8 @@ namespace tk {
 /// For evaluation on the CPU; forget() when a weight changed.
 class EmbeddingTables {
  public:
-  /// Whether there is use for them: layer 0 of `config` makes queries, keys and values of all its rows, on `device`, of
-  /// float32 weights (in int8 the product is cheaper than the tables' memory).
+  /// Whether there is use for them: layer 0 of `config` makes queries, keys and values of all its rows, on `device`, in
+  /// a dtype in which the product costs more than the tables' memory.
   static bool serve(const Config& config, Device device, DType compute_dtype);
 
   /// [tokens, 3 hidden] of rows whose embeddings' layer norm had this rstd [tokens].

@@ -18,6 +18,8 @@ PackedWeight::PackedWeight(const Tensor& weight) : tiles_(cpu::tile_products()) 
   pack_weight_kernel(Device::kCpu, panels_, row_major(weight));
 }
 
+bool PackedWeight::serve() { return cpu::tile_products() != nullptr; }
+
 bool PackedWeight::serves() const { return tiles_ != nullptr && tiles_ == cpu::tile_products(); }
 
 PackedInt8Weight::PackedInt8Weight(const QuantizedRows& weight) {

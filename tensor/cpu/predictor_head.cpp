@@ -1,17 +1,9 @@
 #include "tensor/cpu/column_sums.h"
-#include "tensor/cpu/layer_norm_row.h"
+#include "tensor/cpu/predictor_row.h"
 #include "tensor/kernels.h"
-#include "tensor/scalar_math.h"
 
 namespace tk::cpu {
 namespace {
-
-constexpr std::int64_t kMostOutputs = 3;
-
-template <class T>
-TK_SIMD void gelu_row(T* x, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) x[i] = math::gelu(x[i]);
-}
 
 // GELU(x) in place of x, and its slope's product with d in place of d.
 template <class T>
@@ -20,14 +12,6 @@ TK_SIMD void gelu_backward_row(T* d, T* x, std::int64_t n) {
     d[i] *= math::gelu_derivative(x[i]);
     x[i] = math::gelu(x[i]);
   }
-}
-
-template <class T>
-TK_SIMD T dot_row(const T* x, const T* y, std::int64_t n) {
-  T dot = 0;
-#pragma omp simd reduction(+ : dot)
-  for (std::int64_t i = 0; i < n; ++i) dot += x[i] * y[i];
-  return dot;
 }
 
 template <class T>
@@ -50,20 +34,12 @@ SumTarget row_of(const SumTarget& sum, std::int64_t row) {
 void predictor_head(Tensor& z, Tensor& mean, Tensor& rstd, const Tensor& u, const Tensor& gamma, const Tensor& beta,
                     const Tensor& output_w, const Tensor& output_b, double epsilon) {
   dispatch_floating(u.dtype(), "predictor_head", [&]<class T>() {
-    const std::int64_t cols = gamma.numel(), outputs = output_b.numel(), scores = z.shape()[1];
+    const std::int64_t cols = gamma.numel(), scores = z.shape()[1];
+    const HeadParameters<T> parameters(gamma, beta, output_w, output_b, epsilon);
     ThreadScratch<T> scratch(cols);
     parallel_rows(z.shape()[0], cols, [&](std::int64_t row) {
-      const T* from = u.data<T>() + row * cols;
-      const Moments<T> moments = moments_row(from, static_cast<T>(epsilon), cols);
-      T* g = scratch.mine();
-      normalize_row(g, from, moments, gamma.data<T>(), beta.data<T>(), cols);
-      gelu_row(g, cols);
-      T s[kMostOutputs];
-      for (std::int64_t k = 0; k < outputs; ++k) {
-        s[k] = dot_row(g, output_w.data<T>() + k * cols, cols) + output_b.data<T>()[k];
-      }
-      if (outputs == 2) s[0] = s[1] - s[0];
-      std::copy(s, s + scores, z.data<T>() + row * scores);
+      const Moments<T> moments =
+          score_row(z.data<T>() + row * scores, u.data<T>() + row * cols, parameters, scratch.mine());
       if (!mean.defined()) return;
       mean.data<T>()[row] = moments.mean;
       rstd.data<T>()[row] = moments.rstd;

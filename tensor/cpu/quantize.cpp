@@ -4,14 +4,6 @@
 #include "tensor/kernels.h"
 
 namespace tk::cpu {
-namespace {
-
-TK_SIMD void dequantize_row(float* y, const std::int8_t* q, float scale, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) y[i] = scale * static_cast<float>(q[i]);
-}
-
-}  // namespace
-
 void quantize_rows(Tensor& values, Tensor& scale, const Tensor& x) {
   const std::int64_t cols = x.shape()[1];
   parallel_rows(x.shape()[0], cols, [&](std::int64_t row) {

@@ -30,4 +30,10 @@ TK_SIMD float quantize_row(T* q, const float* x, std::int64_t n) {
   return largest / 127.0F;
 }
 
+// y[i] = scale q[i]
+template <class T>
+TK_SIMD void dequantize_row(float* y, const T* q, float scale, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = scale * static_cast<float>(q[i]);
+}
+
 }  // namespace tk::cpu

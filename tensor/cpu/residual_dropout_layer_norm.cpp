@@ -1,7 +1,6 @@
-#include "tensor/cpu/branch_row.h"
 #include "tensor/cpu/column_sums.h"
 #include "tensor/cpu/dropout_row.h"
-#include "tensor/cpu/layer_norm_row.h"
+#include "tensor/cpu/residual_row.h"
 #include "tensor/kernels.h"
 
 namespace tk::cpu {

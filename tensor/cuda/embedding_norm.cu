@@ -44,9 +44,9 @@ __global__ void __launch_bounds__(kMostRowThreads)
 
 }  // namespace
 
-void embedding_norm(Tensor& y, const Tensor& word, const Tensor& position, const Tensor& type, const Tensor& word_ids,
-                    const Tensor& position_ids, const Tensor& type_ids, const Tensor& gamma, const Tensor& beta,
-                    double epsilon) {
+void embedding_norm(Tensor& y, const Tensor& word, const Tensor& /*word_scale*/, const Tensor& position,
+                    const Tensor& type, const Tensor& word_ids, const Tensor& position_ids, const Tensor& type_ids,
+                    const Tensor& gamma, const Tensor& beta, double epsilon) {
   const std::int64_t rows = y.shape()[0], cols = y.shape()[1];
   if (rows == 0) return;
   dispatch_columns<float>(cols, kMostRowThreads, "embedding_norm", [&]<int N>() {

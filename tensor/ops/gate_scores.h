@@ -13,6 +13,10 @@ bool has_gate_scores(Device device, DType dtype, std::int64_t hidden, std::int64
 /// LN(x) is rounded to x's dtype; z has its row_dtype. Throws unless has_gate_scores.
 Tensor gate_scores(const Tensor& x, const PredictorWeights& weights);
 
+/// The same on the CPU, of float32 x by a packed w [width, hidden] with the bias b, in place of those of `weights`: the
+/// bits of layer_norm, linear and predictor_head.
+Tensor gate_scores(const Tensor& x, const PackedMatrix& w, const PredictorWeights& weights);
+
 /// Throws unless the parameters are a predictor's of rows like x, for which there is a kernel.
 void check_predictor(const char* op, const Tensor& x, const PredictorWeights& weights);
 

@@ -12,8 +12,8 @@ using namespace tk::test;
 
 namespace {
 
-Attention random_attention() {
-  Attention attention({.hidden = 8, .heads = 2});
+Attention random_attention(std::int64_t hidden = 8) {
+  Attention attention({.hidden = hidden, .heads = 2});
   ParameterList parameters;
   attention.collect(parameters, "attention", kNames.attention);
   std::uint32_t sequence = 0;
@@ -82,4 +82,22 @@ TEST_CASE("attention: rows that ask, updated where they lie, are those that oper
   const Tensor some = attention(Variable(x), rows, &asking, Variable(), {}).value();
   attention.update(here, rows, asking, {});
   CHECK(difference(here, index_copy(x, asking.rows, some), kFloat32) == "");
+}
+
+TEST_CASE("attention: in int8 a sentence gives in a batch of one kernel what it gives alone, to the bit") {
+  const ThreadCount one(1);
+  Attention attention = random_attention(64);
+  for (Parameter* weight : {&attention.query_key_value.weight, &attention.output.weight}) weight->quantize();
+  const Tensor x = random_normal({150, 64}, 2), here = x.clone();
+  const Packed rows = make_packed({110, 40}, {0, 1});
+  const Packed alone = make_packed({40}, {1});
+  const Tensor last = x.narrow(0, 110, 40);
+  const Tensor all = attention(Variable(x), rows, nullptr, Variable(), {}).value();
+  CHECK(same_bits(all.narrow(0, 110, 40), attention(Variable(last), alone, nullptr, Variable(), {}).value()));
+
+  const Kept asking = first_rows(rows), its = first_rows(alone);
+  const Tensor first = attention(Variable(x), rows, &asking, Variable(), {}).value();
+  CHECK(same_bits(first.narrow(0, 1, 1), attention(Variable(last), alone, &its, Variable(), {}).value()));
+  attention.update(here, rows, asking, {});
+  CHECK(same_bits(here, index_copy(x, asking.rows, first)));
 }

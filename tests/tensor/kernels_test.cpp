@@ -54,6 +54,12 @@ TEST_CASE("kernel arguments: a struct names every tensor that it holds, those of
   const ResidualNorm norm;
   const auto& [bias, gamma, beta, norm_epsilon] = norm;
   CHECK(named(norm) == Places{&bias, &gamma, &beta});
+  const PackedMatrix matrix;
+  const auto& [panels, start, scale, its_bias, outputs, inputs] = matrix;
+  CHECK(named(matrix) == Places{&panels, &start, &scale, &its_bias});
+  const ResidualBranch residual;
+  const auto& [inner, activation, last, branch_norm] = residual;
+  CHECK(named(residual).size() == named(inner).size() + named(last).size() + named(branch_norm).size());
   const RowRoom room;
   const auto& [room_x, room_offsets, room_position, room_place] = room;
   CHECK(named(room) == Places{&room_x, &room_offsets, &room_position, &room_place});
@@ -92,6 +98,13 @@ TEST_CASE("kernels: a tensor inside a key that lies on another device is refused
                 "choose_rows: tensors on cuda and on cpu"));
   CHECK(all_say(refusals<RowChoice>([&](const RowChoice& from) { choose_rows_kernel(Device::kCuda, {}, from); }), 20,
                 "choose_rows: tensors on cuda and on cpu"));
+  CHECK(all_say(refusals<PackedMatrix>(
+                    [&](const PackedMatrix& w) { packed_gate_scores_kernel(Device::kCuda, none, none, w, {}); }),
+                4, "packed_gate_scores: tensors on cuda and on cpu"));
+  CHECK(all_say(refusals<ResidualBranch>([&](const ResidualBranch& branch) {
+                  residual_branch_kernel(Device::kCuda, none, none, none, none, branch);
+                }),
+                11, "residual_branch: tensors on cuda and on cpu"));
   CHECK(message_of([&] { gate_scores_kernel(Device::kCpu, none, none, {}); }) ==
         "gate_scores: no kernel for device cpu");
 }

@@ -23,15 +23,23 @@ Variable SkimPredictor::operator()(const Variable& h) const {
   if (!grad_enabled() && has_gate_scores(h.device(), h.dtype(), shape[1], shape[0])) {
     return Variable(gate_scores(h.value(), weights(h.dtype())));
   }
+  if (const PackedMatrix w = hidden.packed(h); w.defined()) return Variable(gate_scores(h.value(), w, parameters()));
   return predictor_head(hidden(input_norm_(h)), hidden_norm_.weight, hidden_norm_.bias, output.weight, output.bias,
                         kEpsilon);
 }
 
 PredictorWeights SkimPredictor::weights(DType dtype) const {
+  PredictorWeights all = parameters();
+  all.w = hidden.weight.as(dtype).value();
+  all.b = hidden.bias.value();
+  return all;
+}
+
+PredictorWeights SkimPredictor::parameters() const {
   return {.input_gamma = input_norm_.weight.value(),
           .input_beta = input_norm_.bias.value(),
-          .w = hidden.weight.as(dtype).value(),
-          .b = hidden.bias.value(),
+          .w = {},
+          .b = {},
           .hidden_gamma = hidden_norm_.weight.value(),
           .hidden_beta = hidden_norm_.bias.value(),
           .output_w = output.weight.value(),

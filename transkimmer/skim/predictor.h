@@ -15,7 +15,8 @@ class SkimPredictor {
   explicit SkimPredictor(const Config& config);
 
   /// h [rows, hidden]. Published gate: [rows, 1], z = s[1] - s[0] (keep less skim). Staged: the three gates, [rows, 3].
-  /// z has h's row_dtype. Where nothing is recorded for a backward and has_gate_scores, it is one kernel.
+  /// z has h's row_dtype. Where nothing is recorded for a backward and has_gate_scores, or w is
+  /// packed, it is one kernel.
   Variable operator()(const Variable& h) const;
   /// Its parameters for rows of a dtype, as one kernel takes them.
   PredictorWeights weights(DType dtype) const;
@@ -25,6 +26,9 @@ class SkimPredictor {
   Linear output;
 
  private:
+  // All but the first product's.
+  PredictorWeights parameters() const;
+
   LayerNorm input_norm_, hidden_norm_;
 };
 

@@ -2,6 +2,7 @@
 
 #include "autograd/grad_mode.h"
 #include "tensor/backend.h"
+#include "tensor/precision.h"
 
 namespace tk {
 namespace {
@@ -45,8 +46,8 @@ RowSets::RowSets(const PassInputs& in) : in_(in), gate_(traits(in.config.skim_ga
 
 bool RowSets::attends_unprojected(std::size_t layer, const Packed& keys, const Packed& asking) {
   const Linear& query_key_value = in_.layers[layer].attention.query_key_value;
-  const bool may = in_.options.exact_transforms && !query_key_value.weight.is_quantized() && !in_.context.training &&
-                   !grad_enabled() && in_.config.skim_attention == SkimAttention::kExact &&
+  const bool may = in_.options.exact_transforms && !products_outrun_memory(query_key_value.factor_dtype()) &&
+                   !in_.context.training && !grad_enabled() && in_.config.skim_attention == SkimAttention::kExact &&
                    keys.offsets.device() == Device::kCpu;
   if (!may || !unprojected_pays(in_.config, keys.offsets, asking.offsets)) return false;
   out_.sets.layers[layer].attending = Attending::kUnprojected;

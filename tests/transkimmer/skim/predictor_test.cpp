@@ -2,9 +2,11 @@
 
 #include "autograd/grad_mode.h"
 #include "tensor/ops/gate_scores.h"
+#include "tensor/packed_weight.h"
 #include "tests/support/catch.h"
 #include "tests/support/devices.h"
 #include "tests/support/golden.h"
+#include "tests/support/tensors.h"
 #include "tests/support/tolerances.h"
 
 using namespace tk;
@@ -30,7 +32,7 @@ SkimPredictor random_predictor(std::int64_t hidden, std::int64_t width, SkimGate
 
 }  // namespace
 
-TEST_CASE("skim predictor: one kernel on CUDA for a BERT's shapes in bfloat16, op by op elsewhere") {
+TEST_CASE("skim predictor: one kernel on CUDA for a BERT's shapes in bfloat16") {
   CHECK(has_gate_scores(Device::kCuda, DType::kBFloat16, 1024, 384));
   CHECK(has_gate_scores(Device::kCuda, DType::kBFloat16, 96, 5));
   CHECK_FALSE(has_gate_scores(Device::kCuda, DType::kBFloat16, 1056, 384));
@@ -38,6 +40,43 @@ TEST_CASE("skim predictor: one kernel on CUDA for a BERT's shapes in bfloat16, o
   CHECK_FALSE(has_gate_scores(Device::kCuda, DType::kBFloat16, 80, 8));
   CHECK_FALSE(has_gate_scores(Device::kCuda, DType::kFloat32, 768, 384));
   CHECK_FALSE(has_gate_scores(Device::kCpu, DType::kBFloat16, 768, 384));
+}
+
+TEST_CASE("skim predictor: in evaluation on the CPU one kernel, with the bits of the ops in turn") {
+  for (const SkimGate gate : {SkimGate::kLayer, SkimGate::kStaged}) {
+    for (const std::int64_t rows : {0, 1, 63, 130, 700}) {
+      INFO(rows << " rows, gate " << name(gate));
+      SkimPredictor predictor = random_predictor(40, 10, gate);
+      const Variable x(random_normal({rows, 40}, 8));
+      CHECK(same_bits(predictor(x).value(), [&] {
+        const NoGrad no_grad;
+        return predictor(x).value();
+      }()));
+    }
+  }
+}
+
+TEST_CASE("skim predictor: its packed kernel refuses what does not fit") {
+  const PackedMatrix w = [] {
+    PackedMatrix packed = PackedInt8Weight(quantize_rows(random_normal({10, 40}, 1))).matrix();
+    packed.bias = zeros({10});
+    return packed;
+  }();
+  PredictorWeights weights{.input_gamma = zeros({40}),
+                           .input_beta = zeros({40}),
+                           .w = {},
+                           .b = {},
+                           .hidden_gamma = zeros({10}),
+                           .hidden_beta = zeros({10}),
+                           .output_w = zeros({3, 10}),
+                           .output_b = zeros({3})};
+  CHECK(message_of([&] {
+          gate_scores(zeros({2, 39}), w, weights);
+        }) == "gate_scores: expected float32 x [n, 40] on the cpu, got float32 [2, 39] on cpu");
+  weights.hidden_beta = zeros({11});
+  CHECK(message_of([&] {
+          gate_scores(zeros({2, 40}), w, weights);
+        }) == "gate_scores: expected hidden_beta of float32 [10] on cpu, got float32 [11] on cpu");
 }
 
 TEST_CASE(
