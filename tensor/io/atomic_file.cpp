@@ -122,6 +122,7 @@ AtomicFolder::AtomicFolder(fs::path folder) : folder_(without_slash(std::move(fo
       continue;
     }
     fd_ = ::open(temporary_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd_ < 0 && errno == ENOENT) continue;  // somebody took it for a leftover
     if (fd_ < 0) {
       const int reason = errno;
       ::rmdir(temporary_.c_str());

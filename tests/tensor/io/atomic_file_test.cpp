@@ -4,6 +4,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <thread>
+
 #include "tensor/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
@@ -131,6 +134,22 @@ TEST_CASE("atomic file: what a killed process left goes, what is being written a
   inner.commit();
   CHECK(read_bytes(folder / "c") == "text");
   CHECK(read_bytes(folder / "d/file") == "text");
+}
+
+TEST_CASE("atomic folder: is made though others remove leftovers all the time") {
+  const TemporaryFolder folder;
+  std::atomic<bool> lasts = true;
+  const auto remove = [&] {
+    while (lasts) remove_leftovers(folder.path());
+  };
+  std::thread one(remove), another(remove);
+  CHECK_NOTHROW([&] {
+    for (int i = 0; i < 2000; ++i) AtomicFolder(folder / "a");
+  }());
+  lasts = false;
+  one.join();
+  another.join();
+  CHECK(fs::is_empty(folder.path()));
 }
 
 TEST_CASE("atomic file: leftovers of one name go alone") {
