@@ -72,8 +72,10 @@ const TileProducts* amx_bf16_products();
 ///     pack_rows(to, stride, x, ldx, cols, k)       to[p, c] = x[p, c] for at most kLanes columns
 template <class K>
 class TileLoops {
+  static constexpr std::int64_t kTilesAtOnce = 64 / K::kTileRows;  // of a transposed a: four cache lines of its rows
+
  public:
-  static constexpr std::int64_t kScratch = K::kDepth * (K::kStripCols + K::kTileRows);
+  static constexpr std::int64_t kScratch = K::kDepth * (K::kStripCols + kTilesAtOnce * K::kTileRows);
 
   static void gemm(const Product<float>& p, float* scratch) {
     for (std::int64_t col = 0; col < p.n; col += K::kStripCols) {
@@ -88,10 +90,12 @@ class TileLoops {
     const std::int64_t cols = p.transpose_a ? K::kStripCols : K::kStripCols / 2;
     const std::int64_t wide = std::max<std::int64_t>(1, (p.n + cols - 1) / cols);
     const std::int64_t tall = (2 * threads_for(p.m * p.n * p.k, num_threads()) + wide - 1) / wide;
-    return {.rows = std::max(kFewRows, (p.m + tall - 1) / tall),
+    const std::int64_t rows = std::max(kFewRows, (p.m + tall - 1) / tall);
+    return {.rows = p.transpose_a ? rows : std::min(rows, rows_in_cache(p)),
             .cols = cols,
             .row_unit = K::kTileRows,
-            .col_unit = K::kTileCols};
+            .col_unit = K::kTileCols,
+            .along_rows = !p.transpose_a};
   }
 
   static std::int64_t packed_size(std::int64_t k, std::int64_t n) { return k * padded(n); }
@@ -106,6 +110,12 @@ class TileLoops {
 
  private:
   static constexpr std::int64_t kFewRows = 4 * K::kTileRows;  // so few are computed faster than b is packed
+
+  // Rows of a whose part stays in L2 from one piece to the next.
+  static std::int64_t rows_in_cache(const Product<float>& p) {
+    constexpr std::int64_t kBytes = 3 << 18;
+    return kBytes / static_cast<std::int64_t>(sizeof(float)) / std::clamp<std::int64_t>(p.k, 1, K::kDepth);
+  }
 
   // Columns col to col + cols of y, of k the part from k0 on: what is computed with one packed part of b.
   struct Part {
@@ -154,22 +164,48 @@ class TileLoops {
     std::int64_t row, col;
   };
 
-  static RowsOfA rows_of_a(const Product<float>& p, const Part& part, std::int64_t i0, std::int64_t rows,
+  // Tile t of `tiles` that are nearly equally high.
+  struct TileRows {
+    std::int64_t m, tiles;
+    std::int64_t first(std::int64_t t) const { return m * t / tiles; }
+    std::int64_t count(std::int64_t t) const { return first(t + 1) - first(t); }
+  };
+
+  static bool packs_a(const Product<float>& p, const Part& part) {
+    return p.transpose_a && part.cols > K::kTileCols;  // else it is read once
+  }
+
+  // A transposed a of tiles begin to end - 1, each [k, its rows]. Some rows of a at a time, so that a cache line is
+  // fetched once for all the tiles that it has a part of.
+  static void pack_tiles(const Product<float>& p, const Part& part, const TileRows& rows, std::int64_t begin,
+                         std::int64_t end, float* to) {
+    constexpr std::int64_t kRows = 16;
+    for (std::int64_t k = 0; k < part.k; k += kRows) {
+      const float* a = p.a + (part.k0 + k) * p.lda;
+      for (std::int64_t t = begin; t < end; ++t) {
+        const std::int64_t n = rows.count(t);
+        K::pack_rows(to + (t - begin) * K::kDepth * K::kTileRows + k * n, n, a + rows.first(t), p.lda, n,
+                     std::min(kRows, part.k - k));
+      }
+    }
+  }
+
+  static RowsOfA rows_of_a(const Product<float>& p, const Part& part, const TileRows& rows, std::int64_t t,
                            float* scratch) {
+    const std::int64_t i0 = rows.first(t);
     if (!p.transpose_a) return {p.a + i0 * p.lda + part.k0, p.lda, 1};
-    const float* a = p.a + part.k0 * p.lda + i0;
-    if (part.cols <= K::kTileCols) return {a, 1, p.lda};  // read once
-    K::pack_rows(scratch, rows, a, p.lda, rows, part.k);
-    return {scratch, 1, rows};
+    if (!packs_a(p, part)) return {p.a + part.k0 * p.lda + i0, 1, p.lda};
+    const std::int64_t place = t % kTilesAtOnce;
+    if (place == 0) pack_tiles(p, part, rows, t, std::min(t + kTilesAtOnce, rows.tiles), scratch);
+    return {scratch + place * K::kDepth * K::kTileRows, 1, rows.count(t)};
   }
 
   static void compute(const Product<float>& p, const Part& part, float* scratch) {
     const Panels b = panels_of_b(p, part, scratch);
-    const std::int64_t tiles = (p.m + K::kTileRows - 1) / K::kTileRows;
-    for (std::int64_t t = 0; t < tiles; ++t) {
-      const std::int64_t i0 = p.m * t / tiles;
-      const std::int64_t rows = p.m * (t + 1) / tiles - i0;
-      const RowsOfA a = rows_of_a(p, part, i0, rows, scratch + K::kDepth * K::kStripCols);
+    const TileRows all{p.m, (p.m + K::kTileRows - 1) / K::kTileRows};
+    for (std::int64_t t = 0; t < all.tiles; ++t) {
+      const std::int64_t i0 = all.first(t), rows = all.count(t);
+      const RowsOfA a = rows_of_a(p, part, all, t, scratch + K::kDepth * K::kStripCols);
       for (std::int64_t j = 0; j * K::kTileCols < part.cols; ++j) {
         const std::int64_t col = part.col + j * K::kTileCols;
         K::run({.a = a.data,

@@ -10,6 +10,7 @@ namespace tk::cpu {
 /// How y is cut into pieces, each one product of one thread: at most `rows` by `cols`, at multiples of the units.
 struct Pieces {
   std::int64_t rows, cols, row_unit, col_unit;
+  bool along_rows = false;  ///< those of the same rows one after the other: else those of the same columns
 };
 
 /// Rows i0 to i1 of y and columns j0 to j1.
@@ -31,8 +32,8 @@ void for_pieces(std::int64_t m, std::int64_t n, const Pieces& pieces, int thread
   const Cuts rows(m, pieces.rows, pieces.row_unit);
   const Cuts cols(n, pieces.cols, pieces.col_unit);
   parallel_for(rows.count * cols.count, threads, [&](std::int64_t i) {
-    const std::int64_t r = i % rows.count;
-    const std::int64_t c = i / rows.count;
+    const std::int64_t r = pieces.along_rows ? i / cols.count : i % rows.count;
+    const std::int64_t c = pieces.along_rows ? i % cols.count : i / rows.count;
     f(Piece{rows.at(r), rows.at(r + 1), cols.at(c), cols.at(c + 1)});
   });
 }
